@@ -1,0 +1,1 @@
+"""Yield, balances and comparison. Reads records and samples; never touches the plant."""

@@ -1,0 +1,63 @@
+"""The seam to a wire. A Link is the only thing that knows a protocol; everything above sees Readings by tag name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from linecontrol.core.model import Status, Value
+
+
+class Reading(NamedTuple):
+    """What the device answered for one tag.
+
+    Attributes:
+        value: engineering value; None when the status is bad.
+        source_time: the device's own time stamp [s since 1970, UTC, its clock]; None when the wire carries none.
+    """
+
+    value: Value | None
+    status: Status
+    source_time: float | None = None
+
+
+@dataclass(slots=True)
+class LinkCounters:
+    """Running totals, for metrics and for the technician."""
+
+    connects: int = 0
+    requests: int = 0
+    answers: int = 0
+    timeouts: int = 0
+    exceptions: int = 0
+    bad_frames: int = 0
+
+
+class Link(Protocol):
+    """One wire to one device. Not safe for use from two threads; requests are taken one at a time.
+
+    ``open`` tries once and raises; trying again is the station's business.
+    """
+
+    counters: LinkCounters
+
+    async def open(self) -> None:
+        """Connect and make ready to read. Raises LinkError. A failed open leaves nothing behind."""
+        ...
+
+    async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
+        """Read these tags, or all.
+
+        A tag the device refuses is in the answer with a bad status; the others are unharmed.
+        Raises LinkDown or LinkTimeout when the device as a whole did not answer.
+        """
+        ...
+
+    async def write(self, name: str, value: Value) -> None:
+        """Write one tag once; never repeated here. Raises LinkError; DeviceRefused when the device said no."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Never raises; may be called at any time, twice, or before ``open``."""
+        ...

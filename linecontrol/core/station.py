@@ -1,0 +1,340 @@
+"""A station: a named link with tags. It scans, knows whether its device is up and whose it is, and alone writes to it.
+
+It must not decide what to write: commands come from the gate.
+
+States a person can ask for: ``is_up`` (the device answered the last scan), ``is_claimed`` (this controller owns the
+device), ``is_accepted`` (a person has accepted a probe of this cabinet, so writing is not locked).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from linecontrol.core.clock import Clock
+from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError
+from linecontrol.core.image import ProcessImage, Scan
+from linecontrol.core.link import Link, Reading
+from linecontrol.core.model import Event, Sample, Severity, Status, Tag, Value
+from linecontrol.core.ticker import ticker
+
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 1.0
+LEAST_PERIOD_REAL_S = 0.02
+
+
+def retry_delays_s(seed: int | None = None) -> Iterator[float]:
+    """Waits between connection attempts [real s]: doubling from 0.1 to 1.0, each with ±20 % jitter.
+
+    The cap lets values be good again within 2 s of a device's return, at no more than about one attempt a second.
+    """
+    draw = random.Random(seed)
+    delay = RETRY_FIRST_S
+    while True:
+        yield delay * draw.uniform(0.8, 1.2)
+        delay = min(delay * 2, RETRY_MOST_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Tags by which controller and PLC watch each other; None = the device has no such tag.
+
+    Attributes:
+        heartbeat: written at least each second with the control cycle's count.
+        owner: holds the token of the controller that drives the device.
+        boot: changes when the PLC starts anew.
+        alive: changes while the PLC's program runs; silent longer than ``alive_timeout_s`` [real s] means it stopped.
+    """
+
+    heartbeat: str | None = None
+    owner: str | None = None
+    boot: str | None = None
+    alive: str | None = None
+    heartbeat_period_s: float = 1.0
+    alive_timeout_s: float = 3.0
+    claim_s: float = 2.2
+
+
+class SourceTime:
+    """Turns a device's own stamps into line time without trusting its clock to agree with ours.
+
+    The newest stamp of a scan is the device's "now"; it is tied to our clock at the moment it was first seen. A device
+    whose stamps stand still therefore grows old here, however often it answers.
+    """
+
+    def __init__(self) -> None:
+        self._newest = float("-inf")
+        self._seen_at = 0.0
+
+    def stamp(self, readings: Sequence[Reading], arrival: float, speed: float) -> list[float]:
+        """Line times for these readings, which arrived at line time ``arrival``. No stamp: the arrival itself."""
+        newest = max((r.source_time for r in readings if r.source_time is not None), default=None)
+        if newest is None:
+            return [arrival] * len(readings)
+        if newest > self._newest or self._newest - newest > 60.0:  # set back: the device's clock was changed
+            self._newest, self._seen_at = newest, arrival
+        return [
+            arrival if r.source_time is None else self._seen_at - max(0.0, self._newest - r.source_time) * speed
+            for r in readings
+        ]
+
+
+class Station:
+    """One PLC as the line sees it.
+
+    Args:
+        scan_s: scan period [line s]; never faster than every 20 ms of real time.
+        beat: value for the heartbeat; it comes from the control cycle, so a dead cycle lets the PLC trip.
+        token: this controller's ownership token, 1..2**32-1.
+        emit: takes events. on_restart: called when the PLC was found restarted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        tags: Sequence[Tag],
+        image: ProcessImage,
+        clock: Clock,
+        *,
+        scan_s: float,
+        duty: Duty | None = None,
+        beat: Callable[[], int] = lambda: 0,
+        token: int = 1,
+        emit: Callable[[Event], None] = lambda _event: None,
+        on_restart: Callable[[str], None] = lambda _name: None,
+        is_accepted: bool = True,
+    ) -> None:
+        self.name = name
+        self.link = link
+        self.tags = {tag.name: tag for tag in tags}
+        self.is_up = False
+        self.is_claimed = duty is None or duty.owner is None
+        self.is_accepted = is_accepted
+        self.foreign_owner: int | None = None
+        self.scans = 0
+        self.missed = 0
+        self.down_since: float | None = None
+        self._duty = duty or Duty()
+        self._image = image
+        self._clock = clock
+        self._scan_s = scan_s
+        self._beat = beat
+        self._token = token
+        self._emit = emit
+        self._on_restart = on_restart
+        self._source_time = SourceTime()
+        self._is_marked_bad = False
+        self._settled = asyncio.Event()
+        self._reset_watch()
+        image.set_stale_after(name, clock.patience(max(3 * scan_s, 3.0), 3.0))
+
+    def _reset_watch(self) -> None:
+        self._boot: Value | None = None
+        self._alive_value: Value | None = None
+        self._alive_since = self._clock.real()
+        self._beat_seen: Value | None = None
+        self._watch_since: float | None = None
+        self._beat_written_at = float("-inf")
+        self._is_stalled = False
+
+    # -- what others ask
+    def why_not_write(self) -> str | None:
+        """Why no command can be sent to this device now; None = it can."""
+        if not self.is_up:
+            return f"{self.name} is not connected"
+        if self._is_stalled:
+            return f"the program of the PLC {self.name} is not running"
+        if not self.is_accepted:
+            return f"writing to {self.name} is locked until a probe has been accepted (linecontrol probe)"
+        if self.foreign_owner is not None:
+            return f"another controller (token {self.foreign_owner:08x}) drives {self.name}"
+        if not self.is_claimed:
+            return f"{self.name} is being claimed; try again in {self._duty.claim_s:.0f} s"
+        return None
+
+    async def settled(self) -> None:
+        """Wait until it is known whether this controller may drive the device (claimed, or found foreign)."""
+        await self._settled.wait()
+
+    # -- the scan
+    async def run(self) -> None:
+        """Scan until cancelled. A lost device is asked for again for ever."""
+        delays = retry_delays_s()
+        try:
+            while True:
+                try:
+                    await self.link.open()
+                    await self._scan()  # the first answer, not the connection, makes it up
+                    delays = retry_delays_s()
+                    await self._scan_forever()
+                except LinkError as error:
+                    self._went_down(error)
+                    await self.link.close()
+                    await asyncio.sleep(next(delays))
+        finally:
+            await self.link.close()
+
+    async def _scan_forever(self) -> None:
+        with ticker(self._clock, self._scan_s, LEAST_PERIOD_REAL_S) as beat:
+            while True:
+                tick = await beat.next()
+                self.missed += tick.missed
+                await self._scan()
+
+    async def _scan(self) -> None:
+        readings = await self.link.read()
+        arrival = self._clock.now()
+        self.scans += 1
+        if not self.is_up:
+            self._came_up()
+        self._watch_program(readings)
+        if self._is_stalled:
+            self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
+        else:
+            self._publish(readings, arrival)
+        await self._keep_duty(readings)
+
+    def _publish(self, readings: dict[str, Reading], arrival: float) -> None:
+        times = self._source_time.stamp(list(readings.values()), arrival, self._clock.speed)
+        samples = {
+            name: Sample(reading.value, reading.status, at)
+            for (name, reading), at in zip(readings.items(), times, strict=True)
+        }
+        self._is_marked_bad = False
+        self._image.publish(Scan(self.name, arrival, samples))
+
+    def _publish_bad(self, status: Status, at: float) -> None:
+        if self._is_marked_bad:
+            return
+        self._is_marked_bad = True
+        self._image.publish(Scan(self.name, at, dict.fromkeys(self.tags, Sample(None, status, at))))
+
+    def _went_down(self, error: LinkError) -> None:
+        now = self._clock.now()
+        first_try = self.down_since is None and not self.is_up
+        self._publish_bad(Status.BAD_NO_COMMUNICATION if self.is_up else Status.BAD_NOT_CONNECTED, now)
+        if self.is_up or first_try:
+            self.down_since = now
+            text = f"{self.name}: no answer: {error}. Trying again about once a second."
+            self._emit(Event(now, "link.down", self.name, text, Severity.ALARM, active=True))
+        self.is_up = False
+        self.is_claimed = self._duty.owner is None
+        self._reset_watch()
+
+    def _came_up(self) -> None:
+        now = self._clock.now()
+        if self.down_since is not None:
+            lasted_s = now - self.down_since
+            text = f"{self.name}: answers again after {lasted_s:.1f} s."
+            self._emit(Event(now, "link.up", self.name, text, Severity.ALARM, active=False))
+        else:
+            self._emit(Event(now, "link.up", self.name, f"{self.name}: connected."))
+        self.is_up, self.down_since = True, None
+        self._reset_watch()
+
+    # -- watching each other
+    def _watch_program(self, readings: dict[str, Reading]) -> None:
+        real = self._clock.real()
+        duty = self._duty
+        if duty.alive is not None and (alive := readings[duty.alive].value) is not None:
+            if alive != self._alive_value:
+                self._alive_value, self._alive_since = alive, real
+                self._set_stalled(False)
+            elif real - self._alive_since > max(duty.alive_timeout_s, 3 * self._scan_s / self._clock.speed):
+                self._set_stalled(True)
+        if duty.boot is not None and (boot := readings[duty.boot].value) is not None:
+            if self._boot is not None and boot != self._boot:
+                self._found_restarted(boot)
+            self._boot = boot
+
+    def _set_stalled(self, is_stalled: bool) -> None:
+        if is_stalled == self._is_stalled:
+            return
+        self._is_stalled = is_stalled
+        alive = self._duty.alive
+        text = (
+            f"{self.name}: the PLC answers, but its program stands still ({alive} does not change)."
+            if is_stalled
+            else f"{self.name}: the PLC program runs again."
+        )
+        self._emit(Event(self._clock.now(), "plc.stalled", self.name, text, Severity.ALARM, active=is_stalled))
+
+    def _found_restarted(self, boot: Value) -> None:
+        text = f"{self.name}: the PLC was restarted (start number {self._boot} -> {boot}); its outputs were reset."
+        self._emit(Event(self._clock.now(), "plc.restarted", self.name, text, Severity.WARNING))
+        self.is_claimed = self._duty.owner is None
+        self._watch_since = None
+        self._on_restart(self.name)
+
+    async def _keep_duty(self, readings: dict[str, Reading]) -> None:
+        """Claim the device, keep the heartbeat, and notice another controller."""
+        duty, real = self._duty, self._clock.real()
+        if not self.is_accepted:
+            self._settled.set()
+            return
+        if not self.is_claimed:
+            await self._claim(readings, real)
+        elif duty.owner is not None:
+            self._check_owner(readings[duty.owner])
+        if self.is_claimed:
+            self._settled.set()
+            if duty.heartbeat is not None and real - self._beat_written_at >= duty.heartbeat_period_s:
+                self._beat_written_at = real
+                await self._write_duty(duty.heartbeat, self._beat() % 65536)
+
+    async def _claim(self, readings: dict[str, Reading], real: float) -> None:
+        duty = self._duty
+        if duty.owner is None or self.foreign_owner is not None:
+            return  # a device found in other hands is taken over by a person, with a restart, never by itself
+        beat = readings[duty.heartbeat].value if duty.heartbeat else None
+        if self._watch_since is None or beat is None:
+            self._watch_since, self._beat_seen = real, beat
+            return
+        if beat != self._beat_seen:
+            self._beat_seen, self._watch_since = beat, real
+            owner = readings[duty.owner].value
+            self._found_foreign(int(owner) if isinstance(owner, (int, float)) else 0)
+        elif real - self._watch_since >= duty.claim_s and await self._write_duty(duty.owner, self._token):
+            self.is_claimed, self.foreign_owner = True, None
+            self._emit(Event(self._clock.now(), "plc.claimed", self.name, f"{self.name}: driven by this controller."))
+
+    def _check_owner(self, reading: Reading) -> None:
+        if reading.value is None or reading.value == self._token:
+            return
+        self.is_claimed, self._watch_since = False, None
+        if reading.value != 0:
+            self._found_foreign(int(reading.value) if isinstance(reading.value, (int, float)) else 0)
+
+    def _found_foreign(self, token: int) -> None:
+        if self.foreign_owner is None:
+            text = f"{self.name}: another controller (token {token:08x}) drives this PLC. This one only reads."
+            self._emit(Event(self._clock.now(), "plc.foreign", self.name, text, Severity.ALARM, active=True))
+        self.foreign_owner = token
+        self._settled.set()
+
+    async def _write_duty(self, name: str, value: int) -> bool:
+        """Write a heartbeat or token. A refusal is an event, not the end of the scan; a lost link is."""
+        try:
+            await self.link.write(name, value)
+        except DeviceRefused as error:
+            text = f"{self.name}: {name} could not be written: {error}"
+            self._emit(Event(self._clock.now(), "plc.refused", self.name, text, Severity.WARNING))
+            return False
+        return True
+
+    # -- writing
+    async def write(self, name: str, value: Value) -> Sample:
+        """Write once and read back. Returns what the device then says. Only the gate calls this.
+
+        Raises LinkDown, LinkTimeout or DeviceRefused; what was written is then unknown and must be read again.
+        """
+        if not self.is_up:
+            raise LinkDown(f"{self.name} is not connected")
+        await self.link.write(name, value)
+        readings = await self.link.read([name])
+        sample = Sample(readings[name].value, readings[name].status, self._clock.now())
+        self._image.publish(Scan(self.name, sample.time, {name: sample}))
+        return sample

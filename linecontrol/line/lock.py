@@ -1,0 +1,116 @@
+"""One controller per line on this machine. Controllers on other machines are noticed at the PLC (core.station).
+
+The lock is an flock on a file named after the line's endpoints: the kernel lets go of it when the holder dies, so a
+crashed controller never locks a line out, and two data folders do not make two lines of one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+
+from linecontrol.core.errors import LineBusy
+
+
+class LineLock:
+    """Held from ``take`` to ``release``.
+
+    Args:
+        line: name of the line, for messages. endpoints: its device addresses; they are the line's identity.
+        details: what a person who finds the line busy should know (data folder, address of the API).
+        folder: where lock files lie; default is the user's state folder.
+    """
+
+    def __init__(
+        self, line: str, endpoints: Iterable[str], details: dict[str, str], folder: Path | None = None
+    ) -> None:
+        key = hashlib.sha256("\n".join(sorted(endpoints)).encode()).hexdigest()[:16]
+        self._folder = folder or platformdirs.user_state_path("linecontrol") / "locks"
+        self.path = self._folder / f"{line}-{key}.lock"
+        self._line = line
+        self._details = details
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """Raises LineBusy, saying who holds the line."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        holder: dict[str, str] = {}
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for _ in range(5):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if holder := self._read(fd):  # a holder writes who it is; somebody merely looking does not
+                    break
+                time.sleep(0.02)
+            else:
+                self._fd = fd
+                self.describe({})
+                return
+        os.close(fd)
+        raise LineBusy(self._sentence(holder))
+        self.describe({})
+
+    def describe(self, more: dict[str, str]) -> None:
+        """Write down who holds the line (again, with ``more`` known)."""
+        if self._fd is None:
+            return
+        self._details |= more
+        holder = {
+            "pid": str(os.getpid()),
+            "user": getpass.getuser(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            **self._details,
+        }
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, json.dumps(holder).encode(), 0)
+
+    def release(self) -> None:
+        """Let go. May be called twice."""
+        if self._fd is not None:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = None
+
+    def holder(self) -> dict[str, str] | None:
+        """Who holds the line now; None = nobody."""
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._read(fd)
+        else:
+            return None
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def _read(fd: int) -> dict[str, str]:
+        try:
+            found = json.loads(os.pread(fd, 65536, 0) or b"{}")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _sentence(self, holder: dict[str, str]) -> str:
+        who = (
+            f"process {holder['pid']} of {holder['user']}@{holder['host']} since {holder['since']}"
+            if {"pid", "user", "host", "since"} <= holder.keys()
+            else "another process"
+        )
+        more = f" (its data: {holder['data']})" if "data" in holder else ""
+        return f"the line {self._line!r} is already driven by {who}{more}; stop that one first"
