@@ -35,7 +35,7 @@ class LineLock:
         self, line: str, endpoints: Iterable[str], details: dict[str, str], folder: Path | None = None
     ) -> None:
         key = hashlib.sha256("\n".join(sorted(endpoints)).encode()).hexdigest()[:16]
-        self._folder = folder or platformdirs.user_state_path("linecontrol") / "locks"
+        self._folder = folder or default_folder()
         self.path = self._folder / f"{line}-{key}.lock"
         self._line = line
         self._details = details
@@ -50,7 +50,7 @@ class LineLock:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if holder := self._read(fd):  # a holder writes who it is; somebody merely looking does not
+                if holder := _read(fd):  # a holder writes who it is; somebody merely looking does not
                     break
                 time.sleep(0.02)
             else:
@@ -59,7 +59,6 @@ class LineLock:
                 return
         os.close(fd)
         raise LineBusy(self._sentence(holder))
-        self.describe({})
 
     def describe(self, more: dict[str, str]) -> None:
         """Write down who holds the line (again, with ``more`` known)."""
@@ -83,29 +82,6 @@ class LineLock:
             os.close(self._fd)
             self._fd = None
 
-    def holder(self) -> dict[str, str] | None:
-        """Who holds the line now; None = nobody."""
-        try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return self._read(fd)
-        else:
-            return None
-        finally:
-            os.close(fd)
-
-    @staticmethod
-    def _read(fd: int) -> dict[str, str]:
-        try:
-            found = json.loads(os.pread(fd, 65536, 0) or b"{}")
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
-
     def _sentence(self, holder: dict[str, str]) -> str:
         who = (
             f"process {holder['pid']} of {holder['user']}@{holder['host']} since {holder['since']}"
@@ -114,3 +90,37 @@ class LineLock:
         )
         more = f" (its data: {holder['data']})" if "data" in holder else ""
         return f"the line {self._line!r} is already driven by {who}{more}; stop that one first"
+
+
+def running_controllers(folder: Path | None = None) -> list[dict[str, str]]:
+    """What every controller that runs for this user has written down of itself."""
+    paths = sorted((folder or default_folder()).glob("*.lock"))
+    return [holder for path in paths if (holder := _holder(path)) is not None]
+
+
+def default_folder() -> Path:
+    return platformdirs.user_state_path("linecontrol") / "locks"
+
+
+def _holder(path: Path) -> dict[str, str] | None:
+    """Who holds this lock now; None = nobody."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(fd)
+    else:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int) -> dict[str, str]:
+    try:
+        found = json.loads(os.pread(fd, 65536, 0) or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,5 @@
+"""``python -m linecontrol``."""
+
+from linecontrol.cli import main
+
+main()

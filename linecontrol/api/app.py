@@ -1,0 +1,218 @@
+"""The API of one line (FastAPI). Loopback only: until users and roles exist it refuses to be reached from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from linecontrol import __version__
+from linecontrol.api.live import Broadcast
+from linecontrol.api.live import router as live_router
+from linecontrol.api.metrics import exposition
+from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
+from linecontrol.api.wire import (
+    CommandIn,
+    EventOut,
+    ReceiptOut,
+    RunCommand,
+    RunRecord,
+    RunStart,
+    TagOut,
+    event_row,
+    iso,
+    receipt_row,
+    tag_row,
+)
+from linecontrol.core.model import Command, Outcome
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+_FAILED = {Outcome.REFUSED: 409, Outcome.FAILED: 502}
+
+
+def is_own_origin(headers: Mapping[str, str]) -> bool:
+    """False for a request that a foreign web page or a rebound host name makes through somebody's browser."""
+    host = headers.get("host", "")
+    if (urlsplit(f"//{host}").hostname or "") not in LOOPBACK:
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+def create_app(line: Line) -> FastAPI:
+    """The application for a started line."""
+    broadcast = Broadcast(line)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        line.listeners.append(broadcast.event)
+        task = asyncio.ensure_future(broadcast.run())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        line.listeners.remove(broadcast.event)
+
+    app = FastAPI(
+        title="linecontrol",
+        version=__version__,
+        summary="One kudzu starch line: tags, commands, runs, events, recipes",
+        lifespan=lifespan,
+    )
+    install(app)
+
+    @app.middleware("http")
+    async def _only_from_here(request: Request, go_on: Any) -> Response:
+        if not is_own_origin(request.headers):
+            return problem(request, 403, "this API answers only to programs on its own machine")
+        answer: Response = await go_on(request)
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+    for routes in (_plant(line), _runs(line), _records(line)):
+        app.include_router(routes)
+    app.include_router(live_router(broadcast, is_own_origin))
+    return app
+
+
+def _plant(line: Line) -> APIRouter:
+    routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 422, 502)})
+
+    @routes.get("/status", tags=["line"])
+    async def status() -> dict[str, Any]:
+        """The line at a glance: stations, loops, the run, the historian."""
+        return line.status()
+
+    @routes.get("/tags", tags=["tags"], response_model=list[TagOut])
+    async def tags(station: Annotated[str | None, Query(description="only this station")] = None) -> Any:
+        """Every tag with its latest value, quality and age."""
+        now = line.clock.now()
+        return [
+            tag_row(tag, line.image.at(tag.name, now), now)
+            for tag in line.image.tags.values()
+            if station in (None, tag.station)
+        ]
+
+    @routes.get("/tags/{name}", tags=["tags"], response_model=TagOut)
+    async def one_tag(name: Annotated[str, Path(examples=["TT-303"])]) -> Any:
+        """One tag, by its name or its alias."""
+        tag = line.image.tags.get(name) or next((t for t in line.image.tags.values() if t.alias == name), None)
+        if tag is None:
+            raise HTTPException(404, f"there is no tag {name!r} on this line")
+        now = line.clock.now()
+        return tag_row(tag, line.image.at(tag.name, now), now)
+
+    @routes.post("/commands", tags=["commands"], response_model=ReceiptOut)
+    async def command(request: Request, wish: CommandIn) -> Any:
+        """Ask for a change of one tag. 409 when refused, 502 when the device did not do it; both say why."""
+        receipt = await line.gate.submit(
+            Command(wish.tag, wish.value, f"operator:{wish.who}", wish.reason, wish.expected)
+        )
+        row = receipt_row(receipt)
+        if receipt.ok:
+            return row
+        return problem(request, _FAILED[receipt.outcome], receipt.reason, [row])
+
+    @routes.get("/commands", tags=["commands"], response_model=list[ReceiptOut])
+    async def commands(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Any:
+        """The latest receipts, newest first."""
+        return [receipt_row(receipt) for receipt in await line.historian.commands(limit=limit)]
+
+    return routes
+
+
+def _runs(line: Line) -> APIRouter:
+    routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 422)})
+
+    @routes.get("/recipes", tags=["recipes"])
+    async def recipes() -> list[dict[str, Any]]:
+        """The master recipes this line can run, with their formula parameters and limits."""
+        return [entry.summary() for entry in line.recipes()]
+
+    @routes.get("/recipes/{name}", tags=["recipes"])
+    async def recipe(name: str) -> dict[str, Any]:
+        """One recipe whole."""
+        for entry in line.recipes():
+            if entry.name == name:
+                return entry.whole()
+        raise HTTPException(404, f"there is no recipe {name!r}")
+
+    @routes.get("/runs", tags=["runs"], response_model=list[RunRecord])
+    async def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Any:
+        """Run records, newest first."""
+        return await line.runs.records(limit)
+
+    @routes.post("/runs", tags=["runs"], status_code=201)
+    async def start(wish: RunStart) -> dict[str, Any]:
+        """Start a run. 409 names the failed permissive; 422 names the value and its limits."""
+        return await line.runs.start(
+            wish.recipe, wish.values, who=f"operator:{wish.who}", mode=wish.mode, run_id=wish.run_id
+        )
+
+    @routes.get("/runs/current", tags=["runs"])
+    async def current() -> dict[str, Any] | None:
+        """The run in hand: state, mode, phases, time left, totals so far; null when there is none."""
+        return line.runs.view()
+
+    @routes.get("/runs/{run_id}", tags=["runs"], response_model=RunRecord)
+    async def run(run_id: str) -> Any:
+        """The batch record of one run."""
+        found = await line.runs.record(run_id)
+        if found is None:
+            raise HTTPException(404, f"there is no run {run_id!r}")
+        return found
+
+    @routes.post("/runs/{run_id}/commands", tags=["runs"])
+    async def run_command(run_id: str, wish: RunCommand) -> dict[str, Any]:
+        """Hold, Restart, Stop, Abort, Pause, Resume, Reset; 409 says why when it is not legal now."""
+        return await line.runs.command(run_id, wish.command, who=f"operator:{wish.who}", reason=wish.reason)
+
+    return routes
+
+
+def _records(line: Line) -> APIRouter:
+    routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 422)})
+
+    @routes.get("/events", tags=["events"], response_model=list[EventOut])
+    async def events(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        since: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        kind: Annotated[str | None, Query(description="e.g. link.down")] = None,
+    ) -> Any:
+        """The latest events, newest first."""
+        found = await line.historian.events(since=since, limit=limit, kinds=[kind] if kind else None)
+        return [event_row(event) for event in found]
+
+    @routes.get("/samples", tags=["history"])
+    async def samples(
+        tag: Annotated[list[str], Query(min_length=1, max_length=20)],
+        start: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        end: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Recorded samples by tag, oldest first. A value holds until the next row; a BAD row begins an outage."""
+        unknown = [name for name in tag if name not in line.image.tags]
+        if unknown:
+            raise HTTPException(404, f"there is no tag {unknown[0]!r} on this line")
+        found = await line.historian.samples(tag, start, end, limit)
+        return {
+            name: [
+                {"time": iso(s.time), "value": s.value, "quality": s.status.quality.value, "status": s.status.text}
+                for s in rows
+            ]
+            for name, rows in found.items()
+        }
+
+    @routes.get("/metrics", tags=["line"], response_class=Response)
+    async def metrics() -> Response:
+        """Figures for Prometheus."""
+        return Response(exposition(line), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

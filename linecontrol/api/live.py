@@ -1,0 +1,131 @@
+"""Live values over a WebSocket. Encoded once for all clients; a client that does not read is dropped, and costs nothing.
+
+Queue policy per client: bounded; when full, the client is closed with code 1013 (try again later).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from linecontrol.api.wire import event_row, sample_row
+from linecontrol.core.image import LiveFeed
+from linecontrol.core.model import Event, Sample
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+PERIOD_S = 0.25
+QUEUE_SIZE = 40
+
+
+class Broadcast:
+    """Collects changed samples and events, and hands each client the same bytes."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._feed = LiveFeed()
+        self._events: list[Event] = []
+        self._clients: set[asyncio.Queue[str | None]] = set()
+        self.dropped_clients = 0
+
+    def event(self, event: Event) -> None:
+        if self._clients:
+            self._events.append(event)
+
+    def snapshot(self) -> str:
+        now = self._line.clock.now()
+        tags = {name: sample_row(sample, now) for name, sample in self._line.image.snapshot(now).items()}
+        return _encoded({"type": "snapshot", "tags": tags, "run": self._line.runs.view()})
+
+    def join(self) -> asyncio.Queue[str | None]:
+        queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_SIZE)
+        self._clients.add(queue)
+        return queue
+
+    def leave(self, queue: asyncio.Queue[str | None]) -> None:
+        self._clients.discard(queue)
+
+    async def run(self) -> None:
+        """Broadcast until cancelled."""
+        self._line.image.attach(self._feed)
+        try:
+            while True:
+                await asyncio.sleep(PERIOD_S)
+                self._tick()
+        finally:
+            self._line.image.detach(self._feed)
+
+    def _tick(self) -> None:
+        changed: dict[str, Sample] = {}
+        for scan in self._feed.drain():
+            changed.update(scan.samples)
+        events, self._events = self._events, []
+        if not self._clients:
+            return
+        now = self._line.clock.now()
+        message: dict[str, Any] = {
+            "type": "update",
+            "tags": {name: sample_row(sample, now) for name, sample in changed.items()},
+            "run": self._line.runs.view(),
+        }
+        if events:
+            message["events"] = [event_row(event) for event in events]
+        text = _encoded(message)
+        for queue in list(self._clients):
+            try:
+                queue.put_nowait(text)
+            except asyncio.QueueFull:
+                self._clients.discard(queue)
+                self.dropped_clients += 1
+                with contextlib.suppress(asyncio.QueueEmpty):
+                    queue.get_nowait()
+                queue.put_nowait(None)
+
+
+def _encoded(message: dict[str, Any]) -> str:
+    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def router(broadcast: Broadcast, is_own_origin: Any) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.websocket("/ws/live")
+    async def live(socket: WebSocket) -> None:
+        """A snapshot of every tag, then changed tags, run state and events four times a second."""
+        if not is_own_origin(socket.headers):
+            await socket.close(1008)
+            return
+        await socket.accept()
+        queue = broadcast.join()
+        watcher = asyncio.ensure_future(_until_gone(socket))
+        try:
+            await socket.send_text(broadcast.snapshot())
+            while not watcher.done():
+                getter = asyncio.ensure_future(queue.get())
+                await asyncio.wait({getter, watcher}, return_when=asyncio.FIRST_COMPLETED)
+                if not getter.done():
+                    getter.cancel()
+                    break
+                text = getter.result()
+                if text is None:
+                    await socket.close(1013)
+                    break
+                await socket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the client went away while we wrote
+        finally:
+            broadcast.leave(queue)
+            watcher.cancel()
+
+    return routes
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await socket.receive_text()

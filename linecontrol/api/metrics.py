@@ -1,0 +1,51 @@
+"""Figures for Prometheus: links, scans, historian accounting. Collected when asked for, so they cost nothing between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+
+class _LineFigures(Collector):
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def collect(self) -> Iterator[Metric]:
+        line = self._line
+        up = GaugeMetricFamily("linecontrol_station_up", "1 while the device answers", labels=["station"])
+        scans = CounterMetricFamily("linecontrol_scans", "scans answered", labels=["station"])
+        missed = CounterMetricFamily("linecontrol_scans_missed", "scan ticks skipped", labels=["station"])
+        requests = CounterMetricFamily(
+            "linecontrol_link_events", "what happened on the wire", labels=["station", "what"]
+        )
+        for name, station in line.stations.items():
+            up.add_metric([name], float(station.is_up))
+            scans.add_metric([name], station.scans)
+            missed.add_metric([name], station.missed)
+            counters = station.link.counters
+            for what in ("connects", "requests", "answers", "timeouts", "exceptions", "bad_frames"):
+                requests.add_metric([name, what], getattr(counters, what))
+        yield from (up, scans, missed, requests)
+        rows = CounterMetricFamily(
+            "linecontrol_history_rows",
+            "accepted = stored + spooled + quarantined + dropped + pending",
+            labels=["what"],
+        )
+        for what, count in line.historian.accounting().items():
+            rows.add_metric([what], count)
+        yield rows
+        yield GaugeMetricFamily("linecontrol_control_cycles", "control cycles since the start", value=line.cycles)
+
+
+def exposition(line: Line) -> bytes:
+    """The text Prometheus scrapes."""
+    registry = CollectorRegistry()
+    registry.register(_LineFigures(line))
+    return generate_latest(registry)

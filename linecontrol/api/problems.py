@@ -1,0 +1,77 @@
+"""Errors as RFC 9457 problem details, in one place."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from linecontrol.core.errors import ConfigError, LineError, StateError, StorageError
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field("about:blank", examples=["about:blank"])
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    detail: str = Field(examples=["FV-104 is held by loop:FIC-104: FIC-104 is in Remote"])
+    instance: str = Field("", examples=["/commands"])
+    errors: list[dict[str, Any]] = Field(default_factory=list, description="Each wrong field and what is accepted.")
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
+    for code, text in {
+        404: "There is no such thing",
+        409: "Not possible now; the detail says why",
+        422: "A value is not accepted; errors say which and what is",
+        502: "The device did not do it",
+    }.items()
+}
+
+
+def problem(request: Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        errors=errors or [],
+    )
+    return JSONResponse(body.model_dump(), status_code=status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Map every error of ours, of FastAPI and of Starlette."""
+
+    @app.exception_handler(ConfigError)
+    async def _config(request: Request, error: ConfigError) -> JSONResponse:
+        rows = [{"field": p.key, "message": p.message, "accepted": p.accepted} for p in error.problems]
+        return problem(request, 422, str(error), rows)
+
+    @app.exception_handler(StateError)
+    async def _state(request: Request, error: StateError) -> JSONResponse:
+        return problem(request, 409, str(error))
+
+    @app.exception_handler(StorageError)
+    async def _storage(request: Request, error: StorageError) -> JSONResponse:
+        return problem(request, 503, str(error))
+
+    @app.exception_handler(LineError)
+    async def _line(request: Request, error: LineError) -> JSONResponse:
+        return problem(request, 502, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        rows = [{"field": ".".join(str(x) for x in e["loc"]), "message": e["msg"]} for e in error.errors()]
+        return problem(request, 422, "; ".join(f"{row['field']}: {row['message']}" for row in rows), rows)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(request, error.status_code, str(error.detail))

@@ -1,0 +1,187 @@
+"""What goes over the wire: response and request models, and how our records become them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from linecontrol.core.model import Event, Receipt, Sample, Tag, Value
+
+
+def iso(at: float | None) -> str | None:
+    """UTC time as ISO 8601 with milliseconds; None stays None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def sample_row(sample: Sample, now: float) -> dict[str, Any]:
+    return {
+        "value": sample.value,
+        "quality": sample.status.quality.value,
+        "status": sample.status.text,
+        "time": iso(sample.time) if sample.time else None,
+        "age_s": round(max(0.0, now - sample.time), 3) if sample.time else None,
+    }
+
+
+def tag_row(tag: Tag, sample: Sample, now: float) -> dict[str, Any]:
+    return {
+        "name": tag.name,
+        "alias": tag.alias,
+        "station": tag.station,
+        "title": {"en": tag.title.en, "zh": tag.title.zh},
+        "unit": tag.unit,
+        "writable": tag.writable,
+        "low": _finite(tag.low),
+        "high": _finite(tag.high),
+        **sample_row(sample, now),
+    }
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    return {
+        "time": iso(event.time),
+        "kind": event.kind,
+        "source": event.source,
+        "severity": event.severity.value,
+        "active": event.active,
+        "text": event.text,
+        "data": event.data,
+    }
+
+
+def receipt_row(receipt: Receipt) -> dict[str, Any]:
+    command = receipt.command
+    return {
+        "time": iso(receipt.time),
+        "who": command.who,
+        "tag": command.tag,
+        "value": command.value,
+        "reason": command.reason,
+        "outcome": receipt.outcome.value,
+        "why": receipt.reason,
+        "old": receipt.old,
+        "readback": receipt.readback,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < 1e300 else None
+
+
+class Titles(BaseModel):
+    en: str = Field(examples=["Inlet air temperature"])
+    zh: str = Field(examples=["进风温度"])
+
+
+class SampleOut(BaseModel):
+    """A value is null unless its quality is GOOD or UNCERTAIN; its age counts from the device's own answer."""
+
+    value: Value | None = Field(examples=[141.2])
+    quality: str = Field(examples=["GOOD"], description="GOOD, UNCERTAIN or BAD")
+    status: str = Field(examples=["Good"], description="OPC UA status code name")
+    time: str | None = Field(examples=["2026-01-12T06:30:00.000Z"])
+    age_s: float | None = Field(examples=[0.4])
+
+
+class TagOut(SampleOut):
+    name: str = Field(examples=["TT-303"])
+    alias: str = Field(examples=["drying.inlet_air_temp"])
+    station: str = Field(examples=["drying"])
+    title: Titles
+    unit: str = Field(examples=["°C"])
+    writable: bool
+    low: float | None = Field(examples=[-20.0])
+    high: float | None = Field(examples=[230.0])
+
+
+class CommandIn(BaseModel):
+    """A wish to change one tag. It is judged by the gate, and journalled whatever comes of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"tag": "MIC-306.SP", "value": 12.5, "who": "li", "reason": "drier lot for the customer"}]
+        },
+    )
+    tag: str = Field(max_length=80)
+    value: Value
+    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    reason: str = Field("", max_length=500)
+    expected: Value | None = Field(None, description="What the asker saw; refused when the value has changed since.")
+
+
+class ReceiptOut(BaseModel):
+    time: str | None
+    who: str = Field(examples=["operator:li"])
+    tag: str = Field(examples=["MIC-306.SP"])
+    value: Value
+    reason: str = Field(description="Why it was asked for")
+    outcome: str = Field(examples=["confirmed"], description="confirmed, refused or failed")
+    why: str = Field(description="Why it was refused or failed")
+    old: Value | None
+    readback: Value | None
+
+
+class EventOut(BaseModel):
+    time: str | None
+    kind: str = Field(examples=["link.down"])
+    source: str = Field(examples=["drying"])
+    severity: str = Field(examples=["alarm"])
+    active: bool | None
+    text: str
+    data: dict[str, Any]
+
+
+class RunStart(BaseModel):
+    """Start a run of a recipe with some of its formula values changed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"recipe": "kudzu-lobata-standard", "values": {"root_kg": 500}, "who": "li"}]},
+    )
+    recipe: str = Field(max_length=120)
+    values: dict[str, float | bool] = Field(default_factory=dict)
+    mode: str = Field("automatic", description="automatic, semi-automatic or manual")
+    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    run_id: str | None = Field(None, max_length=60, pattern=r"^[\w-]+$", description="Your own id makes a retry safe.")
+
+
+class RunCommand(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"command": "hold", "who": "li", "reason": "belt slips"}]}
+    )
+    command: str = Field(description="start, hold, restart, stop, abort, pause, resume, reset, proceed, answer")
+    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    reason: str = Field("", max_length=500)
+
+
+class RunRecord(BaseModel):
+    """The batch record of a run. Masses are measured; the yield carries its standard uncertainty (k = 1)."""
+
+    model_config = ConfigDict(extra="allow")
+    run_id: str = Field(examples=["20260112-063000-lobata"])
+    recipe: str = Field(examples=["kudzu-lobata-standard"])
+    recipe_hash: str
+    state: str = Field(examples=["Complete"])
+    started_at: str | None
+    ended_at: str | None
+    root_kg: float | None
+    root_starch_kg: float | None
+    powder_kg: float | None
+    powder_dry_starch_kg: float | None
+    extraction_yield: float | None = Field(examples=[0.79])
+    extraction_yield_u: float | None = Field(examples=[0.026])
+    moisture_mean_pct_wb: float | None
+    moisture_sd_pct_wb: float | None
+    out_of_band_s: float | None
+    diverted_kg: float | None
+    suspect_kg: float | None
+    water_m3: float | None
+    energy_kwh: float | None
+    samples: int
+    reads: dict[str, int] = Field(examples=[{"modbus": 24012, "opcua": 6003}])
+    alarms: int

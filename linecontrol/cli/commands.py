@@ -1,0 +1,287 @@
+"""The command line's commands. Thin: each asks a room for its work and prints what came of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linecontrol import __version__
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
+from linecontrol.core.errors import ConfigError, LineError
+
+app = typer.Typer(
+    help="Controller for a closed kudzu starch line: screening, grinding and drying over Modbus and OPC UA.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
+Who = Annotated[str, typer.Option("--who", help="Your name, for the record.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder for the historian; default: the user data folder.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"linecontrol {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def formula_values(sets: list[str] | None) -> dict[str, float | bool]:
+    """``["root_kg=500"]`` as a mapping. Ends the program with exit 2 when a word is not name=number."""
+    values: dict[str, float | bool] = {}
+    for word in sets or []:
+        name, _, text = (part.strip() for part in word.partition("="))
+        value = _plain_value(text)
+        if not name or value is None:
+            stop(f"--set {word}: not understood (accepted: name=number, e.g. root_kg=500)", BAD_INPUT)
+        values[name] = value
+    return values
+
+
+def _plain_value(text: str) -> float | bool | None:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+@app.command()
+def demo(
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=500, help="Line seconds in a real second; 1 = real time.")
+    ] = 60.0,
+    recipe: Annotated[str, typer.Option(help="Recipe to run.")] = "kudzu-lobata-standard",
+    sets: Sets = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated plant: its lot and its instruments' errors.")] = 1,
+    data: Data = None,
+    port: Annotated[int, typer.Option(help="Port of the API on 127.0.0.1; a free one when it is taken.")] = 8470,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the line up after the run, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start the simulated line and run 300 kg of roots to powder; prints the batch record."""
+    from linecontrol.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(speed, recipe, formula_values(sets), seed, data, port, stay=stay, as_json=as_json))
+
+
+@app.command()
+def serve(
+    line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
+    data: Data = None,
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the API.")] = 8470,
+    speed: Annotated[float, typer.Option(min=0.1, max=500, help="For a simulated line: the simulator's speed.")] = 1.0,
+) -> None:
+    """Drive a line until SIGTERM or Ctrl-C. Recipes are started with `run`, or over the API."""
+    from linecontrol.cli.serve import run_serve
+
+    raise typer.Exit(run_serve(line, data, host, port, speed))
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="Recipe name, as `linecontrol recipes` lists them.")],
+    sets: Sets = None,
+    mode: Annotated[str, typer.Option(help="automatic, semi-automatic or manual")] = "automatic",
+    who: Who = "operator",
+    wait: Annotated[bool, typer.Option(help="Wait for the end and print the record.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Start a recipe on the running controller, show its progress, print the record."""
+    from linecontrol.cli.client import ask
+    from linecontrol.cli.progress import follow
+
+    view = ask("POST", url, "/runs", {"recipe": recipe, "values": formula_values(sets), "who": who, "mode": mode})
+    if not wait:
+        if as_json:
+            print_json(view)
+        else:
+            typer.echo(f"{view['run_id']} started")
+        return
+    record = follow(url, view["run_id"], quiet=as_json)
+    if as_json:
+        print_json(record, one_line=True)
+    else:
+        paper.print(record_table(record))
+    raise typer.Exit(DONE if record["state"] == "Complete" else FAILED)
+
+
+def _command(name: str, text: str) -> None:
+    def command(
+        run_id: Annotated[str | None, typer.Argument(help="Run; default: the one in hand.")] = None,
+        reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+        who: Who = "operator",
+        url: Url = None,
+        as_json: Json = False,
+    ) -> None:
+        from linecontrol.cli.client import ask
+
+        wanted = run_id or _current_id(url)
+        view = ask("POST", url, f"/runs/{wanted}/commands", {"command": name, "who": who, "reason": reason})
+        if as_json:
+            print_json(view)
+        else:
+            typer.echo(f"{view['run_id']}: {view['state']}")
+
+    command.__doc__ = text
+    app.command(name)(command)
+
+
+for _name, _text in (
+    ("hold", "Drive the run to its safe held state."),
+    ("restart", "Go on with a held run."),
+    ("stop", "End the run in an orderly way."),
+    ("abort", "End the run at once."),
+    ("pause", "Stop at the next safe point."),
+    ("resume", "Go on after a pause."),
+    ("reset", "Make an ended run Idle, so that the next can start."),
+    ("proceed", "Semi-automatic: let the next phase begin. Answers a prompt too."),
+):
+    _command(_name, _text)
+
+
+def _current_id(url: str | None) -> str:
+    from linecontrol.cli.client import ask
+
+    view = ask("GET", url, "/runs/current")
+    if view is None:
+        stop("there is no run in hand", FAILED)
+    return str(view["run_id"])
+
+
+@app.command()
+def status(url: Url = None, as_json: Json = False) -> None:
+    """The line at a glance: stations, loops, the run in hand."""
+    from linecontrol.cli.client import ask
+    from linecontrol.cli.progress import status_view
+
+    found = ask("GET", url, "/status")
+    if as_json:
+        print_json(found)
+    else:
+        paper.print(status_view(found))
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """The recipes that can be run, with their formula parameters and limits."""
+    from linecontrol.line.recipes import shipped_recipes
+
+    rows = [entry.summary() for entry in shipped_recipes()]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        paper.print(f"[bold]{row['name']}[/bold]  {row['title']['en']} / {row['title']['zh']}")
+        for name, p in row["formula"].items():
+            paper.print(f"    {name} = {p['value']} {p['unit']}  ({p['low']} to {p['high']})  {p['title']['en']}")
+
+
+@app.command()
+def runs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, data: Data = None, as_json: Json = False) -> None:
+    """Runs on record, newest first. Needs no running controller."""
+    from linecontrol.cli.records import read_runs, runs_table
+
+    rows = read_runs(data, limit)
+    if as_json:
+        print_json(rows)
+    else:
+        paper.print(runs_table(rows))
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(help="Run id, or 'last'.")], data: Data = None, as_json: Json = False
+) -> None:
+    """The batch record of one run. Needs no running controller."""
+    from linecontrol.cli.records import read_run
+
+    record = read_run(data, run_id)
+    if as_json:
+        print_json(record, one_line=True)
+    else:
+        paper.print(record_table(record))
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default: all that is shipped.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check profiles, line files and recipes; says file, line, key, what is wrong and what is accepted."""
+    from linecontrol.line.check import check_paths
+
+    problems, count = check_paths(paths or [])
+    if as_json:
+        fields = ("file", "line", "key", "message", "accepted")
+        print_json([{field: getattr(problem, field) for field in fields} for problem in problems])
+    else:
+        for problem in problems:
+            typer.echo(str(problem))
+        people.print(
+            f"{count} files checked, {len(problems)} problems found" if problems else f"{count} files are right"
+        )
+    raise typer.Exit(BAD_INPUT if problems else DONE)
+
+
+@app.command()
+def schema(
+    kind: Annotated[str | None, typer.Argument(help="brand, station, line or recipe; default: all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write <kind>.schema.json files to.")] = None,
+) -> None:
+    """JSON Schema of each file kind, so that an editor completes and checks them."""
+    from linecontrol.line.check import KINDS, schema_of
+
+    if kind is not None and kind not in KINDS:
+        stop(f"there is no file kind {kind!r} (accepted: {', '.join(KINDS)})", BAD_INPUT)
+    found = {name: schema_of(name) for name in ([kind] if kind else KINDS)}
+    if out is None:
+        print_json(found[kind] if kind else found)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for name, value in found.items():
+        path = out / f"{name}.schema.json"
+        path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        typer.echo(str(path))
+
+
+@app.command()
+def probe(
+    line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
+    station: Annotated[str | None, typer.Option(help="Only this station.")] = None,
+    accept: Annotated[str | None, typer.Option(help="Your name: accept what passed, and so unlock writing.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read every tag of each cabinet once and say what looks wrong. Writes nothing to any device."""
+    from linecontrol.cli.probe import run_probe
+
+    raise typer.Exit(run_probe(line, station, accept, as_json=as_json))
+
+
+def guarded(work: Any) -> int:
+    """Run ``work``; our own errors end with a sentence and the right exit code, not a traceback."""
+    try:
+        return int(work())
+    except ConfigError as error:
+        stop(str(error), BAD_INPUT)
+    except (LineError, OSError) as error:
+        stop(str(error), FAILED)

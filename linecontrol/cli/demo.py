@@ -1,0 +1,186 @@
+"""`linecontrol demo`: simulator, controller and API together, one run of a recipe, then the batch record."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from linecontrol.cli.client import data_folder
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
+from linecontrol.cli.progress import Progress
+from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
+from linecontrol.config.resolve import LineConfig, read_line
+from linecontrol.core.errors import ConfigError, LineError
+
+INTERRUPTED = 130
+READY_WITHIN_S = 30.0
+
+
+def run_demo(
+    speed: float,
+    recipe: str,
+    values: dict[str, float | bool],
+    seed: int,
+    data: Path | None,
+    port: int,
+    *,
+    stay: bool,
+    as_json: bool,
+) -> int:
+    """The whole demo; returns the exit code."""
+    folder = data_folder(data) if data else data_folder(None) / "demo"
+    try:
+        return run_event_loop(_demo(speed, recipe, values, seed, folder, port, stay=stay, as_json=as_json))
+    except ConfigError as error:
+        people.print(str(error), markup=False, soft_wrap=True)
+        return BAD_INPUT
+    except (LineError, OSError) as error:
+        people.print(str(error), markup=False, soft_wrap=True)
+        return FAILED
+
+
+async def _demo(
+    speed: float,
+    recipe: str,
+    values: dict[str, float | bool],
+    seed: int,
+    folder: Path,
+    port: int,
+    *,
+    stay: bool,
+    as_json: bool,
+) -> int:
+    from linecontrol.line.assembly import assemble
+    from linecontrol.line.recipes import prepare
+
+    config = read_line("demo")
+    prepare(config, recipe, values)  # a wrong value is refused before anything is started
+    with stop_on_signals() as stop:
+        async with simulator(config, speed, seed) as simulated:
+            line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
+            async with line, serving(line, "127.0.0.1", port) as url:
+                people.print(f"Simulated kudzu line at {speed:g} x real time.  API and OpenAPI page: {url}/docs")
+                people.print(f"Ctrl-C is safe at any time.  Data: {folder}")
+                if not await _or_stop(line.ready(), stop):
+                    return INTERRUPTED
+                view = await line.runs.start(recipe, values, who="operator:demo")
+                run_id = view["run_id"]
+                with Progress(quiet=as_json) as progress:
+                    line.runs.on_view = progress.show
+                    finished = await _or_stop(line.runs.finished(run_id), stop)
+                    line.runs.on_view = None
+                if not finished:
+                    people.print("Stopping: the line goes to its safe state.")
+                    await line.runs.command(run_id, "abort", who="operator:demo", reason="Ctrl-C")
+                record = await line.runs.record(run_id)
+                if finished and stay:
+                    people.print(f"The line stays up at {url} until Ctrl-C.")
+                    await stop.wait()
+    if record is None:
+        return FAILED
+    if as_json:
+        print_json(record, one_line=True)
+    else:
+        paper.print(record_table(record))
+        _what_next(folder, run_id)
+    return INTERRUPTED if not finished else DONE if record["state"] == "Complete" else FAILED
+
+
+def _what_next(folder: Path, run_id: str) -> None:
+    paper.print(f"\nThe record, every sample, event and command lie in {folder / 'history.sqlite3'}", soft_wrap=True)
+    paper.print("Try next:")
+    for command, what in (
+        (f"linecontrol show {run_id} --data {folder} --json", "this record for a program"),
+        (f"linecontrol runs --data {folder}", "all runs"),
+        ("linecontrol demo --set moisture_sp=12.2 --seed 2", "another lot, a drier powder"),
+        ("linecontrol demo --speed 1 --stay", "in real time; open the API page and send commands"),
+    ):
+        paper.print(f"  python3 run.py {command.removeprefix('linecontrol ')}", style="bold", soft_wrap=True)
+        paper.print(f"      {what}", style="dim")
+
+
+async def _or_stop(work: Any, stop: asyncio.Event) -> bool:
+    """Wait for ``work``; False when told to stop before it ended. Its error is raised."""
+    task = asyncio.ensure_future(work)
+    stopper = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopper}, return_when=asyncio.FIRST_COMPLETED)
+    stopper.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return False
+
+
+@contextlib.asynccontextmanager
+async def simulator(config: LineConfig, speed: float, seed: int) -> AsyncIterator[LineConfig]:
+    """The simulator as a child process; yields the line with the endpoints it really listens on.
+
+    The child ends when this process does, however that happens: it watches its standard input.
+    """
+    command = [sys.executable, "-m", "simulator", "--line", str(config.path), "--exit-with-parent"]
+    command += ["--speed", f"{speed:g}", "--seed", str(seed)]
+    for name, station in config.stations.items():
+        if not _is_free(station.endpoint.host, station.endpoint.port):
+            command += ["--endpoint", f"{name}=0"]
+    with tempfile.TemporaryFile() as errors:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,  # Ctrl-C is for the controller; it ends its child in order
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            yield config.with_endpoints(await _endpoints(process, errors))
+        finally:
+            await _end(process)
+
+
+async def _endpoints(process: asyncio.subprocess.Process, errors: Any) -> dict[str, str]:
+    if process.stdout is None:
+        raise LineError("the simulator has no output")
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            async for line in process.stdout:
+                if line.startswith(b"READY "):
+                    found: dict[str, str] = json.loads(line[6:])
+                    return found
+    except TimeoutError:
+        raise LineError(f"the simulator was not ready within {READY_WITHIN_S:.0f} s") from None
+    errors.seek(0)
+    raise LineError(f"the simulator ended at its start: {errors.read().decode(errors='replace')[-2000:]}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(5.0):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

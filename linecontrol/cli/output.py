@@ -1,0 +1,74 @@
+"""How the command line speaks: JSON alone on stdout for programs, plain sentences and tables for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+DONE, BAD_INPUT, FAILED = 0, 2, 3
+
+people = Console(stderr=True, highlight=False)
+paper = Console(highlight=False)
+
+
+def print_json(value: Any, *, one_line: bool = False) -> None:
+    """JSON on stdout; ``one_line`` for a record that a program reads as the last line."""
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=None if one_line else 2))
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why on stderr and end with this exit code."""
+    people.print(message, style="bold" if code else None, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+ROWS: tuple[tuple[str, str, str], ...] = (
+    ("root_kg", "Roots fed", "kg"),
+    ("root_starch_kg", "Starch in the roots", "kg"),
+    ("powder_kg", "Good powder", "kg"),
+    ("powder_dry_starch_kg", "Dry starch in good powder", "kg"),
+    ("moisture_mean_pct_wb", "Moisture, mean", "% wb"),
+    ("moisture_sd_pct_wb", "Moisture, standard deviation", "% wb"),
+    ("out_of_band_s", "Time out of the moisture band", "s"),
+    ("diverted_kg", "Diverted to rework or waste", "kg"),
+    ("suspect_kg", "Suspect (held)", "kg"),
+    ("water_m3", "Water", "m³"),
+    ("energy_kwh", "Energy", "kWh"),
+)
+
+
+def record_table(record: Mapping[str, Any]) -> Table:
+    """The batch record as a person reads it."""
+    table = Table(title=f"Batch record {record['run_id']}", title_justify="left", show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_row("Recipe", str(record["recipe"]), str(record["recipe_hash"])[:12])
+    table.add_row("State", str(record["state"]), "")
+    table.add_row("Started", _moment(record["started_at"]), "UTC, line time")
+    table.add_row("Ended", _moment(record["ended_at"]), "")
+    table.add_section()
+    for key, title, unit in ROWS:
+        value = record.get(key)
+        table.add_row(title, "-" if value is None else f"{value:.2f}", unit)
+    table.add_section()
+    found, spread = record.get("extraction_yield"), record.get("extraction_yield_u")
+    if found is not None:
+        text = f"{100 * found:.1f} ± {100 * (spread or 0.0):.1f}"
+        table.add_row("Extraction yield", f"[bold]{text}[/bold]", "% of the starch in the roots (k = 1)")
+    else:
+        table.add_row("Extraction yield", "-", "no roots were fed")
+    reads = record.get("reads", {})
+    table.add_row("Reads answered", " ".join(f"{k} {v}" for k, v in reads.items()), "")
+    table.add_row("Samples recorded", str(record.get("samples")), "")
+    table.add_row("Alarms", str(record.get("alarms")), "")
+    return table
+
+
+def _moment(text: Any) -> str:
+    return str(text).replace("T", " ").split(".")[0] if text else "-"

@@ -1,0 +1,138 @@
+"""A run as it goes: phase, loops, kilograms so far, time left. Live on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from linecontrol.cli.output import people
+
+PLAIN_PERIOD_S = 10.0
+
+
+class Progress:
+    """Shows run views as they come. ``quiet`` shows nothing (for --json)."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._last_plain = float("-inf")
+        self._last_phases = ""
+
+    def __enter__(self) -> Self:
+        if not self._quiet and people.is_terminal:
+            self._live = Live(console=people, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, view: Mapping[str, Any]) -> None:
+        """Take in the run's present view."""
+        if self._quiet:
+            return
+        if self._live is not None:
+            self._live.update(run_view(view))
+            return
+        now = time.monotonic()
+        phases = " | ".join(f"{name}: {unit['phase']}" for name, unit in view["units"].items())
+        if (phases != self._last_phases and now - self._last_plain > 1.0) or now - self._last_plain > PLAIN_PERIOD_S:
+            self._last_phases, self._last_plain = phases, now
+            record = view["record"]
+            people.print(
+                f"{view['state']} {_clock(view['elapsed_s'])}, about {_clock(view['remaining_s'])} left | "
+                f"roots {record['root_kg'] or 0:.0f} kg, powder {record['powder_kg'] or 0:.1f} kg | {phases}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def run_view(view: Mapping[str, Any]) -> Group:
+    """The run as a panel of tables."""
+    record = view["record"]
+    head = Text.assemble(
+        (f"{view['run_id']}  ", "bold"),
+        (str(view["state"]), "bold"),
+        f"  {view['recipe']}  elapsed {_clock(view['elapsed_s'])}, about {_clock(view['remaining_s'])} left",
+    )
+    parts: list[Any] = [head, ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70)]
+    if view.get("reason"):
+        parts.append(Text(f"{view['reason']}", style="bold yellow"))
+    units = Table(show_header=True, header_style="dim", box=None, pad_edge=False)
+    for title in ("Unit", "Operation", "Phase", ""):
+        units.add_column(title)
+    for name, unit in view["units"].items():
+        units.add_row(name, str(unit["operation"] or "-"), str(unit["phase"] or "-"), str(unit["text"] or ""))
+    loops = Table(show_header=True, header_style="dim", box=None, pad_edge=False)
+    for title in ("Loop", "Mode", "PV", "SP", "OP", ""):
+        loops.add_column(title, justify="left" if title in ("Loop", "Mode", "") else "right")
+    for name, loop in view["loops"].items():
+        loops.add_row(
+            name,
+            loop["mode"],
+            _figure(loop["pv"]),
+            _figure(loop["sp"]),
+            _figure(loop["op"]),
+            f"{loop['unit']} {loop['title']}",
+        )
+    found = record["extraction_yield"]
+    so_far = "-" if found is None else f"{100 * found:.1f} %"
+    totals = (
+        f"roots {record['root_kg'] or 0:.1f} kg  good powder {record['powder_kg'] or 0:.1f} kg   "
+        f"diverted {record['diverted_kg'] or 0:.1f} kg   yield so far {so_far}"
+    )
+    return Group(*parts, "", units, "", loops, "", totals)
+
+
+def status_view(found: Mapping[str, Any]) -> Group:
+    """`linecontrol status` for a person."""
+    stations = Table(title=f"Line {found['line']}", title_justify="left", box=None, pad_edge=False)
+    for title in ("Station", "Link", "Scans", "Missed", "May be written"):
+        stations.add_column(title)
+    for name, station in found["stations"].items():
+        stations.add_row(
+            name,
+            "up" if station["is_up"] else "[bold]DOWN[/bold]",
+            str(station["scans"]),
+            str(station["missed"]),
+            "yes" if station["objection"] is None else station["objection"],
+        )
+    run = found["run"]
+    return Group(stations, "", run_view(run) if run else "No run in hand.")
+
+
+def follow(url: str | None, run_id: str, *, quiet: bool) -> dict[str, Any]:
+    """Show a run of a controller in another process until it ends; returns its record."""
+    from linecontrol.cli.client import ask
+
+    with Progress(quiet=quiet) as progress:
+        while True:
+            view = ask("GET", url, "/runs/current")
+            if view is None or view["run_id"] != run_id or view["is_ended"]:
+                break
+            progress.show(view)
+            time.sleep(0.5)
+    record: dict[str, Any] = ask("GET", url, f"/runs/{run_id}")
+    return record
+
+
+def _figure(value: Any) -> str:
+    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _clock(seconds: Any) -> str:
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

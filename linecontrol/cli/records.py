@@ -1,0 +1,80 @@
+"""Runs on record, read straight from the historian's database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from linecontrol.cli.client import data_folder
+from linecontrol.cli.output import BAD_INPUT, FAILED, stop
+from linecontrol.core.errors import StorageError
+
+
+def _folders(data: Path | None) -> list[Path]:
+    """Folders with a history in them: the one given, or every line's of this user."""
+    if data is not None:
+        found = [data] if (data / "history.sqlite3").exists() else []
+    else:
+        found = sorted(path.parent for path in data_folder(None).glob("*/history.sqlite3"))
+    if not found:
+        stop(
+            f"there is no history in {data or data_folder(None)}; run `linecontrol demo` first, or give --data",
+            BAD_INPUT,
+        )
+    return found
+
+
+def read_runs(data: Path | None, limit: int) -> list[dict[str, Any]]:
+    """Run records of every line found, newest first."""
+    from linecontrol.history.reader import open_reader
+
+    rows: list[dict[str, Any]] = []
+    for folder in _folders(data):
+        try:
+            with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
+                rows += reader.run_records(limit)
+        except StorageError as error:
+            stop(str(error), FAILED)
+    rows.sort(key=lambda row: str(row["started_at"]), reverse=True)
+    return rows[:limit]
+
+
+def read_run(data: Path | None, run_id: str) -> dict[str, Any]:
+    """One run record, or the newest for ``last``."""
+    for row in read_runs(data, 1000):
+        if run_id in (row["run_id"], "last"):
+            return row
+    stop(f"there is no run {run_id!r} on record (see `linecontrol runs`)", BAD_INPUT)
+
+
+def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title, justify in (
+        ("Run", "left"),
+        ("Recipe", "left"),
+        ("State", "left"),
+        ("Roots kg", "right"),
+        ("Powder kg", "right"),
+        ("Moisture % wb", "right"),
+        ("Yield %", "right"),
+    ):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for row in rows:
+        found, spread = row.get("extraction_yield"), row.get("extraction_yield_u")
+        table.add_row(
+            str(row["run_id"]),
+            str(row["recipe"]),
+            str(row["state"]),
+            _number(row.get("root_kg"), 1),
+            _number(row.get("powder_kg"), 1),
+            _number(row.get("moisture_mean_pct_wb"), 2),
+            "-" if found is None else f"{100 * found:.1f} ± {100 * (spread or 0):.1f}",
+        )
+    return table
+
+
+def _number(value: Any, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,284 @@
+"""A station over a scripted link: outages, frozen programs, restarts, ownership. The real wires are in tests/links."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linecontrol.core.clock import Clock
+from linecontrol.core.errors import LinkDown, LinkTimeout
+from linecontrol.core.image import LosslessFeed, ProcessImage, Scan
+from linecontrol.core.link import LinkCounters, Reading
+from linecontrol.core.model import DataType, Event, Quality, Status, Tag, Text, Value
+from linecontrol.core.station import Duty, SourceTime, Station, retry_delays_s
+
+TITLE = Text("x", "x")
+
+
+def tag(name: str, kind: DataType = DataType.UINT16, writable: bool = False) -> Tag:
+    return Tag(name, "s", TITLE, "", kind, name, writable=writable)
+
+
+TAGS = [tag("PV", DataType.FLOAT32), tag("XI"), tag("SEQ", DataType.UINT32), tag("HB", writable=True)]
+TAGS += [tag("OWN", DataType.UINT32, writable=True), tag("SP", writable=True)]
+DUTY = Duty("HB", "OWN", "XI", "SEQ", heartbeat_period_s=0.01, alive_timeout_s=0.2, claim_s=0.05)
+
+
+class ScriptedLink:
+    """A device in memory whose troubles the test chooses."""
+
+    def __init__(self) -> None:
+        self.counters = LinkCounters()
+        self.values: dict[str, Value | None] = {"PV": 20.0, "XI": 7, "SEQ": 0, "HB": 0, "OWN": 0, "SP": 0}
+        self.trouble: Exception | None = None
+        self.is_frozen = False
+        self.each_read: Callable[[], None] = lambda: None
+        self.written: list[tuple[str, Value]] = []
+        self.opened = 0
+
+    async def open(self) -> None:
+        self.opened += 1
+        if isinstance(self.trouble, LinkDown):
+            raise self.trouble
+
+    async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
+        await asyncio.sleep(0)
+        if self.trouble is not None:
+            raise self.trouble
+        if not self.is_frozen:
+            self.values["SEQ"] = int(self.values["SEQ"] or 0) + 1
+        self.each_read()
+        wanted = self.values if names is None else {name: self.values[name] for name in names}
+        return {
+            name: Reading(value, Status.GOOD if value is not None else Status.BAD_SENSOR_FAILURE)
+            for name, value in wanted.items()
+        }
+
+    async def write(self, name: str, value: Value) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.values[name] = value
+        self.written.append((name, value))
+
+    async def close(self) -> None:
+        pass
+
+
+class Bench:
+    def __init__(self, duty: Duty | None = DUTY, **more: object) -> None:
+        self.link = ScriptedLink()
+        self.events: list[Event] = []
+        self.restarts: list[str] = []
+        self.image = ProcessImage(TAGS)
+        self.feed = LosslessFeed()
+        self.image.attach(self.feed)
+        self.clock = Clock()
+        self.count = 0
+        self.station = Station(
+            "s",
+            self.link,
+            TAGS,
+            self.image,
+            self.clock,
+            scan_s=0.02,
+            duty=duty,
+            beat=self.beat,
+            token=0xABCD,
+            emit=self.events.append,
+            on_restart=self.restarts.append,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def beat(self) -> int:
+        self.count += 1
+        return self.count
+
+    async def scans(self, wanted: Callable[[Scan], bool]) -> Scan:
+        """The next scan for which ``wanted`` is true."""
+        async with asyncio.timeout(5):
+            while True:
+                for scan in await self.feed.take():
+                    if wanted(scan):
+                        return scan
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]
+
+
+@asynccontextmanager
+async def running(duty: Duty | None = DUTY, **more: object) -> AsyncIterator[Bench]:
+    bench = Bench(duty, **more)
+    task = asyncio.ensure_future(bench.station.run())
+    try:
+        yield bench
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def is_good(scan: Scan) -> bool:
+    return len(scan.samples) == len(TAGS) and scan.samples["PV"].is_good
+
+
+def is_all_bad(scan: Scan) -> bool:
+    return all(s.status.quality is Quality.BAD and s.value is None for s in scan.samples.values())
+
+
+@pytest.mark.parametrize("trouble", [LinkDown("connection refused"), LinkTimeout("no answer within 1 s")])
+async def test_an_outage_is_one_bad_row_one_event_and_ends_by_itself_twice(trouble: Exception) -> None:
+    async with running() as bench:
+        for outage in (1, 2):
+            await bench.scans(is_good)
+            bench.link.trouble = trouble
+            await bench.scans(is_all_bad)
+            assert not bench.station.is_up
+            opened = bench.link.opened
+            async with asyncio.timeout(5):
+                while bench.link.opened < opened + 2:  # it keeps trying ...
+                    await asyncio.sleep(0.01)
+            assert bench.feed.drain() == []  # ... and says nothing twice
+            bench.link.trouble = None
+            await bench.scans(is_good)
+            assert bench.kinds().count("link.down") == outage
+        assert [e.active for e in bench.events if e.kind == "link.down"] == [True, True]
+        assert [e.active for e in bench.events if e.kind == "link.up"] == [None, False, False]
+
+
+async def test_starting_while_the_device_is_away_waits_and_says_so() -> None:
+    async with running() as bench:
+        bench.link.trouble = LinkDown("connection refused")
+        await bench.scans(is_all_bad)
+        assert bench.kinds() == ["link.down"]
+        assert "connection refused" in bench.events[0].text
+        bench.link.trouble = None
+        await bench.scans(is_good)
+
+
+async def test_a_program_that_stands_still_is_bad_though_it_answers() -> None:
+    async with running() as bench:
+        await bench.scans(is_good)
+        bench.link.is_frozen = True
+        await bench.scans(is_all_bad)
+        assert "plc.stalled" in bench.kinds()
+        assert "not running" in (bench.station.why_not_write() or "")
+        bench.link.is_frozen = False
+        await bench.scans(is_good)
+
+
+async def test_it_claims_the_device_and_beats_with_the_control_cycle() -> None:
+    async with running() as bench:
+        await bench.station.settled()
+        assert ("OWN", 0xABCD) in bench.link.written
+        assert bench.station.why_not_write() is None
+        async with asyncio.timeout(5):
+            while len([1 for name, _ in bench.link.written if name == "HB"]) < 3:
+                await asyncio.sleep(0.01)
+        beats = [value for name, value in bench.link.written if name == "HB"]
+        assert beats == sorted(set(beats))
+
+
+async def test_a_moving_heartbeat_means_another_controller_and_nothing_is_written() -> None:
+    async with running() as bench:
+        bench.link.values["OWN"] = 0x1234
+
+        def other() -> None:
+            bench.link.values["HB"] = int(bench.link.values["HB"] or 0) + 1
+
+        bench.link.each_read = other
+        await bench.station.settled()
+        assert bench.station.foreign_owner == 0x1234
+        assert "another controller (token 00001234)" in (bench.station.why_not_write() or "")
+        bench.link.each_read = lambda: None  # the other stops; still nobody takes over by itself
+        bench.feed.drain()
+        for _ in range(10):
+            await bench.scans(is_good)
+        assert bench.link.written == []
+
+
+async def test_losing_the_token_stops_writing() -> None:
+    async with running() as bench:
+        await bench.station.settled()
+        bench.link.values["OWN"] = 0x9999
+        async with asyncio.timeout(5):
+            while bench.station.foreign_owner is None:
+                await asyncio.sleep(0.01)
+        assert "plc.foreign" in bench.kinds()
+        written = len(bench.link.written)
+        bench.feed.drain()
+        for _ in range(5):
+            await bench.scans(is_good)
+        assert len(bench.link.written) == written
+
+
+async def test_a_restarted_plc_is_noticed_and_claimed_anew() -> None:
+    async with running() as bench:
+        await bench.station.settled()
+        bench.link.values.update(XI=8, OWN=0, HB=0)
+        async with asyncio.timeout(5):
+            while not bench.restarts or not bench.station.is_claimed:
+                await asyncio.sleep(0.01)
+        assert bench.restarts == ["s"]
+        assert [value for name, value in bench.link.written if name == "OWN"] == [0xABCD, 0xABCD]
+
+
+async def test_an_unaccepted_cabinet_is_read_and_never_written() -> None:
+    async with running(is_accepted=False) as bench:
+        await bench.station.settled()
+        for _ in range(5):
+            await bench.scans(is_good)
+        assert bench.link.written == []
+        assert "probe" in (bench.station.why_not_write() or "")
+
+
+async def test_a_bad_sensor_leaves_its_neighbours_good() -> None:
+    async with running() as bench:
+        bench.link.values["PV"] = None
+        scan = await bench.scans(lambda scan: not is_all_bad(scan))
+        assert scan.samples["PV"].status is Status.BAD_SENSOR_FAILURE
+        assert scan.samples["SP"].is_good
+
+
+async def test_a_write_is_read_back_and_shown_at_once() -> None:
+    async with running() as bench:
+        await bench.station.settled()
+        assert (await bench.station.write("SP", 5)).value == 5
+        assert bench.image.latest("SP").value == 5
+
+
+def reading(source_time: float | None) -> Reading:
+    return Reading(1.0, Status.GOOD, source_time)
+
+
+def test_a_frozen_device_stamp_grows_old_however_often_it_is_read() -> None:
+    source = SourceTime()
+    first = source.stamp([reading(1000.0)], 5000.0, 1.0)
+    later = source.stamp([reading(1000.0)], 5009.0, 1.0)
+    assert first == later == [5000.0]
+
+
+def test_device_clock_need_not_agree_with_ours() -> None:
+    source = SourceTime()
+    assert source.stamp([reading(10.0), reading(7.0)], 5000.0, 1.0) == [5000.0, 4997.0]
+    assert source.stamp([reading(11.0), reading(7.0)], 5001.0, 1.0) == [5001.0, 4997.0]
+    assert source.stamp([reading(12.0)], 5060.0, 60.0) == [5060.0]
+    # its clock set back by an hour is a new beginning, not an hour of age
+    assert source.stamp([reading(-3588.0)], 5061.0, 1.0) == [5061.0]
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10)), min_size=1, max_size=30))
+def test_stamps_never_lie_ahead_of_the_answer(scans: list[tuple[float, float]]) -> None:
+    source, arrival = SourceTime(), 1000.0
+    for stamp, pause in scans:
+        arrival += pause
+        assert all(at <= arrival for at in source.stamp([reading(stamp), reading(stamp / 2)], arrival, 1.0))
+
+
+def test_retries_back_off_to_about_a_second() -> None:
+    delays = retry_delays_s(seed=3)
+    first = [next(delays) for _ in range(30)]
+    assert first[0] <= 0.12
+    assert all(0.8 <= delay <= 1.2 for delay in first[5:])
+    assert len(set(first[5:])) > 10  # jittered, so that many stations do not knock together
