@@ -201,7 +201,7 @@ def _records(line: Line) -> APIRouter:
         unknown = [name for name in tag if name not in line.image.tags]
         if unknown:
             raise HTTPException(404, f"there is no tag {unknown[0]!r} on this line")
-        found = await line.historian.samples(tag, start, end, limit)
+        found = await line.historian.samples(tag, start or 0.0, end, limit)
         return {
             name: [
                 {"time": iso(s.time), "value": s.value, "quality": s.status.quality.value, "status": s.status.text}

@@ -38,7 +38,7 @@ class _LineFigures(Collector):
             "accepted = stored + spooled + quarantined + dropped + pending",
             labels=["what"],
         )
-        for what, count in line.historian.accounting().items():
+        for what, count in line.accounting().items():
             rows.add_metric([what], count)
         yield rows
         yield GaugeMetricFamily("linecontrol_control_cycles", "control cycles since the start", value=line.cycles)

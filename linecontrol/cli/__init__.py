@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -9,7 +10,7 @@ def main() -> None:
     """Entry point of ``linecontrol`` and ``python -m linecontrol``."""
     from linecontrol.cli.commands import app
 
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # a C locale must not break °C or 葛根
-        sys.stderr.reconfigure(encoding="utf-8", errors="replace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # a C locale must not break °C or 葛根
     app()

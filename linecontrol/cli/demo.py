@@ -17,8 +17,9 @@ from linecontrol.cli.client import data_folder
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
-from linecontrol.config.resolve import LineConfig, read_line
+from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError
+from linecontrol.line.links import at_endpoints
 
 INTERRUPTED = 130
 READY_WITHIN_S = 30.0
@@ -142,7 +143,7 @@ async def simulator(config: LineConfig, speed: float, seed: int) -> AsyncIterato
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
-            yield config.with_endpoints(await _endpoints(process, errors))
+            yield at_endpoints(config, await _endpoints(process, errors))
         finally:
             await _end(process)
 

@@ -29,13 +29,13 @@ def _folders(data: Path | None) -> list[Path]:
 
 def read_runs(data: Path | None, limit: int) -> list[dict[str, Any]]:
     """Run records of every line found, newest first."""
-    from linecontrol.history.reader import open_reader
+    from linecontrol.history import open_reader
 
     rows: list[dict[str, Any]] = []
     for folder in _folders(data):
         try:
             with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
-                rows += reader.run_records(limit)
+                rows += [run.record for run in reader.runs(limit)]
         except StorageError as error:
             stop(str(error), FAILED)
     rows.sort(key=lambda row: str(row["started_at"]), reverse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people
 from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
-from linecontrol.config.resolve import read_line
+from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -1,0 +1,203 @@
+"""A line file: stations at endpoints, loops, critical limits and what the yield is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from linecontrol.config.fields import (
+    TARGET,
+    Bilingual,
+    ByteOrder,
+    Flag,
+    Line,
+    Name,
+    Note,
+    Number,
+    Row,
+    Seconds,
+    Slug,
+    Whole,
+    WordOrder,
+)
+
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
+NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
+Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
+
+
+class Settings(Row):
+    """What commissioning found to differ from the brand file at this one device."""
+
+    word_order: WordOrder | None = None
+    byte_order: ByteOrder | None = None
+    timeout_s: Annotated[Number, Field(ge=0.05, le=60)] | None = None
+    max_read_words: Annotated[Whole, Field(ge=1, le=125)] | None = None
+    max_write_words: Annotated[Whole, Field(ge=1, le=123)] | None = None
+    max_gap_words: Annotated[Whole, Field(ge=0, le=124)] | None = None
+    inter_frame_ms: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    max_nodes_per_read: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
+
+
+class StationAt(Row):
+    """One station of the line: which profile, at which endpoint."""
+
+    profile: Slug
+    endpoint: Line
+    scan_s: Seconds | None = None
+    settings: Settings = Settings()
+
+
+class Gains(Row):
+    """PID gains, ISA form: ``k`` [% of op span per % of pv span or as the loop defines], times in line seconds.
+
+    ``n`` derivative filter, ``b`` and ``c`` set-point weights of P and D.
+    """
+
+    form: Literal["isa"] = "isa"
+    k: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=10_000)]
+    ti_s: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=86_400)]
+    td_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=86_400)] = 0.0
+    n: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=1, le=100)] = 8.0
+    b: Share = 1.0
+    c: Share = 0.0
+
+
+class SetPoint(Row):
+    """Limits of the set point [unit of the loop], its first value, and how fast it may move."""
+
+    low: Number
+    high: Number
+    initial: Number
+    rate_per_s: Positive | None = None
+
+
+class OpLimits(Row):
+    """Limits of the output [unit of the output], and how fast it may move."""
+
+    low: Number
+    high: Number
+    rate_per_s: Positive | None = None
+
+
+class BadPv(Row):
+    """What to do when the measurement is not GOOD: hold the output for ``hold_s`` [line s], then go safe."""
+
+    hold_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 30.0
+
+
+class Ratio(Row):
+    """Set point = ``factor`` x the tag's value, kept within ``low`` and ``high``."""
+
+    tag: Name
+    factor: Number
+    low: Number
+    high: Number
+
+
+class Loop(Row):
+    """One control loop. ``op`` is a tag, or another loop's set point (``TIC-303.SP``) in a cascade."""
+
+    name: Name
+    title: Bilingual
+    pv: Name
+    op: Annotated[str, Field(pattern=TARGET)]
+    unit: Annotated[str, Field(max_length=20)] = ""
+    action: Literal["reverse", "direct"]
+    gains: Gains
+    sp: SetPoint
+    op_limits: OpLimits
+    bad_pv: BadPv = BadPv()
+    ratio: Ratio | None = None
+    note: Note = ""
+
+
+class Gate(Row):
+    """The divert gate: command and position tags, and their three values."""
+
+    tag: Name
+    position: Name
+    good: Whole
+    rework: Whole
+    waste: Whole
+
+
+class CriticalLimit(Row):
+    """A limit whose breach turns the gate [unit of the tag]."""
+
+    name: Name
+    tag: Name
+    title: Bilingual
+    low: Number | None = None
+    high: Number | None = None
+    source: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Flow(Row):
+    """The powder rate; below ``min`` [unit of the tag] nothing is being made."""
+
+    tag: Name
+    min: NotNegative
+
+
+class Guard(Row):
+    """The gate, the flow through it, the totals behind it and the critical limits."""
+
+    gate: Gate
+    good_total: Name
+    diverted_totals: tuple[Name, ...]
+    flow: Flow
+    settle_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 0.0
+    critical_limits: Annotated[tuple[CriticalLimit, ...], Field(min_length=1)]
+
+
+class Known(Row):
+    """A value that is not measured here: from the laboratory, with its standard uncertainty ``u``."""
+
+    value: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)]
+    u: Share
+    source: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Uncertainty(Row):
+    """Standard uncertainties of what the yield is made of; relative, or absolute in per cent points."""
+
+    root_scale_rel: Share
+    root_starch_abs_pct: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
+    powder_scale_rel: Share
+    powder_moisture_abs_pct: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
+
+
+class Yield(Row):
+    """The measured tags the extraction yield is made of.
+
+    ``moisture_band_pct_wb``: distance from the set point beyond which powder counts as out of band.
+    """
+
+    root_total: Name
+    root_starch: Name
+    powder_total: Name
+    powder_moisture: Name
+    powder_rate: Name
+    moisture_band_pct_wb: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=50)] = 1.0
+    water_totals: tuple[Name, ...] = ()
+    energy_totals: tuple[Name, ...] = ()
+    powder_purity: Known
+    uncertainty: Uncertainty
+
+
+class LineFile(Row):
+    """A line file. ``control_period_s`` is in line seconds."""
+
+    kind: Literal["line"]
+    name: Slug
+    title: Bilingual
+    simulated: Flag = False
+    stations: Annotated[dict[Slug, StationAt], Field(min_length=1, max_length=100)]
+    control_period_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.05, le=60)] = 1.0
+    loops: tuple[Loop, ...] = ()
+    guard: Guard | None = None
+    yield_: Annotated[Yield | None, Field(alias="yield")] = None
+    database: Line | None = None
+    notes: Note = ""

@@ -1,0 +1,33 @@
+"""The historian's room: samples, events, commands, runs and recipes in a database; a spool on disk while it is away.
+
+The only room that knows a database. Importing it is cheap: SQLAlchemy is taken when a history is opened, alembic when
+one has to be made or migrated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from linecontrol.history.historian import Historian
+from linecontrol.history.intake import Counters
+from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
+
+if TYPE_CHECKING:
+    from linecontrol.history.reader import HistoryReader
+
+__all__ = ["Counters", "Historian", "HistoryReader", "QuarantinedRow", "RecipeRow", "RunRow", "open_reader"]
+
+
+def open_reader(url: str, line: str | None = None) -> HistoryReader:
+    """Open a history read-only, with or without a controller running. See ``linecontrol.history.reader``."""
+    from linecontrol.history import reader
+
+    return reader.open_reader(url, line)
+
+
+def __getattr__(name: str) -> object:
+    if name == "HistoryReader":
+        from linecontrol.history.reader import HistoryReader
+
+        return HistoryReader
+    raise AttributeError(name)

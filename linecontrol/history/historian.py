@@ -1,0 +1,350 @@
+"""The historian: keeps samples, events, commands and runs of one line, and answers for ranges of them.
+
+The event loop only ever puts rows into memory; one thread (writer.py) makes them durable at least every ``flush_s``.
+Nothing on the loop touches a database or a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from linecontrol.core.errors import StorageError
+from linecontrol.core.image import Scan
+from linecontrol.core.model import Event, Receipt, Sample, Tag
+from linecontrol.history.intake import Counters, Intake
+from linecontrol.history.notices import Notices
+from linecontrol.history.onchange import OnChange
+from linecontrol.history.rows import (
+    COMMAND,
+    EVENT,
+    QUARANTINE,
+    RECIPE,
+    RUN,
+    SAMPLE,
+    STARTED,
+    STOPPED,
+    RecipeRow,
+    Row,
+    RunRow,
+    command_row,
+    event_row,
+    micros,
+    recipe_row,
+    run_row,
+    seconds,
+)
+from linecontrol.history.spool import Spool
+from linecontrol.history.writer import Writer
+
+if TYPE_CHECKING:
+    from linecontrol.history.reader import HistoryReader
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_STOP_PATIENCE_S = 4.5
+_POISON = (ValueError, TypeError, OverflowError)
+
+
+class Historian:
+    """Keeps the history of one line.
+
+    Args:
+        url: any SQLAlchemy URL of a synchronous driver (``sqlite:////path/history.db``, ``postgresql://…``).
+        spool_dir: folder for what cannot be written while the database is away.
+        line: name of the line; several lines may share a database and a spool folder.
+        tags: what may be offered.
+        keepalive_s: an unchanged value is stored again after this [line s].
+        flush_s: what is offered is durable after at most about this [real s].
+        spool_most_bytes: size of the spool; beyond it samples are dropped and counted.
+        memory_rows: rows that may wait in memory when neither database nor spool takes any.
+        save_patience_s: how long ``save_run`` waits for durability [real s].
+        on_event: takes the historian's own events (database away, back, spool filling), on the event loop.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        spool_dir: Path,
+        line: str,
+        tags: Sequence[Tag],
+        *,
+        keepalive_s: float = 60.0,
+        flush_s: float = 0.5,
+        spool_most_bytes: int = 512 * 2**20,
+        memory_rows: int = 500_000,
+        save_patience_s: float = 5.0,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._url, self._line = url, line
+        self._tags = {tag.name: tag for tag in tags}
+        self._filter = OnChange(keepalive_s)
+        self._save_patience_s = save_patience_s
+        self._on_event = on_event
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._seen_at: float | None = None
+        self._is_announced = False
+        self._is_running = False
+        self._reader: HistoryReader | None = None
+        name = secrets.token_hex(8)
+        self._intake = Intake(name, memory_rows)
+        self._writer = Writer(
+            url,
+            Spool(spool_dir, line, spool_most_bytes),
+            line,
+            tuple(tags),
+            self._intake,
+            name,
+            flush_s=flush_s,
+            notices=Notices(line, self._intake, self._pass_on, lambda: self._seen_at),
+        )
+
+    # -- life
+    async def start(self) -> None:
+        """Open or make the database, take up what an earlier recording left in the spool.
+
+        A database that is away now is waited for, with everything going to the spool. Raises StorageError when a
+        person must act first (no permission, no such folder, made by a newer program), ConfigError for a wrong URL.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._writer.thread.start()
+        await asyncio.to_thread(self._writer.ready.wait)
+        if self._writer.failure is not None:
+            await asyncio.to_thread(self._writer.thread.join, _STOP_PATIENCE_S)
+            raise self._writer.failure
+        if self._writer.bracket_us is not None:
+            for tag, status in self._writer.bracketed:
+                self._filter.prime(tag, self._writer.bracket_us, status)
+        self._is_running = True
+
+    async def stop(self) -> None:
+        """Keep what is in memory, then close. Takes at most 5 s; may be called twice, or before ``start``."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        held = self._filter.close()
+        self._intake.saw(0, -len(held))
+        self._intake.add(SAMPLE, held)
+        if self._is_announced and self._seen_at is not None:
+            text = "The recording was stopped."
+            self._add(EVENT, event_row, Event(self._seen_at, STOPPED, self._line, text))
+        self._intake.close()
+        self._writer.stop()
+        await asyncio.to_thread(self._writer.thread.join, _STOP_PATIENCE_S)
+        if self._writer.thread.is_alive():
+            log.error("the historian did not finish in time; %d rows were not kept", self.counters.pending)
+        if self._reader is not None:
+            self._reader.close()
+
+    @property
+    def counters(self) -> Counters:
+        """What became of every row; see Counters."""
+        return self._intake.counters
+
+    def latest_time(self) -> float | None:
+        """Newest recorded line time [s]; None when this line has no history. A simulated line goes on from here."""
+        before_us = self._writer.bracket_us or self._writer.latest_us
+        before = None if before_us is None else seconds(before_us)
+        known = [time for time in (before, self._seen_at) if time is not None]
+        return max(known, default=None)
+
+    # -- what is offered
+    def offer(self, scan: Scan) -> None:
+        """Take in a scan. Never blocks, never raises: what cannot be stored is quarantined."""
+        rows: list[Row] = []
+        poisoned = 0
+        try:
+            scan_us = micros(scan.time)
+        except _POISON:
+            scan_us = micros(self._seen_at or 0.0)
+        self._saw(scan_us)
+        for name, sample in scan.samples.items():
+            try:
+                if name not in self._tags:
+                    raise ValueError("the tag is not one of this line")
+                rows.extend(self._filter.admit(name, sample, scan_us))
+            except _POISON as error:
+                poisoned += 1
+                self._quarantine(SAMPLE, (name, *sample), error)
+        self._intake.saw(len(scan.samples), len(scan.samples) - len(rows) - poisoned)
+        if rows:
+            self._intake.add(SAMPLE, rows)
+
+    def event(self, event: Event) -> None:
+        """Journal an event. Never blocks; durable within the flush time."""
+        self._add(EVENT, event_row, event)
+
+    def command(self, receipt: Receipt) -> None:
+        """Journal what became of a command. Never blocks; durable within the flush time."""
+        self._add(COMMAND, command_row, receipt)
+
+    async def save_run(self, run: RunRow) -> None:
+        """Keep a run. When this returns it is durable, in the database or in the spool.
+
+        Raises StorageError when that could not be confirmed in time; it may still be kept later.
+        """
+        await self._durable(RUN, _checked(run_row, run))
+
+    async def save_recipe(self, recipe: RecipeRow) -> None:
+        """Keep a recipe text under its hash; as ``save_run``."""
+        await self._durable(RECIPE, _checked(recipe_row, recipe))
+
+    async def flush(self) -> None:
+        """Wait until everything taken in so far is durable. Raises StorageError as ``save_run``."""
+        await self._durable(None, ())
+
+    async def _durable(self, kind: str | None, row: Row) -> None:
+        if not self._is_running:
+            raise StorageError("the historian is not running")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def ack() -> None:  # from the writer's thread; the loop may be gone by then
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, done)
+
+        self._intake.add(kind or EVENT, [row] if kind else [], ack)
+        try:
+            async with asyncio.timeout(self._save_patience_s):
+                await done
+        except TimeoutError:
+            raise StorageError(
+                f"not durable after {self._save_patience_s:g} s: neither the database nor the spool takes anything"
+            ) from None
+
+    def _add(self, kind: str, to_row: Callable[[T], Row], record: T) -> None:
+        try:
+            row = to_row(record)
+        except _POISON as error:
+            self._quarantine(kind, (record,), error)
+            return
+        self._saw(row[0])
+        self._intake.add(kind, [row])
+
+    def _quarantine(self, kind: str, row: Row, error: Exception) -> None:
+        shown = json.dumps([repr(cell)[:2000] for cell in row])
+        reason = ascii(str(error))[1:-1]
+        self._intake.add(QUARANTINE, [(micros(self._seen_at or 0.0), kind, shown, reason)])
+
+    def _saw(self, time_us: int) -> None:
+        """Remember the newest line time, and announce the recording with the first one."""
+        time = seconds(time_us)
+        self._seen_at = time if self._seen_at is None else max(self._seen_at, time)
+        if self._is_announced or not self._is_running:
+            return
+        self._is_announced = True
+        before_us = self._writer.latest_us
+        gap = "" if before_us is None else f" Nothing was recorded for {max(0.0, time - seconds(before_us)):.1f} s."
+        text = f"Recording started.{gap}"
+        self._intake.add(EVENT, [event_row(Event(time, STARTED, self._line, text))])
+
+    def _pass_on(self, event: Event) -> None:
+        """From the writer's thread: an event of our own, for the displays."""
+        if self._on_event is not None and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is gone
+                self._loop.call_soon_threadsafe(self._on_event, event)
+
+    # -- what is asked
+    async def _ask(self, question: Callable[[HistoryReader], T]) -> T:
+        from linecontrol.history.reader import HistoryReader
+
+        if self._reader is None:
+            self._reader = HistoryReader(self._url, self._line)
+        return await asyncio.to_thread(question, self._reader)
+
+    async def samples(
+        self,
+        tags: Sequence[str],
+        start: float,
+        end: float | None = None,
+        limit: int = 100_000,
+        *,
+        hold: bool = True,
+    ) -> dict[str, list[Sample]]:
+        """See HistoryReader.samples. What was offered in the last flush time may still be missing: ``flush`` first."""
+        return await self._ask(lambda reader: reader.samples(tags, start, end, limit, hold=hold))
+
+    async def events(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        kinds: Sequence[str] | None = None,
+    ) -> list[Event]:
+        """See HistoryReader.events."""
+        return await self._ask(lambda reader: reader.events(since, until, limit, kinds))
+
+    async def commands(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        tag: str | None = None,
+    ) -> list[Receipt]:
+        """See HistoryReader.commands."""
+        return await self._ask(lambda reader: reader.commands(since, until, limit, tag))
+
+    async def recipe(self, recipe_hash: str) -> RecipeRow | None:
+        """See HistoryReader.recipe."""
+        return await self._ask(lambda reader: reader.recipe(recipe_hash))
+
+    async def runs(self, limit: int = 50, state: str | None = None, recipe: str | None = None) -> list[RunRow]:
+        """Newest runs first, those still in the spool included."""
+        waiting = self._writer.unstored_runs
+        none: list[RunRow] = []
+        stored = await self._ask_runs(lambda reader: reader.runs(limit + len(waiting), state, recipe), none)
+        merged = {run.run_id: run for run in stored if run.run_id not in waiting}
+        for run in waiting.values():
+            if state in (None, run.state) and recipe in (None, run.recipe):
+                merged[run.run_id] = run
+        order = sorted(merged.values(), key=lambda run: (run.started_at or run.updated_at, run.run_id), reverse=True)
+        return order[:limit]
+
+    async def run(self, run_id: str) -> RunRow | None:
+        """One run as it was saved last; None when there is none of that name."""
+        waiting = self._writer.unstored_runs.get(run_id)
+        return waiting or await self._ask(lambda reader: reader.run(run_id))
+
+    async def last_run(self) -> RunRow | None:
+        """The run saved last; None when there has been none."""
+        waiting = max(self._writer.unstored_runs.values(), key=lambda run: run.updated_at, default=None)
+        stored = await self._ask_runs(lambda reader: reader.last_run(), None)
+        if waiting is None or (stored is not None and stored.updated_at > waiting.updated_at):
+            return stored
+        return waiting
+
+    async def _ask_runs(self, question: Callable[[HistoryReader], T], otherwise: T) -> T:
+        """Ask the database, which may be away while the spool holds runs."""
+        try:
+            return await self._ask(question)
+        except StorageError:
+            if not self._writer.unstored_runs:
+                raise
+            return otherwise
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _checked(to_row: Callable[[T], Row], record: T) -> Row:
+    """The row, with everything refused that a database might refuse later: an acknowledged run must be a run."""
+    try:
+        row = to_row(record)
+        for cell in row:
+            if isinstance(cell, str) and "\x00" in cell:
+                raise ValueError("a text holds a NUL character")
+            if isinstance(cell, str):
+                cell.encode("utf-8")
+    except _POISON as error:
+        raise StorageError(f"this cannot be kept: {error}") from error
+    return row

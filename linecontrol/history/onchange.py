@@ -1,0 +1,79 @@
+"""Which samples are worth a row. Pure: no clock, no I/O.
+
+A sample is stored when its value or status differs from the tag's last stored one, or when ``keepalive_s`` of line
+time has passed since that. Reading the rows as a step that holds its value gives back every sample offered, exactly.
+Where an outage begins, the last sample before it that was held back is stored too, then the first bad one: a reader
+sees until when the value was really known.
+"""
+
+from __future__ import annotations
+
+from linecontrol.core.model import Sample, Value
+from linecontrol.history.rows import SampleRow, encode, micros
+
+_BAD = 2  # the two top bits of a status code, from here on bad
+
+
+class _Last:
+    """What was stored last of one tag, and until when it has been seen unchanged."""
+
+    __slots__ = ("seen_us", "status", "stored_us", "value")
+
+    def __init__(self, value: Value | None, status: int, time_us: int) -> None:
+        self.value = value
+        self.status = status
+        self.stored_us = time_us
+        self.seen_us = time_us
+
+
+class OnChange:
+    """The filter of one line. Not thread-safe: it belongs to the event loop."""
+
+    def __init__(self, keepalive_s: float) -> None:
+        self._keepalive_us = micros(keepalive_s)
+        self._last: dict[str, _Last] = {}
+
+    def prime(self, tag: str, time_us: int, status: int) -> None:
+        """Say what lies in the database from before: a row without value at ``time_us``. Later rows come after it."""
+        self._last.setdefault(tag, _Last(None, status, time_us))
+
+    def admit(self, tag: str, sample: Sample, scan_us: int) -> tuple[SampleRow, ...]:
+        """Rows to store for this sample: none, itself, or the last good one before it and itself.
+
+        A new value that carries no later time than the one before it (a device that does not stamp, or whose clock
+        was set back) is stored under the time of its scan, so that it is neither lost nor out of order.
+        Raises PoisonError when it can never be stored.
+        """
+        time_us = micros(sample.time) if sample.time > 0.0 else scan_us
+        value, status = sample.value, int(sample.status)
+        last = self._last.get(tag)
+        if last is None:
+            number, text = encode(value)
+            self._last[tag] = _Last(value, status, time_us)
+            return (SampleRow(tag, time_us, number, text, status),)
+        if value == last.value and status == last.status:
+            if time_us <= last.seen_us:
+                return ()  # the same answer once more
+            last.seen_us = time_us
+            if time_us - last.stored_us < self._keepalive_us:
+                return ()
+            last.stored_us = time_us
+            return (SampleRow(tag, time_us, *encode(value), status),)
+        number, text = encode(value)
+        if time_us <= last.seen_us:
+            time_us = max(scan_us, last.seen_us + 1)
+        before = self._held_back(tag, last) if status >> 30 >= _BAD > last.status >> 30 else ()
+        self._last[tag] = _Last(value, status, time_us)
+        return (*before, SampleRow(tag, time_us, number, text, status))
+
+    def close(self) -> list[SampleRow]:
+        """The samples held back so far; stored when the recording ends, they say how long each value was known."""
+        rows = [row for tag, last in self._last.items() for row in self._held_back(tag, last)]
+        self._last.clear()
+        return rows
+
+    @staticmethod
+    def _held_back(tag: str, last: _Last) -> tuple[SampleRow, ...]:
+        if last.seen_us <= last.stored_us:
+            return ()
+        return (SampleRow(tag, last.seen_us, *encode(last.value), last.status),)

@@ -1,0 +1,93 @@
+"""What is done once after a database was opened: register line and tags, and look back at the recording before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from linecontrol.core.model import Tag
+from linecontrol.history import schema
+from linecontrol.history.rows import STARTED, STOPPED
+
+Note = tuple[str, str, bool]
+"""Kind, text and is-it-an-alarm of something worth an event."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """What was found in the database.
+
+    Attributes:
+        latest_us: newest line time of this line; None when it has no history.
+        last: of each recorded tag, time and status of its newest row.
+        is_unclean: the recording before this one ended without ``historian.stopped``.
+    """
+
+    latest_us: int | None = None
+    last: dict[str, tuple[int, int]] = field(default_factory=dict)
+    is_unclean: bool = False
+    notes: list[Note] = field(default_factory=list)
+
+
+def register_line(connection: sa.Connection, name: str) -> int:
+    """The line's id in this database; the line is added when it is new."""
+    line = schema.line
+    query = sa.select(line.c.id).where(line.c.name == name)
+    if connection.execute(query).scalar() is None:
+        connection.execute(line.insert(), {"name": name})
+    return int(connection.execute(query).scalar_one())
+
+
+def register_tags(connection: sa.Connection, line_id: int, tags: Sequence[Tag]) -> list[Note]:
+    """Add new tags, bring changed ones up to date. Tags no longer in use stay, for their samples."""
+    tag, notes = schema.tag, []
+    known = {row.name: row for row in connection.execute(sa.select(tag).where(tag.c.line_id == line_id))}
+    for wanted in tags:
+        facts = {
+            "alias": wanted.alias,
+            "station": wanted.station,
+            "unit": wanted.unit,
+            "type": wanted.type.value,
+        }
+        row = known.get(wanted.name)
+        if row is None:
+            connection.execute(tag.insert(), {"line_id": line_id, "name": wanted.name, **facts})
+        elif any(getattr(row, name) != value for name, value in facts.items()):
+            connection.execute(tag.update().where(tag.c.id == row.id), facts)
+            if row.unit != wanted.unit:
+                text = (
+                    f"{wanted.name}: the unit was {row.unit!r}, is now {wanted.unit!r}; earlier samples are in the old."
+                )
+                notes.append(("historian.unit_changed", text, False))
+    return notes
+
+
+def tag_ids(connection: sa.Connection, line_id: int) -> dict[str, int]:
+    tag = schema.tag
+    found = connection.execute(sa.select(tag.c.name, tag.c.id).where(tag.c.line_id == line_id))
+    return {row.name: row.id for row in found}
+
+
+def look_back(connection: sa.Connection, line_id: int, ids: Mapping[str, int], opened: Opened) -> None:
+    """What the last recording left: its newest times, and whether it was closed."""
+    sample, event, command, run = schema.sample, schema.event, schema.command, schema.run
+    newest = sa.select(sample.c.time_us, sample.c.status).order_by(sample.c.time_us.desc()).limit(1)
+    for name, tag_id in ids.items():
+        row = connection.execute(newest.where(sample.c.tag_id == tag_id)).first()
+        if row is not None:
+            opened.last[name] = (row.time_us, row.status)
+    times = [time_us for time_us, _ in opened.last.values()]
+    for column in (event.c.time_us, command.c.time_us, run.c.updated_us):
+        query = sa.select(sa.func.max(column)).where(column.table.c.line_id == line_id)
+        found = connection.execute(query).scalar()
+        times += [] if found is None else [found]
+    opened.latest_us = max(times, default=None)
+    borders = (
+        sa.select(event.c.kind)
+        .where(event.c.line_id == line_id, event.c.kind.in_((STARTED, STOPPED)))
+        .order_by(event.c.id.desc())
+        .limit(1)
+    )
+    opened.is_unclean = connection.execute(borders).scalar() == STARTED

@@ -1,0 +1,132 @@
+"""The tables, as they are after the newest migration.
+
+Made to be read with the ``sqlite3`` shell by somebody who has never seen this program: try
+``SELECT * FROM readable_sample``. Times are line time in microseconds since 1970, UTC. Every table carries the line, so
+several lines can share a database.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+REVISIONS = ("0001",)
+"""Every schema there has been, oldest first. The last is the one this program writes."""
+
+VERSION_TABLE = "schema_version"
+
+metadata = sa.MetaData()
+
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # only INTEGER counts up by itself in SQLite
+Real = sa.Double[float]()
+Micros = sa.BigInteger()
+
+line = sa.Table(
+    "line",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+)
+
+tag = sa.Table(
+    "tag",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("alias", sa.String(200), nullable=False),
+    sa.Column("station", sa.String(200), nullable=False),
+    sa.Column("unit", sa.String(50), nullable=False),
+    sa.Column("type", sa.String(20), nullable=False),
+    sa.UniqueConstraint("line_id", "name", name="tag_once_per_line"),
+)
+
+sample = sa.Table(
+    "sample",
+    metadata,
+    sa.Column("tag_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("time_us", Micros, primary_key=True, autoincrement=False),
+    sa.Column("value", Real),
+    sa.Column("status", sa.BigInteger, nullable=False),
+    sa.Column("text", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("time_us", Micros, nullable=False),
+    sa.Column("kind", sa.String(100), nullable=False),
+    sa.Column("source", sa.String(200), nullable=False),
+    sa.Column("severity", sa.String(20), nullable=False),
+    sa.Column("active", sa.SmallInteger),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("data", sa.Text),
+    sa.Index("event_by_time", "line_id", "time_us"),
+)
+
+command = sa.Table(
+    "command",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("time_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("tag", sa.String(200), nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("expected", sa.Text),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("old", sa.Text),
+    sa.Column("readback", sa.Text),
+    sa.Column("outcome", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("command_by_time", "line_id", "time_us"),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("run_id", sa.String(200), primary_key=True),
+    sa.Column("recipe", sa.String(200), nullable=False),
+    sa.Column("recipe_hash", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(50), nullable=False),
+    sa.Column("started_us", Micros),
+    sa.Column("ended_us", Micros),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("updated_us", Micros, nullable=False),
+    sa.Index("run_by_update", "line_id", "updated_us"),
+)
+
+recipe = sa.Table(
+    "recipe",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.String(200), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("version", sa.String(100), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("saved_us", Micros, nullable=False),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("time_us", Micros, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("row", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+spool_state = sa.Table(
+    "spool_state",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("writer", sa.String(64), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+"""The last batch of each writer that is in the database; what makes replay happen exactly once."""

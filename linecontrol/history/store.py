@@ -1,0 +1,279 @@
+"""Writes batches into the database. One thread, one connection, one transaction per call of ``write``.
+
+The seam for signal storage: only inserts.py and ``_sample_rows`` in reader.py know that a sample is a row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from linecontrol.core.errors import StorageError
+from linecontrol.core.model import Tag
+from linecontrol.history import schema
+from linecontrol.history.inserts import inserter
+from linecontrol.history.migrate import bring_up_to_date
+from linecontrol.history.opening import Opened, look_back, register_line, register_tags, tag_ids
+from linecontrol.history.rows import COLUMNS, QUARANTINE, SAMPLE, Batch, Row
+from linecontrol.history.sql import (
+    DATABASE_ERRORS,
+    Fault,
+    engine_for,
+    fault_of,
+    needs_person,
+    parse_url,
+    reason_of,
+    sqlite_path,
+)
+
+_QUICK_CHECK_UP_TO_BYTES = 64 * 2**20
+
+
+class StoreAway(StorageError):
+    """The database cannot take anything now. ``needs_person``: waiting will not help (no permission, no such place)."""
+
+    def __init__(self, reason: str, *, needs_person: bool = False) -> None:
+        super().__init__(reason)
+        self.needs_person = needs_person
+
+
+class StoreMalformed(StorageError):
+    """The database file is damaged, or no database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the rows of one ``write``."""
+
+    stored: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+
+
+class Store:
+    """The database of one line, for writing. Raises StoreAway, StoreMalformed or SchemaRefused, nothing else."""
+
+    def __init__(self, url: str, line: str, tags: Sequence[Tag], quarantine_path: Path) -> None:
+        self._quarantine_path = quarantine_path
+        self._url = parse_url(url)
+        self._path = sqlite_path(self._url)
+        self._engine = engine_for(self._url)
+        self._line = line
+        self._tags = tags
+        self._connection: sa.Connection | None = None
+        self._file_id: tuple[int, int] | None = None
+        self._line_id = 0
+        self._ids: dict[str, int] = {}
+        self._was_checked = False
+        self._insert = inserter(self._engine)
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    def open(self) -> Opened:
+        """Connect, migrate, register line and tags. A malformed SQLite file is set aside and a new one begun."""
+        opened = Opened()
+        try:
+            self._open(opened)
+        except StoreMalformed as error:
+            opened.notes.append(self.set_aside(str(error)))
+            self._open(opened)
+        return opened
+
+    def _open(self, opened: Opened) -> None:
+        self.close()
+        with self._mapped_errors():
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            backup = bring_up_to_date(self._engine, self._path)
+            if backup is not None:
+                text = f"The history was migrated to schema {schema.REVISIONS[-1]}; a copy from before is {backup}."
+                opened.notes.append(("historian.migrated", text, False))
+            self._connection = self._engine.connect()
+            if self._path is not None:
+                stat = self._path.stat()
+                self._file_id = (stat.st_dev, stat.st_ino)
+            with self._connection.begin():
+                self._line_id = register_line(self._connection, self._line)
+                opened.notes += register_tags(self._connection, self._line_id, self._tags)
+                self._ids = tag_ids(self._connection, self._line_id)
+                look_back(self._connection, self._line_id, self._ids, opened)
+            self._check_after_crash(self._connection, opened)
+
+    def _check_after_crash(self, connection: sa.Connection, opened: Opened) -> None:
+        if self._was_checked or self._path is None:
+            return
+        self._was_checked = True
+        if opened.is_unclean and self._path.stat().st_size <= _QUICK_CHECK_UP_TO_BYTES:
+            with connection.begin():
+                verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+            if verdict != "ok":
+                raise StoreMalformed(str(verdict))
+
+    def write(self, batches: Sequence[Batch]) -> Kept:
+        """Store these in one durable transaction; what was stored before under the same number is not stored again."""
+        with self._mapped_errors():
+            self._check_file()
+            self._add_unknown_tags(batches)
+            try:
+                return self._transaction(batches, is_careful=False)
+            except DATABASE_ERRORS as error:
+                if fault_of(error) is not Fault.ROW:
+                    raise
+            return self._transaction(batches, is_careful=True)
+
+    def _transaction(self, batches: Sequence[Batch], *, is_careful: bool) -> Kept:
+        connection = self._open_connection()
+        rows = quarantined = duplicates = 0
+        with connection.begin():
+            for batch in batches:
+                rows += batch.count
+                if not self._is_new(connection, batch):
+                    duplicates += batch.count
+                    continue
+                for kind, kind_rows in batch.rows.items():
+                    if is_careful:
+                        quarantined += self._insert_carefully(connection, kind, kind_rows)
+                    else:
+                        duplicates += self._insert(connection, self._line_id, self._ids, kind, kind_rows)
+                    quarantined += len(kind_rows) if kind == QUARANTINE else 0
+        return Kept(rows - quarantined, quarantined, duplicates)
+
+    def _is_new(self, connection: sa.Connection, batch: Batch) -> bool:
+        """Move the mark of this writer to this batch; False when it is there already."""
+        mark = schema.spool_state
+        mine = sa.and_(mark.c.line_id == self._line_id, mark.c.writer == batch.writer)
+        moved = connection.execute(mark.update().where(mine, mark.c.number < batch.number), {"number": batch.number})
+        if moved.rowcount:
+            return True
+        if connection.execute(sa.select(mark.c.number).where(mine)).scalar() is not None:
+            return False
+        key = {"line_id": self._line_id, "writer": batch.writer, "number": batch.number}
+        connection.execute(mark.insert(), key)
+        return True
+
+    def forget_other_writers(self, writer: str) -> None:
+        """The spool is empty: marks of earlier recordings are no longer needed."""
+        mark = schema.spool_state
+        with self._mapped_errors(), self._open_connection().begin():
+            self._open_connection().execute(
+                mark.delete().where(mark.c.line_id == self._line_id, mark.c.writer != writer)
+            )
+
+    # -- rows
+    def _insert_carefully(self, connection: sa.Connection, kind: str, rows: Sequence[Row]) -> int:
+        """Insert rows, halving around those that cannot be stored; these are quarantined. Returns how many."""
+        try:
+            with connection.begin_nested():
+                self._insert(connection, self._line_id, self._ids, kind, rows)
+        except DATABASE_ERRORS as error:
+            if fault_of(error) is not Fault.ROW:
+                raise
+            if len(rows) == 1:
+                self._quarantine(connection, kind, rows[0], reason_of(error))
+                return 1
+        else:
+            return 0
+        half = len(rows) // 2
+        return self._insert_carefully(connection, kind, rows[:half]) + self._insert_carefully(
+            connection, kind, rows[half:]
+        )
+
+    def _quarantine(self, connection: sa.Connection, kind: str, row: Row, reason: str) -> None:
+        record = {
+            "line_id": self._line_id,
+            "time_us": time.time_ns() // 1000,
+            "kind": kind,
+            "row": json.dumps(dict(zip(COLUMNS[kind], row, strict=False)), default=repr),
+            "reason": reason.encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00"),
+        }
+        try:
+            with connection.begin_nested():
+                connection.execute(schema.quarantine.insert(), record)
+        except DATABASE_ERRORS as error:
+            if fault_of(error) is not Fault.ROW:
+                raise
+            with self._quarantine_path.open("a", encoding="ascii") as file:
+                file.write(json.dumps(record) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _add_unknown_tags(self, batches: Sequence[Batch]) -> None:
+        """Tags of an earlier line file that still wait in the spool."""
+        named = {str(row[0]) for batch in batches for row in batch.rows.get(SAMPLE, ())}
+        unknown = sorted(named - self._ids.keys())
+        if not unknown:
+            return
+        blank = {"line_id": self._line_id, "alias": "", "station": "", "unit": "", "type": ""}
+        connection = self._open_connection()
+        with connection.begin():
+            connection.execute(schema.tag.insert(), [{**blank, "name": name} for name in unknown])
+            self._ids = tag_ids(connection, self._line_id)
+
+    # -- the file and the connection
+    def _open_connection(self) -> sa.Connection:
+        if self._connection is None:
+            raise StoreAway("the database is not open")
+        return self._connection
+
+    def _check_file(self) -> None:
+        """SQLite would go on writing into a file that was removed, and nobody would ever see it."""
+        if self._path is None:
+            return
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError as error:
+            raise StoreAway(f"the file {self._path} was removed") from error
+        if (stat.st_dev, stat.st_ino) != self._file_id:
+            raise StoreAway(f"the file {self._path} was replaced")
+
+    def set_aside(self, reason: str) -> tuple[str, str, bool]:
+        """Rename the damaged file; never delete it. Returns the note for an alarm."""
+        self.close()
+        if self._path is None:
+            raise StoreAway(f"the database says it is damaged: {reason}", needs_person=True)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        aside = self._path.with_name(f"{self._path.name}.malformed-{stamp}")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}x")
+        try:
+            for ending in ("", "-wal", "-shm"):
+                part = self._path.with_name(self._path.name + ending)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + ending))
+        except OSError as error:
+            raise StoreAway(
+                f"{self._path} is damaged ({reason}) and cannot be set aside: {error}", needs_person=True
+            ) from error
+        text = f"The history file was damaged ({reason}). It was set aside as {aside}, and a new one was begun."
+        return ("historian.malformed", text, True)
+
+    def close(self) -> None:
+        """Let go of the connection. Never raises."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                connection.invalidate()
+            with contextlib.suppress(*DATABASE_ERRORS):
+                connection.close()
+
+    @contextlib.contextmanager
+    def _mapped_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
+            self.close()
+            raise
+        except DATABASE_ERRORS as error:
+            self.close()
+            if fault_of(error) is Fault.MALFORMED:
+                raise StoreMalformed(reason_of(error)) from error
+            raise StoreAway(reason_of(error), needs_person=needs_person(error)) from error

@@ -1,0 +1,283 @@
+"""The loops of a line: their soft tags, their order, and who may move what.
+
+Each loop shows MODE, SP (where it is going), WSP (working set point, after limits and ramp), OP and its gains as tags
+(``TIC-303.MODE`` ...), commanded through the gate like any register. Outer loops tick before inner ones, so a cascade
+passes through in one cycle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from linecontrol.config import LineConfig
+from linecontrol.control.forms import IsaGains
+from linecontrol.control.loop import Loop, LoopInputs, LoopOutput, LoopSettings, Mode
+from linecontrol.core.errors import ConfigError, DeviceRefused, Problem
+from linecontrol.core.image import ProcessImage
+from linecontrol.core.model import DataType, Sample, Tag, Text, Value
+
+STATION = "line"
+_GAIN_KEYS = ("K", "TI", "TD")
+
+
+@dataclass(slots=True)
+class _Wish:
+    """Commands that wait for the next tick."""
+
+    mode: Mode | None = None
+    sp: float | None = None
+    op: float | None = None
+    gains: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A loop wants its actuator moved."""
+
+    tag: str
+    value: float
+    who: str
+
+
+class LoopBank:
+    """All loops of a line. ``tick`` once per control cycle; commands arrive by ``on_write`` between ticks."""
+
+    def __init__(
+        self,
+        settings: Sequence[LoopSettings],
+        titles: Mapping[str, Text],
+        units: Mapping[str, str],
+        image: ProcessImage,
+    ) -> None:
+        self.settings = {row.name: row for row in settings}
+        self._titles, self._units, self._image = titles, units, image
+        self._loops = {row.name: Loop(row) for row in settings}
+        self._outer_of = {row.inner: row.name for row in settings if row.inner is not None}
+        self._order = _outer_first(self.settings)
+        self._wishes: dict[str, _Wish] = {name: _Wish() for name in self._loops}
+        self.outputs: dict[str, LoopOutput] = {}
+
+    # -- tags
+    def show(self) -> dict[str, Value]:
+        """Present value of every soft tag of every loop."""
+        values: dict[str, Value] = {}
+        for name, loop in self._loops.items():
+            gains = loop.settings.pid
+            out = self.outputs.get(name)
+            values |= {
+                f"{name}.MODE": int(loop.mode),
+                f"{name}.SP": out.sp_target if out is not None else loop.sp_local,
+                f"{name}.WSP": out.sp if out is not None else loop.sp,
+                f"{name}.OP": loop.pid.out,
+                f"{name}.K": gains.k,
+                f"{name}.TI": gains.ti_s if math.isfinite(gains.ti_s) else 1e6,
+                f"{name}.TD": gains.td_s,
+            }
+        return values
+
+    def on_write(self, name: str, value: Value) -> None:
+        """A command the gate has passed. Raises DeviceRefused when the loop itself cannot take it now."""
+        loop_name, _, key = name.rpartition(".")
+        wish = self._wishes[loop_name]
+        number = float(value)
+        if key == "MODE":
+            mode = Mode(int(number))
+            pv = self._image.latest(self.settings[loop_name].pv)
+            if mode is not Mode.MAN and self._loops[loop_name].mode is Mode.MAN and not pv.is_good:
+                raise DeviceRefused(f"{loop_name} cannot leave Man: its PV {self.settings[loop_name].pv} is not GOOD")
+            wish.mode = mode
+        elif key == "SP":
+            wish.sp = number
+        elif key == "OP":
+            wish.op = number
+        elif key in _GAIN_KEYS:
+            wish.gains[key] = number
+        else:
+            raise DeviceRefused(f"{name} is read-only")
+
+    def mode_of(self, name: str) -> Mode:
+        """Mode as it will be at the next tick."""
+        return self._wishes[name].mode if self._wishes[name].mode is not None else self._loops[name].mode  # type: ignore[return-value]
+
+    def owner_of(self, tag: str) -> tuple[str, str] | None:
+        """Who moves this actuator or soft tag, when it is a loop; None = no loop does."""
+        for name, row in self.settings.items():
+            mode = self.mode_of(name)
+            if tag == row.op and mode is not Mode.MAN and row.inner is None:
+                return f"loop:{name}", f"{name} is in {mode.name}"
+            if tag == f"{name}.OP" and mode is not Mode.MAN:
+                return f"loop:{name}", f"{name} is in {mode.name}; its output is its own until it is in MAN"
+            if tag == f"{name}.SP" and mode in (Mode.CAS, Mode.REMOTE):
+                source = self._outer_of.get(name, "its ratio") if mode is Mode.CAS else "its ratio"
+                return f"loop:{name}", f"{name} is in {mode.name}; its set point comes from {source}"
+        return None
+
+    # -- control
+    def tick(self, dt_s: float, now: float, is_available: Callable[[str], bool]) -> list[Write]:
+        """One control cycle. ``is_available(tag)``: this actuator may be written to now."""
+        writes = []
+        for name in self._order:
+            loop, row, wish = self._loops[name], self.settings[name], self._wishes[name]
+            self._wishes[name] = _Wish()
+            inner = self.outputs.get(row.inner) if row.inner else None
+            outer = self._outer_of.get(name)
+            outer_out = self.outputs.get(outer) if outer else None
+            out = loop.tick(
+                LoopInputs(
+                    dt_s=dt_s,
+                    pv=self._image.at(row.pv, now),
+                    mode=wish.mode,
+                    sp=wish.sp,
+                    op=wish.op,
+                    gains=self._gains(loop, wish.gains),
+                    cascade_sp=outer_out.output if outer_out is not None else None,
+                    ratio=self._image.at(row.ratio.tag, now) if row.ratio is not None else None,
+                    downstream=inner.downstream if inner is not None else None,
+                    readback=self._image.at(row.op, now) if row.inner is None else None,
+                    op_available=row.inner is not None or is_available(row.op),
+                )
+            )
+            self.outputs[name] = out
+            if out.op is not None and row.inner is None:
+                writes.append(Write(row.op, out.op, f"loop:{name}"))
+        return writes
+
+    @staticmethod
+    def _gains(loop: Loop, changed: Mapping[str, float]) -> IsaGains | None:
+        if not changed:
+            return None
+        pid = loop.settings.pid
+        return IsaGains(
+            changed.get("K", pid.k), changed.get("TI", pid.ti_s), changed.get("TD", pid.td_s), pid.n, pid.b, pid.c
+        )
+
+    def release(self, names: Sequence[str] | None = None) -> None:
+        """Put these loops (or all) in MAN at the next tick: something else moves their outputs now."""
+        for name in self._loops if names is None else names:
+            self._wishes[name] = _Wish(mode=Mode.MAN)
+
+    def moving(self, tags: Sequence[str]) -> list[str]:
+        """Loops that move one of these actuators, with the outer loops over them."""
+        found = [name for name, row in self.settings.items() if row.op in tags]
+        for name in list(found):
+            while (outer := self._outer_of.get(name)) is not None:
+                found.append(outer)
+                name = outer
+        return found
+
+    def view(self, now: float) -> dict[str, dict[str, Any]]:
+        """PV, SP, OP and mode of each loop, for people."""
+        rows = {}
+        for name, row in self.settings.items():
+            loop, out = self._loops[name], self.outputs.get(name)
+            pv: Sample = self._image.at(row.pv, now)
+            rows[name] = {
+                "title": self._titles[name].en,
+                "title_zh": self._titles[name].zh,
+                "unit": self._units[name],
+                "mode": loop.mode.name,
+                "pv": pv.number if pv.is_good else None,
+                "sp": out.sp if out is not None and loop.mode is not Mode.MAN else None,
+                "op": loop.pid.out,
+                "holding": bool(out and out.holding),
+                "limited": [word for word in ("high", "low", "rate") if out is not None and getattr(out, word)],
+            }
+        return rows
+
+
+def _outer_first(settings: Mapping[str, LoopSettings]) -> list[str]:
+    """Names ordered so that an outer loop comes before its inner one. Raises ValueError on a circle."""
+    order: list[str] = []
+
+    def place(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise ValueError(f"loops {' -> '.join((*path, name))} form a circle")
+        if name in order:
+            return
+        for other, row in settings.items():
+            if row.inner == name:
+                place(other, (*path, name))
+        order.append(name)
+
+    for name in settings:
+        place(name, ())
+    return order
+
+
+def soft_tags(
+    settings: Sequence[LoopSettings], titles: Mapping[str, Text], units: Mapping[str, str], op_units: Mapping[str, str]
+) -> list[Tag]:
+    """The soft tags of these loops."""
+    outer_of = {row.inner for row in settings if row.inner is not None}
+    tags = []
+    for row in settings:
+        name, title, unit = row.name, titles[row.name], units[row.name]
+        modes = [(0, "MAN"), (1, "AUTO")]
+        if name in outer_of:
+            modes.append((2, "CAS"))
+        if row.ratio is not None:
+            modes.append((3, "REMOTE"))
+
+        def tag(
+            key: str,
+            en: str,
+            zh: str,
+            unit: str = "",
+            low: float = -math.inf,
+            high: float = math.inf,
+            *,
+            writable: bool = True,
+            kind: DataType = DataType.FLOAT64,
+            choices: Sequence[tuple[int, str]] = (),
+            name: str = name,
+            title: Text = title,
+        ) -> Tag:
+            words = Text(f"{title.en}, {en}", f"{title.zh}{zh}")
+            return Tag(
+                f"{name}.{key}",
+                STATION,
+                words,
+                unit,
+                kind,
+                f"{name}.{key}",
+                low=low,
+                high=high,
+                writable=writable,
+                choices=tuple(choices),
+            )
+
+        pid = row.pid
+        tags += [
+            tag("MODE", "mode", "模式", low=0, high=3, kind=DataType.UINT16, choices=modes),
+            tag("SP", "set point", "设定值", unit, row.sp_low, row.sp_high),
+            tag("WSP", "working set point", "工作设定值", unit, row.sp_low, row.sp_high, writable=False),
+            tag("OP", "output", "输出", op_units[name], pid.op_low, pid.op_high),
+            tag("K", "gain", "增益", "", 1e-6, 1e4),
+            tag("TI", "integral time", "积分时间", "s", 0.1, 1e6),
+            tag("TD", "derivative time", "微分时间", "s", 0.0, 1e5),
+        ]
+    return tags
+
+
+def loop_settings(config: LineConfig) -> list[LoopSettings]:
+    """The loops of a line file. Raises ConfigError naming loop, key and accepted range."""
+    rows = []
+    for loop in config.line.loops:
+        try:
+            rows.append(LoopSettings.from_row(loop.model_dump(exclude_none=True), config.line.control_period_s))
+        except ValueError as error:
+            raise ConfigError([Problem(str(config.path), None, f"loops.{loop.name}", str(error))]) from None
+    return rows
+
+
+def loop_words(config: LineConfig) -> tuple[dict[str, Text], dict[str, str], dict[str, str]]:
+    """Title, unit and unit of the output of each loop."""
+    units = {tag.name: tag.unit for tag in config.tags}
+    loops = {loop.name: loop for loop in config.line.loops}
+    titles = {name: Text(loop.title.en, loop.title.zh) for name, loop in loops.items()}
+    own = {name: loop.unit for name, loop in loops.items()}
+    ops = {name: own.get(loop.op.removesuffix(".SP"), units.get(loop.op, "")) for name, loop in loops.items()}
+    return titles, own, ops

@@ -1,0 +1,66 @@
+"""Writing for the program: safe outputs in their order, and background writes that never hold up a control cycle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from linecontrol.core.gate import CommandGate
+from linecontrol.core.image import ProcessImage
+from linecontrol.core.model import Command, Receipt, Value
+from linecontrol.core.rules import same_value
+from linecontrol.line.loops import LoopBank
+
+SafeOutputs = Mapping[str, Mapping[str, Value]]
+"""kind (held, stopped, aborted) -> tag -> value, in the order in which they are written."""
+
+
+class Writes:
+    """One write per tag at a time; a newer wish waits for the cycle after. Nothing is queued, so nothing is late."""
+
+    def __init__(self, gate: CommandGate, image: ProcessImage) -> None:
+        self._gate = gate
+        self._image = image
+        self._under_way: dict[str, asyncio.Task[Receipt]] = {}
+
+    def submit(self, command: Command) -> None:
+        """Start the write, unless one for this tag is under way or the device shows this value already."""
+        present = self._image.latest(command.tag)
+        if command.tag in self._under_way:
+            return
+        if present.is_good and same_value(command.value, present.value, self._image.tags[command.tag].step):
+            return
+        task = asyncio.ensure_future(self._gate.submit(command))
+        self._under_way[command.tag] = task
+        task.add_done_callback(lambda _done: self._under_way.pop(command.tag, None))
+
+    async def settle(self) -> None:
+        """Wait for the writes under way."""
+        if self._under_way:
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+
+async def drive_safe(
+    kind: str,
+    outputs: Mapping[str, SafeOutputs],
+    gate: CommandGate,
+    bank: LoopBank,
+    reason: str,
+    is_reachable: Callable[[str], bool],
+) -> list[Receipt]:
+    """Write the safe outputs of every reachable station: stations side by side, each in its own order.
+
+    A loop that moves one of these actuators is put in MAN first. What cannot be written is in the receipts; the PLC's
+    own watchdog takes an unreachable station to its safe state.
+    """
+
+    async def one(station: str, values: Mapping[str, Value]) -> list[Receipt]:
+        if not is_reachable(station):
+            return []
+        return [await gate.submit(Command(tag, value, "system", reason)) for tag, value in values.items()]
+
+    wanted = {station: rows[kind] for station, rows in outputs.items() if kind in rows}
+    bank.release(bank.moving([tag for values in wanted.values() for tag in values]))
+    work: list[Awaitable[Any]] = [one(station, values) for station, values in wanted.items()]
+    return [receipt for receipts in await asyncio.gather(*work) for receipt in receipts]

@@ -1,0 +1,378 @@
+"""The run in hand: starting it, commanding it, its totals, its record, and taking it up again after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from linecontrol.analysis.extraction import Extraction
+from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
+from linecontrol.core.model import Event, Severity
+from linecontrol.history import RecipeRow, RunRow
+from linecontrol.line.plant import LinePlant
+from linecontrol.line.recipes import prepare
+from linecontrol.recipe.bench import Ports
+from linecontrol.recipe.engine import Engine
+from linecontrol.recipe.model import ControlRecipe
+from linecontrol.recipe.states import ENDED, RunCommand, RunMode, RunState
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+SAVE_PERIOD_REAL_S = 2.0
+UNDER_WAY = frozenset(RunState) - ENDED - {RunState.IDLE}
+_MODES = {mode.value.lower(): mode for mode in RunMode}
+
+
+class RunDirector:
+    """Directs the one run a line can have in hand, and answers for all it has had."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.engine: Engine | None = None
+        self.extraction: Extraction | None = None
+        self.on_view: Callable[[Mapping[str, Any]], None] | None = None
+        self._base: dict[str, int] = {}
+        self._alarms = 0
+        self._saved_at = float("-inf")
+        self._saving: asyncio.Task[Any] | None = None
+        self._starting = asyncio.Lock()
+
+    # -- state others ask for
+    @property
+    def state(self) -> RunState | None:
+        return None if self.engine is None else self.engine.state
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.engine is not None and self.engine.state in UNDER_WAY
+
+    def owner_of(self, tag: str) -> tuple[str, str] | None:
+        """The recipe holds every actuator of the line while a run is under way, unless its mode is Manual."""
+        engine = self.engine
+        if engine is None or not self.is_under_way or engine.mode is RunMode.MANUAL:
+            return None
+        row = self._line.image.tags.get(tag)
+        if row is None or row.station == self._line.soft_station:
+            return None
+        return "recipe", f"run {engine.run_id} is {engine.state} in {engine.mode}; change its mode to Manual first"
+
+    # -- commands
+    async def start(
+        self,
+        recipe: str,
+        values: Mapping[str, float | bool],
+        *,
+        who: str,
+        mode: str = "automatic",
+        run_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Start a run; returns its view.
+
+        The same ``run_id`` again starts nothing and returns the run that has it. Raises ConfigError for a wrong recipe
+        or value, StateError naming the failed permissives or the run in hand.
+        """
+        async with self._starting:
+            if run_id is not None and self.engine is not None and self.engine.run_id == run_id:
+                return self.view_of_current()
+            chosen = mode_named(mode)
+            control = prepare(self._line.config, recipe, values)
+            if self.engine is not None and self.is_under_way:
+                raise StateError(f"run {self.engine.run_id} is {self.engine.state}; Stop or Abort it first")
+            failed = self._line.permissives(control)
+            if failed:
+                raise StateError("not started: " + "; ".join(failed))
+            if run_id is not None and await self._line.historian.run(run_id) is not None:
+                raise StateError(f"there has been a run {run_id!r} already")
+            now = self._line.clock.now()
+            await self._line.historian.save_recipe(
+                RecipeRow(control.hash, control.name, control.version, control.text, now)
+            )
+            self._begin(control)
+            engine = self.engine = Engine(control, self._ports())
+            engine.start(run_id or self._new_id(control, now), who, chosen)
+            return self.view_of_current()
+
+    async def command(self, run_id: str, command: str, *, who: str, reason: str = "") -> dict[str, Any]:
+        """Give the run in hand a command; returns its view. Raises StateError with the reason when it is not legal."""
+        engine = self.engine
+        if engine is None or engine.run_id != run_id:
+            raise StateError(f"run {run_id!r} is not in hand")
+        word = command.strip().lower()
+        if word in _MODES:
+            engine.set_mode(_MODES[word], who)
+        elif word in ("proceed", "answer"):
+            self._proceed(engine, who)
+        else:
+            try:
+                wanted = RunCommand(word.capitalize())
+            except ValueError:
+                accepted = ", ".join(c.value.lower() for c in RunCommand if c is not RunCommand.START)
+                more = f"{accepted}, proceed, {', '.join(_MODES)}"
+                raise ConfigError([Problem("", None, "command", f"{command!r} is not a command", more)]) from None
+            if wanted is RunCommand.START:
+                raise StateError("a run is started once; start another with POST /runs")
+            engine.command(wanted, who, reason)
+        return self.view_of_current()
+
+    @staticmethod
+    def _proceed(engine: Engine, who: str) -> None:
+        """Answer every prompt and let every waiting phase begin."""
+        status = engine.status()
+        waiting = [unit.name for unit in status.units if unit.waits_for_proceed]
+        if not status.prompts and not waiting:
+            raise StateError(f"run {engine.run_id}: nothing waits for an answer or a proceed")
+        for prompt in status.prompts:
+            engine.answer(prompt.id, who)
+        for unit in waiting:
+            engine.proceed(unit, who)
+
+    def hold(self, text: str, cause: str) -> None:
+        """Hold the run because of the plant. Does nothing when there is none to hold."""
+        if self.engine is not None and self.engine.state in (
+            RunState.RUNNING,
+            RunState.PAUSING,
+            RunState.PAUSED,
+            RunState.RESTARTING,
+        ):
+            self.engine.command(RunCommand.HOLD, "controller", text, cause)
+
+    async def finished(self, run_id: str) -> None:
+        """Wait until the run has ended, or was Held by something other than a person (which then needs one)."""
+        engine = self.engine
+        if engine is None or engine.run_id != run_id:
+            return
+        while True:
+            await engine.wait_for(*ENDED, RunState.HELD)
+            await engine.settled()
+            by_person = engine.reason is not None and engine.reason.cause == "operator"
+            if engine.state in ENDED or (engine.state is RunState.HELD and not by_person):
+                return
+            await self._line.clock.sleep(1.0)
+
+    # -- the control cycle's share
+    def tick(self, dt_s: float, now: float) -> None:
+        """Once per control cycle: totals, and the record every two seconds."""
+        if self.engine is None or self.extraction is None:
+            return
+        if self.is_under_way:
+            needed = self._line.yield_tags
+            self.extraction.advance({name: self._line.image.at(name, now) for name in needed}, dt_s)
+            real = self._line.clock.real()
+            if real - self._saved_at >= SAVE_PERIOD_REAL_S and (self._saving is None or self._saving.done()):
+                self._saved_at = real
+                self._saving = asyncio.ensure_future(self.engine.save())
+        if self.on_view is not None:
+            self.on_view(self.view_of_current())
+
+    def note(self, event: Event) -> None:
+        """Count the run's alarms."""
+        if event.severity is Severity.ALARM and event.active is not False and self.is_under_way:
+            self._alarms += 1
+
+    # -- records
+    def _begin(self, control: ControlRecipe) -> None:
+        self.extraction = self._line.new_extraction(control.values)
+        now = self._line.clock.now()
+        if self.extraction is not None:
+            self.extraction.advance({name: self._line.image.at(name, now) for name in self._line.yield_tags}, 0.0)
+        self._alarms = 0
+        self._base = {key: -count for key, count in self._counts().items()}
+
+    def _counts(self) -> dict[str, int]:
+        """Running totals of this process, of which the record shows the run's share."""
+        counts = {"samples": self._line.historian.counters.accepted}
+        for name, station in self._line.stations.items():
+            key = self._line.config.stations[name].endpoint.protocol
+            counts[key] = counts.get(key, 0) + station.link.counters.answers
+        return counts
+
+    def current_record(self) -> dict[str, Any]:
+        """The batch record of the run in hand, as it stands."""
+        engine = self.engine
+        if engine is None:
+            raise StateError("there is no run in hand")
+        counts = {key: count + self._base.get(key, 0) for key, count in self._counts().items()}
+        measured = self.extraction.record() if self.extraction is not None else {}
+        status = engine.status()
+        return {
+            "run_id": engine.run_id,
+            "recipe": engine.recipe.name,
+            "recipe_hash": engine.recipe.hash,
+            "state": engine.state.value,
+            "started_at": _iso(status.started_at),
+            "ended_at": _iso(status.ended_at),
+            **measured,
+            "samples": counts.pop("samples"),
+            "reads": {"modbus": counts.get("modbus", 0), "opcua": counts.get("opcua", 0)},
+            "alarms": self._alarms,
+            "line": self._line.config.line.name,
+            "simulated": self._line.config.line.simulated,
+            "recipe_version": engine.recipe.version,
+            "values": engine.recipe.values,
+            "mode": engine.mode.value,
+            "reason": engine.reason.text if engine.reason is not None else None,
+        }
+
+    async def record(self, run_id: str) -> dict[str, Any] | None:
+        """The batch record of any run; None when there is none of that id."""
+        if self.engine is not None and self.engine.run_id == run_id:
+            return self.current_record()
+        row = await self._line.historian.run(run_id)
+        return None if row is None else row.record
+
+    async def records(self, limit: int) -> list[dict[str, Any]]:
+        """Records, newest first."""
+        rows = [row.record for row in await self._line.historian.runs(limit)]
+        current = self.current_record() if self.engine is not None and self.engine.run_id else None
+        if current is None:
+            return rows
+        return [current, *(row for row in rows if row.get("run_id") != current["run_id"])][:limit]
+
+    def view(self) -> dict[str, Any] | None:
+        """The run in hand for people; None when there is none."""
+        return None if self.engine is None else self.view_of_current()
+
+    def view_of_current(self) -> dict[str, Any]:
+        engine = self.engine
+        if engine is None:
+            raise StateError("there is no run in hand")
+        status = engine.status()
+        now = self._line.clock.now()
+        return {
+            "run_id": status.run_id,
+            "recipe": status.recipe,
+            "title": {"en": status.title.en, "zh": status.title.zh},
+            "state": status.state,
+            "mode": status.mode,
+            "legal": list(status.legal),
+            "is_ended": engine.state in ENDED,
+            "reason": None if status.reason is None else status.reason.text,
+            "since": None if status.reason is None else _iso(status.reason.since),
+            "elapsed_s": round((status.ended_at or now) - status.started_at, 1) if status.started_at else 0.0,
+            "remaining_s": round(status.time_left_s, 1),
+            "fraction": round(status.done_fraction, 4),
+            "units": {
+                unit.name: {
+                    "operation": None if unit.operation is None else unit.operation.en,
+                    "phase": unit.phase,
+                    "title": None if unit.phase_title is None else unit.phase_title.en,
+                    "title_zh": None if unit.phase_title is None else unit.phase_title.zh,
+                    "text": "waits for proceed" if unit.waits_for_proceed else unit.waiting_for,
+                    "fraction": unit.done_fraction,
+                    "is_finished": unit.is_finished,
+                }
+                for unit in status.units
+            },
+            "prompts": [
+                {"id": p.id, "unit": p.unit, "text": {"en": p.text.en, "zh": p.text.zh}, "since": _iso(p.since)}
+                for p in status.prompts
+            ],
+            "loops": self._line.bank.view(now),
+            "record": self.current_record(),
+        }
+
+    # -- keeping and taking up
+    async def _save(self, snapshot: dict[str, Any]) -> None:
+        engine = self.engine
+        if engine is None or not engine.run_id:
+            return
+        status = engine.status()
+        await self._line.historian.save_run(
+            RunRow(
+                run_id=engine.run_id,
+                recipe=engine.recipe.name,
+                recipe_hash=engine.recipe.hash,
+                state=engine.state.value,
+                updated_at=self._line.clock.now(),
+                started_at=status.started_at,
+                ended_at=status.ended_at,
+                record=self.current_record(),
+                snapshot={
+                    "engine": snapshot,
+                    "extraction": self.extraction.to_dict() if self.extraction is not None else None,
+                    "guard": self._line.guard.to_dict() if self._line.guard is not None else None,
+                    "counts": {key: count + self._base.get(key, 0) for key, count in self._counts().items()},
+                    "alarms": self._alarms,
+                },
+            )
+        )
+
+    async def unfinished(self) -> RunRow | None:
+        """The run a stopped controller left under way."""
+        try:
+            row = await self._line.historian.last_run()
+        except StorageError:
+            return None
+        return row if row is not None and row.snapshot and RunState(row.state) in UNDER_WAY else None
+
+    async def take_up(self, row: RunRow) -> None:
+        """Go on with a run that was under way: it is Held, and says why and since when. Heat does not come back."""
+        snapshot = row.snapshot
+        control = ControlRecipe.from_text(snapshot["engine"]["recipe"]["text"], snapshot["engine"]["recipe"]["values"])
+        self.extraction = self._line.new_extraction(control.values, snapshot["extraction"])
+        if self._line.guard is not None and snapshot["guard"] is not None:
+            self._line.guard.restore(snapshot["guard"])
+        self._alarms = int(snapshot["alarms"])
+        here = self._counts()
+        self._base = {key: int(snapshot["counts"].get(key, 0)) - here.get(key, 0) for key in here}
+        self.engine = Engine.resume(snapshot["engine"], self._ports())
+
+    async def close_as_lost(self, row: RunRow) -> None:
+        """Record a run as Aborted whose plant is gone (a simulated one that ended with its controller)."""
+        text = "the simulated plant it ran on is gone"
+        record = {**row.record, "state": RunState.ABORTED.value, "reason": text}
+        with contextlib.suppress(LineError):
+            await self._line.historian.save_run(
+                RunRow(
+                    row.run_id,
+                    row.recipe,
+                    row.recipe_hash,
+                    RunState.ABORTED.value,
+                    self._line.clock.now(),
+                    row.started_at,
+                    row.updated_at,
+                    record,
+                )
+            )
+
+    async def close(self) -> None:
+        """Let go without changing the run's state; the next start takes it up as Held."""
+        if self.engine is not None:
+            await self.engine.save()
+            await self.engine.close()
+
+    def _ports(self) -> Ports:
+        line = self._line
+
+        def event(kind: str, text: str, severity: Severity, data: dict[str, Any]) -> None:
+            line.emit(Event(line.clock.now(), kind, str(data.get("run_id", "run")), text, severity, data=data))
+
+        return Ports(
+            now=line.clock.now,
+            plant=lambda unit: LinePlant(line, unit),
+            safe=line.drive_safe,
+            save=self._save,
+            event=event,
+            patience=line.clock.patience,
+        )
+
+    def _new_id(self, control: ControlRecipe, now: float) -> str:
+        return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{control.name}"
+
+
+def mode_named(word: str) -> RunMode:
+    """Raises ConfigError saying which modes there are."""
+    try:
+        return _MODES[word.strip().lower()]
+    except KeyError:
+        raise ConfigError([Problem("", None, "mode", f"{word!r} is not a mode", ", ".join(_MODES))]) from None
+
+
+def _iso(at: float | None) -> str | None:
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

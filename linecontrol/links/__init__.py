@@ -1,0 +1,1 @@
+"""Wires. One module for each protocol, all passing one contract suite; codec, plan and frames are pure."""

@@ -1,0 +1,101 @@
+"""How to reach a device: plain records, so that a line can be described without importing a protocol library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from linecontrol.core.errors import ConfigError
+from linecontrol.links.codec import ByteOrder, WordOrder
+
+
+@dataclass(frozen=True, slots=True)
+class SerialPort:
+    """A serial line, e.g. ``/dev/ttyUSB0``, 19200 8E1."""
+
+    device: str
+    baud: int = 19200
+    parity: Literal["N", "E", "O"] = "E"
+    stop_bits: Literal[1, 2] = 1
+    data_bits: Literal[7, 8] = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusSettings:
+    """How to reach and talk to one Modbus device.
+
+    Attributes:
+        framer: ``tcp``, or ``rtu`` for RTU frames over TCP. A ``serial`` port is always RTU; host and port are unused.
+        unit: 0..255; 0 and 255 are what many TCP devices call themselves.
+        max_read_words, max_write_words: registers in one request, 1..125 and 1..123.
+        max_gap_words: unused registers that may be read along, 0..124.
+        timeout_s: real seconds a request may take from sending to the whole answer; also a connect.
+        inter_frame_s: real seconds of silence the device needs between requests.
+
+    Raises:
+        ConfigError: a number outside its range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 502
+    framer: Literal["tcp", "rtu"] = "tcp"
+    serial: SerialPort | None = None
+    unit: int = 1
+    word_order: WordOrder = "high_first"
+    byte_order: ByteOrder = "big"
+    max_read_words: int = 125
+    max_write_words: int = 123
+    max_gap_words: int = 0
+    timeout_s: float = 1.0
+    inter_frame_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check("unit", self.unit, 0, 255)
+        _check("max_read_words", self.max_read_words, 1, 125)
+        _check("max_write_words", self.max_write_words, 1, 123)
+        _check("max_gap_words", self.max_gap_words, 0, 124)
+        _check("timeout_s", self.timeout_s, 0.001, 3600.0)
+        _check("inter_frame_s", self.inter_frame_s, 0.0, 60.0)
+
+    @property
+    def is_rtu(self) -> bool:
+        return self.serial is not None or self.framer == "rtu"
+
+    @property
+    def place(self) -> str:
+        """For messages: where the device is."""
+        return f"{self.serial.device if self.serial else f'{self.host}:{self.port}'} unit {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpcuaSettings:
+    """How to reach and talk to one OPC UA server.
+
+    Attributes:
+        namespace: URI of the namespace all node ids of the station are in; its index is looked up at every open.
+        timeout_s: real seconds any one request may take; an open, which needs about ten, may take four times as long.
+        max_nodes_per_read: nodes in one Read, 1..10000.
+        username, password: None = anonymous.
+        channel_lifetime_s: asked of the server; the security token is renewed after three quarters of it.
+
+    Raises:
+        ConfigError: a number outside its range.
+    """
+
+    url: str
+    namespace: str
+    timeout_s: float = 1.0
+    max_nodes_per_read: int = 500
+    username: str | None = None
+    password: str | None = None
+    channel_lifetime_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        _check("timeout_s", self.timeout_s, 0.001, 3600.0)
+        _check("max_nodes_per_read", self.max_nodes_per_read, 1, 10_000)
+        _check("channel_lifetime_s", self.channel_lifetime_s, 1.0, 86_400.0)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} {value} is not accepted (accepted: {low:g}..{high:g})")

@@ -1,0 +1,127 @@
+"""What flows through the plant: one extensive vector of seven masses and its sensible heat.
+
+A ``Material`` is a plain list so that a step of the whole plant stays in the tens of microseconds. Every
+machine only ever moves, splits or relabels these vectors, which is why mass and energy balance by construction.
+Nothing here knows a machine, a clock or a random number.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Material: TypeAlias = list[float]
+"""[kg] free starch, bound starch, coarse fibre, fine fibre, water, soil, solubles; then heat [kJ] over 0 °C liquid."""
+
+FREE, BOUND, COARSE, FINE, WATER, SOIL, SOLUBLE, HEAT = range(8)
+
+CP_STARCH_KJ_KG_K = 1.25  # dry starch, general value, PROCESS 3.6 (unverified)
+CP_FIBRE_KJ_KG_K = 1.30  # dry plant fibre, general value (unverified)
+CP_WATER_KJ_KG_K = 4.18  # liquid water, steam tables
+CP_SOIL_KJ_KG_K = 0.84  # quartz sand, general value (unverified)
+CP_SOLUBLE_KJ_KG_K = 1.50  # sugars and protein, general value (unverified)
+
+SOLIDS_VOLUME_M3_KG = 1.0 / 1530.0  # starch granule 1500-1550 kg/m3, general value (unverified)
+SOIL_VOLUME_M3_KG = 1.0 / 2600.0  # quartz sand
+WATER_VOLUME_M3_KG = 1.0 / 998.0  # water at 20 °C
+
+
+def empty() -> Material:
+    """A new vector of nothing."""
+    return [0.0] * 8
+
+
+def water(mass_kg: float, temp_c: float) -> Material:
+    """Clean water of a temperature."""
+    return [0.0, 0.0, 0.0, 0.0, mass_kg, 0.0, 0.0, mass_kg * CP_WATER_KJ_KG_K * temp_c]
+
+
+def pour(into: Material, what: Material) -> None:
+    """Add ``what`` to a hold-up, component by component (unrolled: this is the hottest line of the plant)."""
+    into[0] += what[0]
+    into[1] += what[1]
+    into[2] += what[2]
+    into[3] += what[3]
+    into[4] += what[4]
+    into[5] += what[5]
+    into[6] += what[6]
+    into[7] += what[7]
+
+
+def part(what: Material, fraction: float) -> Material:
+    """A copy of a well-mixed ``fraction`` (0..1) of ``what``."""
+    a, b, c, d, e, f, g, h = what
+    return [
+        a * fraction,
+        b * fraction,
+        c * fraction,
+        d * fraction,
+        e * fraction,
+        f * fraction,
+        g * fraction,
+        h * fraction,
+    ]
+
+
+def minus(what: Material, taken: Material) -> Material:
+    """What is left of ``what`` after ``taken`` was split off."""
+    a, b, c, d, e, f, g, h = what
+    i, j, k, m, n, o, p, q = taken
+    return [a - i, b - j, c - k, d - m, e - n, f - o, g - p, h - q]
+
+
+def draw(holdup: Material, fraction: float) -> Material:
+    """Take a well-mixed ``fraction`` (0..1) out of a hold-up, which shrinks by exactly that."""
+    taken = part(holdup, fraction)
+    holdup[:] = minus(holdup, taken)
+    return taken
+
+
+def mass_kg(what: Material) -> float:
+    """Total mass."""
+    return what[0] + what[1] + what[2] + what[3] + what[4] + what[5] + what[6]
+
+
+def dry_kg(what: Material) -> float:
+    """Mass without water."""
+    return what[0] + what[1] + what[2] + what[3] + what[5] + what[6]
+
+
+def starch_kg(what: Material) -> float:
+    """Dry starch, free and bound."""
+    return what[0] + what[1]
+
+
+def dry_heat_capacity_kj_k(what: Material) -> float:
+    """Heat capacity of everything but the water."""
+    return (
+        (what[0] + what[1]) * CP_STARCH_KJ_KG_K
+        + (what[2] + what[3]) * CP_FIBRE_KJ_KG_K
+        + what[5] * CP_SOIL_KJ_KG_K
+        + what[6] * CP_SOLUBLE_KJ_KG_K
+    )
+
+
+def heat_capacity_kj_k(what: Material) -> float:
+    """Heat capacity with the water."""
+    return dry_heat_capacity_kj_k(what) + what[4] * CP_WATER_KJ_KG_K
+
+
+def temperature_c(what: Material, when_empty_c: float) -> float:
+    """Temperature of a mixture; ``when_empty_c`` where there is too little to have one."""
+    capacity = heat_capacity_kj_k(what)
+    return what[7] / capacity if capacity > 1e-9 else when_empty_c
+
+
+def volume_m3(what: Material) -> float:
+    """Volume of a slurry, volumes added."""
+    return (
+        (what[0] + what[1] + what[2] + what[3] + what[6]) * SOLIDS_VOLUME_M3_KG
+        + what[4] * WATER_VOLUME_M3_KG
+        + what[5] * SOIL_VOLUME_M3_KG
+    )
+
+
+def moisture_pct_wb(what: Material, when_empty: float) -> float:
+    """Moisture, wet basis; ``when_empty`` where there is nothing."""
+    total = mass_kg(what)
+    return 100.0 * what[4] / total if total > 1e-9 else when_empty

@@ -1,0 +1,337 @@
+"""The simulated kudzu line: machines in a row, one fixed step at a time.
+
+Pure: no clock, no I/O, no randomness but its seed. The same seed and inputs give the same trajectory bit for bit.
+Nothing is scripted: yield, moisture and purity come out of the machines. What may turn, open or burn is decided
+here only by power and hard-wired switches; the interlocks of the PLCs are not the plant's business.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from simulator import material as m
+from simulator.ledger import Books, Ledger
+from simulator.lot import Lot, draw_lot, parcels
+from simulator.machines.concentrator import Concentrator
+from simulator.machines.dewatering import MilkTank, Peeler
+from simulator.machines.drives import Actuator, Switch, Wander
+from simulator.machines.dryer import CakeHopper, FlashDryer
+from simulator.machines.heater import Heater
+from simulator.machines.hopper import Hopper
+from simulator.machines.packing import Packing
+from simulator.machines.rasp import Rasp
+from simulator.machines.sieves import Sieves
+from simulator.machines.trommel import Trommel
+from simulator.material import Material
+from simulator.parameters import Parameters, default_parameters
+from simulator.psychrometrics import Isotherm, humidity_kg_kg
+from simulator.sensors import Noise, Sensors
+from simulator.truth import describe
+
+INPUT_TAGS = (
+    "XS-101",  # station powered 0/1: its motors may turn
+    "SC-101",  # root feeder %
+    "SC-103",  # trommel rpm
+    "FV-104",  # wash water valve %
+    "XC-109",  # cleaning spray 0/1
+    "XS-201",
+    "SC-201",  # rasp rpm
+    "FV-203",  # sieve water valve %
+    "FV-204",  # concentrator underflow valve %
+    "SC-206",  # dewatering pump %
+    "XC-209",  # rinse 0/1
+    "XS-301",
+    "SC-302",  # feed screw %
+    "TV-303",  # heater %
+    "SC-307",  # fan %
+    "XV-312",  # divert gate 0 good, 1 rework, 2 waste
+)
+_NIR_BLIND_KG_H = 3.0  # below it the window shows the belt, not powder
+_WANDERS = 7
+
+
+class Plant:
+    """A kudzu starch line from the root hopper to the bags."""
+
+    def __init__(self, seed: int = 0, *, lot: Lot | None = None, parameters: Parameters | None = None) -> None:
+        """A cold, clean, empty line with ``hopper.start_kg`` of roots of one lot (drawn from the seed if not given)."""
+        p = self.parameters = parameters or default_parameters()
+        self.seed = seed
+        self.inputs: dict[str, float] = dict.fromkeys(INPUT_TAGS, 0.0)
+        self.time_s = 0.0
+        self.books = Books()
+        self._lot_rng = Random(f"{seed}:lot")
+        self._noise = Noise(f"{seed}:noise")
+        self.hopper = Hopper(p.hopper, self.books)
+        self.trommel = Trommel(p.trommel, self.books)
+        self.rasp = Rasp(p.rasp, self.books)
+        self.sieves = Sieves(p.sieves, self.books)
+        self.concentrator = Concentrator(p.concentrator, self.books, p.site.water_c)
+        self.milk_tank = MilkTank(p.dewatering, self.books)
+        self.peeler = Peeler(p.dewatering, self.books)
+        self.cake_hopper = CakeHopper(p.dryer, self.books)
+        self.isotherm = Isotherm(p.isotherm)
+        self.heater = Heater(p.heater, p.site.ambient_c, self.books)
+        self.dryer = FlashDryer(p.dryer, self.isotherm, p.site.ambient_c, self.books)
+        self.packing = Packing(p.packing, p.site.ambient_c, self.books)
+        self._build_drives(p)
+        self.ambient_c, self.ambient_humidity_pct = p.site.ambient_c, p.site.ambient_humidity_pct
+        self.slurry_c = p.site.water_c
+        self.rinse_solids_pct = 0.0
+        self.root_starch_pct = 0.0
+        self.wash_m3_h = self.sieve_m3_h = 0.0
+        self.trommel_rpm = self.rasp_rpm = self.fan_pct = 0.0
+        self.ambient_humidity = 0.0
+        self._nir_pct, self._nir_quiet_s = math.nan, math.inf
+        self.lot = lot or self._draw()
+        self.load(p.hopper.start_kg, self.lot)
+        self.root_starch_pct = self.hopper.starch_pct_wb(0.0)
+        self._amounts: list[float] = [0.0] * 11
+        rates = self._rates(1.0)
+        self.sensors = Sensors(f"{seed}:calibration", dict(zip(_RATE_TAGS, rates, strict=True)))
+        if self.sensors.tags != _RATE_TAGS or self.sensors.total_tags != _TOTAL_TAGS:
+            raise ValueError("sensors.yaml does not list the tags the plant measures, in its order")
+
+    def _build_drives(self, p: Parameters) -> None:
+        self._power = {tag: Switch() for tag in ("XS-101", "XS-201", "XS-301", "XC-109", "XC-209")}
+        self._drives = {
+            "SC-101": Actuator(0.0, 100.0, p.hopper.feeder_ramp_pct_s),
+            "SC-103": Actuator(0.0, 30.0, p.trommel.ramp_rpm_s),
+            "FV-104": Actuator(0.0, 100.0, p.trommel.valve_ramp_pct_s),
+            "SC-201": Actuator(0.0, 2000.0, p.rasp.ramp_rpm_s),
+            "FV-203": Actuator(0.0, 100.0, p.sieves.valve_ramp_pct_s),
+            "FV-204": Actuator(0.0, 100.0, p.concentrator.valve_ramp_pct_s),
+            "SC-206": Actuator(0.0, 100.0, p.dewatering.pump_ramp_pct_s),
+            "SC-302": Actuator(0.0, 100.0, p.dryer.screw_ramp_pct_s),
+            "TV-303": Actuator(0.0, 100.0, p.heater.valve_ramp_pct_s, p.heater.valve_deadband_pct),
+            "SC-307": Actuator(0.0, 100.0, p.heater.fan_ramp_pct_s),
+        }
+        site = p.site
+        self._lumps = Wander(p.hopper.lump_sd, p.hopper.lump_tau_s)
+        self._wash_pressure = Wander(p.trommel.pressure_sd, p.trommel.pressure_tau_s)
+        self._sieve_pressure = Wander(p.sieves.pressure_sd, p.sieves.pressure_tau_s)
+        self._filling = Wander(p.dryer.screw_fill_sd, p.dryer.screw_fill_tau_s)
+        self._weather_c = Wander(site.ambient_sd_k, site.ambient_tau_s)
+        self._weather_rh = Wander(site.humidity_sd_pct, site.ambient_tau_s)
+
+    def _draw(self) -> Lot:
+        p = self.parameters
+        name = p.default_species
+        season = p.season[min(12, max(1, round(p.site.month))) - 1]
+        return draw_lot(self._lot_rng, name, p.species[name], p.lot, season)
+
+    def load(self, root_kg: float, lot: Lot | None = None) -> float:
+        """Tip roots into the hopper; returns what fitted in [kg].
+
+        Args:
+            root_kg: gross mass on the truck, >= 0.
+            lot: what the truck brought; a new lot of the default species if not given.
+        Raises:
+            ValueError: not a finite mass.
+        """
+        if not math.isfinite(root_kg) or root_kg < 0.0:
+            raise ValueError(f"cannot tip {root_kg} kg of roots")
+        accepted_kg = min(root_kg, max(0.0, self.parameters.hopper.capacity_kg - self.hopper.mass_kg))
+        self.lot = lot or self._draw()
+        self.hopper.tip(parcels(self._lot_rng, self.lot, accepted_kg, self.parameters.lot))
+        return accepted_kg
+
+    def step(self, dt_s: float) -> None:
+        """Advance the plant by one fixed step of at most one second.
+
+        Raises:
+            ValueError: not in 0 < dt_s <= 1.
+        """
+        if not 0.0 < dt_s <= 1.0:
+            raise ValueError(f"step of {dt_s} s is not in 0 < dt <= 1 s")
+        noise = self._noise.take(_WANDERS + len(_RATE_TAGS))
+        on = {tag: switch.drive(self.inputs[tag]) for tag, switch in self._power.items()}
+        self._weather(noise, dt_s)
+        heat_in = self.books.heat_in_kj
+        amounts = self._amounts
+        before_kj = heat_in["electricity"]
+        roots = self._screening(on, noise, dt_s)
+        screened_kj = heat_in["electricity"]
+        cake = self._grinding(on, roots, noise, dt_s)
+        ground_kj = heat_in["electricity"]
+        fuel_kj = heat_in["fuel"]
+        self._drying(on, cake, noise, dt_s)
+        dried_kj = heat_in["electricity"] - ground_kj + heat_in["fuel"] - fuel_kj
+        amounts[2] = (screened_kj - before_kj) / 3600.0
+        amounts[6] = (ground_kj - screened_kj) / 3600.0
+        amounts[10] = dried_kj / 3600.0
+        self.sensors.step(self._rates(dt_s), amounts, noise[_WANDERS:], dt_s)
+        self.time_s += dt_s
+
+    def _drive(self, tag: str, powered: bool, dt_s: float) -> float:
+        """Move a drive; a motor without power runs down."""
+        return self._drives[tag].drive(self.inputs[tag] if powered else 0.0, dt_s)
+
+    def _weather(self, noise: list[float], dt_s: float) -> None:
+        site = self.parameters.site
+        self.ambient_c = site.ambient_c + self._weather_c.step(dt_s, noise[0])
+        humidity_pct = site.ambient_humidity_pct + self._weather_rh.step(dt_s, noise[1])
+        self.ambient_humidity_pct = min(98.0, max(5.0, humidity_pct))
+        self.ambient_humidity = humidity_kg_kg(self.ambient_c, self.ambient_humidity_pct / 100.0)
+
+    def _screening(self, on: dict[str, bool], noise: list[float], dt_s: float) -> Material:
+        """Hopper and trommel; returns washed roots."""
+        p = self.parameters
+        powered = on["XS-101"]
+        if self.hopper.mass_kg > 0.0:
+            self.root_starch_pct = self.hopper.starch_pct_wb(self.root_starch_pct)
+        speed_pct = self._drive("SC-101", powered, dt_s)
+        roots = self.hopper.step(speed_pct, self._lumps.step(dt_s, noise[2]), self.trommel.room_kg, dt_s)
+        fed_kg = m.mass_kg(roots)
+        pressure = 1.0 + self._wash_pressure.step(dt_s, noise[3])
+        flow_m3_h = p.trommel.valve_full_m3_h * self._drive("FV-104", True, dt_s) / 100.0 * pressure
+        spray = on["XC-109"]
+        self.trommel_rpm = self._drive("SC-103", powered, dt_s)
+        washed = self.trommel.step(roots, self.trommel_rpm, flow_m3_h, p.site.water_c, spray, self.rasp.is_open, dt_s)
+        self.wash_m3_h = flow_m3_h + (p.trommel.spray_m3_h if spray else 0.0)
+        self._amounts[0] = fed_kg
+        self._amounts[1] = self.wash_m3_h / 3600.0 * dt_s
+        return washed
+
+    def _grinding(self, on: dict[str, bool], roots: Material, noise: list[float], dt_s: float) -> Material:
+        """Rasp to centrifuge; returns cake."""
+        p = self.parameters
+        powered = on["XS-201"]
+        self.rasp_rpm = self._drive("SC-201", powered, dt_s)
+        mash = self.rasp.step(roots, self.rasp_rpm, self.sieves.is_open, dt_s)
+        pressure = 1.0 + self._sieve_pressure.step(dt_s, noise[4])
+        flow_m3_h = p.sieves.valve_full_m3_h * self._drive("FV-203", True, dt_s) / 100.0 * pressure
+        raw_milk = self.sieves.step(mash, flow_m3_h, p.site.water_c, powered, dt_s)
+        self.slurry_c = m.temperature_c(self.sieves.slurry, self.slurry_c)
+        milk = self.concentrator.step(raw_milk, self._drive("FV-204", True, dt_s), powered, dt_s)
+        pumped = self.milk_tank.step(milk, self._drive("SC-206", powered, dt_s), dt_s)
+        cake, back = self.peeler.step(pumped, powered, self.cake_hopper.room_kg, noise[5], dt_s)
+        m.pour(self.milk_tank.milk, back)
+        self.sieve_m3_h = flow_m3_h + (p.site.rinse_m3_h if on["XC-209"] else 0.0)
+        self._rinse(on["XC-209"], dt_s)
+        self._amounts[3] = self.sieve_m3_h / 3600.0 * dt_s
+        self._amounts[4] = self.sieves.pulp_kg
+        self._amounts[5] = m.mass_kg(cake)
+        return cake
+
+    def _rinse(self, is_on: bool, dt_s: float) -> None:
+        """Sprays flush the wet machines to the drain."""
+        if not is_on:
+            self.rinse_solids_pct = 0.0
+            return
+        site = self.parameters.site
+        share = 1.0 - math.exp(-dt_s / site.rinse_flush_s)
+        drained = self.books.receive(m.water(site.rinse_m3_h / 3.6 * dt_s, site.water_c))
+        for flushed in (
+            m.draw(self.rasp.box, share),
+            self.sieves.flush(share),
+            self.concentrator.flush(share),
+            m.draw(self.milk_tank.milk, share),
+            self.peeler.flush(share),
+        ):
+            m.pour(drained, flushed)
+        self.books.release("rinse_drain", drained)
+        self.rinse_solids_pct = 100.0 * m.dry_kg(drained) / m.mass_kg(drained)
+
+    def _drying(self, on: dict[str, bool], cake: Material, noise: list[float], dt_s: float) -> None:
+        """Cake hopper to bags."""
+        powered = on["XS-301"]
+        heater = self.heater
+        self.fan_pct = self._drive("SC-307", powered, dt_s)
+        valve_pct = self._drive("TV-303", powered, dt_s)
+        heater.step(self.fan_pct, valve_pct, powered, self.ambient_c, self.ambient_humidity, dt_s)
+        filling = self._filling.step(dt_s, noise[6])
+        screw_pct = self._drive("SC-302", powered, dt_s)
+        fed = self.cake_hopper.step(cake, screw_pct, filling, heater.air_kg_s, dt_s)
+        powder = self.dryer.step(fed, heater.air_kg_s, heater.inlet_c, self.ambient_humidity, self.ambient_c, dt_s)
+        packing = self.packing
+        packing.step(powder, self.inputs["XV-312"], powered, self.ambient_c, dt_s)
+        self._look(packing.window, dt_s)
+        self._amounts[7:10] = packing.bin_kg
+
+    def _look(self, window: Material, dt_s: float) -> None:
+        """What the NIR sees: the powder in its window, NaN once none has passed for two seconds."""
+        total_kg = m.mass_kg(window)
+        if total_kg * 3600.0 / dt_s >= _NIR_BLIND_KG_H:
+            self._nir_pct, self._nir_quiet_s = 100.0 * window[m.WATER] / total_kg, 0.0
+            return
+        self._nir_quiet_s += dt_s
+        if self._nir_quiet_s > 2.0:
+            self._nir_pct = math.nan
+
+    def _rates(self, dt_s: float) -> list[float]:
+        """True values in the order of ``_RATE_TAGS``."""
+        heater, dryer, packing = self.heater, self.dryer, self.packing
+        return [
+            self.hopper.mass_kg,
+            self.hopper.rate_kg_s * 3600.0,
+            self.root_starch_pct,
+            self.trommel_rpm,
+            self.wash_m3_h,
+            self.trommel.soil_pct_wb,
+            self.rasp.power_kw,
+            self.rasp_rpm,
+            self.sieve_m3_h,
+            self.concentrator.milk_density_kg_m3,
+            self.milk_tank.level_pct,
+            self.peeler.cake_pct_wb,
+            self.milk_tank.outflow_m3_h,
+            self.rinse_solids_pct,
+            self.slurry_c,
+            self.cake_hopper.mass_kg,
+            self.cake_hopper.rate_kg_s * 3600.0,
+            heater.inlet_c,
+            dryer.outlet_c,
+            dryer.product_c,
+            self._nir_pct,
+            heater.air_kg_s * 3600.0,
+            heater.p.duct_pressure_pa * (self.fan_pct / 100.0) ** 2,
+            self.ambient_c,
+            self.ambient_humidity_pct,
+            packing.bag_c,
+            sum(packing.bin_kg) * 3600.0 / dt_s,
+        ]
+
+    def measure(self) -> dict[str, float]:
+        """What the instruments show now, by tag; NaN where one sees nothing. Looking changes nothing."""
+        values = self.sensors.shown()
+        values["ZT-312"] = float(self.packing.gate.position)
+        return values
+
+    def truth(self) -> dict[str, float]:
+        """Inner state for tests and validation; a controller never sees it."""
+        return describe(self)
+
+    def held(self) -> dict[str, Material]:
+        """Hold-up by machine."""
+        return {
+            "hopper": self.hopper.held(),
+            "trommel": self.trommel.held(),
+            "rasp": self.rasp.held(),
+            "sieves": self.sieves.held(),
+            "concentrator": self.concentrator.held(),
+            "milk_tank": list(self.milk_tank.milk),
+            "peeler": self.peeler.held(),
+            "cake_hopper": list(self.cake_hopper.cake),
+            "packing": self.packing.held(),
+        }
+
+    @property
+    def ledgers(self) -> dict[str, Ledger]:
+        """The balances of starch, fibre, water, soil, solubles [kg] and energy [kJ] since the plant was built."""
+        total = m.empty()
+        for holdup in self.held().values():
+            m.pour(total, holdup)
+        return self.books.balance(total, self.heater.metal_held_kj + self.dryer.metal_held_kj)
+
+
+_RATE_TAGS = (
+    "WT-101", "WT-102", "AT-106", "ST-103", "FT-104", "AT-105",
+    "JT-201", "ST-201", "FT-203", "DT-204", "LT-205", "MT-207", "FT-206", "AT-209", "TT-211",
+    "WT-301", "WT-302", "TT-303", "TT-304", "TT-305", "MT-306", "FT-307", "PT-308", "TT-309", "MT-310", "TT-311",
+    "WT-313",
+)  # fmt: skip
+_TOTAL_TAGS = (
+    "WQ-102", "FQ-104", "JQ-110", "FQ-203", "WQ-208", "WQ-207", "JQ-210", "WQ-313", "WQ-314", "WQ-315", "JQ-316",
+)  # fmt: skip

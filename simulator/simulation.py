@@ -1,0 +1,209 @@
+"""Joins the plant, the PLC programs and their protocol servers, and lets time pass. The only clock of the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from simulator.faults import Face, FaultBoard, read_fault
+from simulator.plc import Plc
+from simulator.profile import Line, Station
+from simulator.sequence_log import SequenceLog
+
+_log = logging.getLogger(__name__)
+STEP_S = 0.5  # plant time of one step when simulated faster than real time [s]
+SLOW_STEP_S = 0.25  # at real time, where a second is long [s]
+LEAST_TICK_S = 0.004  # real time [s]; more often costs more than it shows
+MOST_CATCH_UP_S = 0.25  # real time [s]; a process that was stopped does not live through what it missed
+MOST_WATCHED_S = 1.0  # real time one tick can add to a watchdog [s]; a frozen PLC's watchdog is frozen too
+PUBLISH_EVERY_S = 0.02  # real time between pushes to OPC UA subscribers [s]
+TRUTH_EVERY_S = 1.0  # real time between writes of the truth file [s]
+
+
+class Plant(Protocol):
+    """The physics, as the PLCs' terminals see it. Keys are tag names; a measurement without value is NaN."""
+
+    inputs: dict[str, float]
+
+    def step(self, dt_s: float) -> None: ...
+    def measure(self) -> Mapping[str, float]: ...
+    def truth(self) -> Mapping[str, object]: ...
+
+
+class Server(Face, Protocol):
+    """A protocol server in front of one PLC."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def publish(self) -> None: ...
+    def note_update(self, updated_at: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cabinet:
+    """One simulated PLC with its network socket."""
+
+    station: Station
+    plc: Plc
+    face: Server
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        gate = self.face.gate
+        return replace(self.station.endpoint, host=gate.host, port=gate.port).url
+
+
+class Simulation:
+    """A line of cabinets on one plant.
+
+    Args:
+        speed: plant seconds in one real second, > 0.
+        ports: station name to TCP port, where it is not the line file's; 0 = a free one.
+        faults: as written on the command line.
+    Raises:
+        FaultError: a fault does not fit this line.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        plant: Plant,
+        *,
+        speed: float = 1.0,
+        host: str = "127.0.0.1",
+        ports: Mapping[str, int] | None = None,
+        boot_id: int = 1,
+        faults: Sequence[str] = (),
+        sequence_log: Path | None = None,
+        truth: Path | None = None,
+    ) -> None:
+        self.speed = speed
+        self.plant = plant
+        self.plant_time_s = 0.0
+        self.step_s = STEP_S if speed >= 2.0 else SLOW_STEP_S
+        self._sequence_log = sequence_log
+        self._truth = truth
+        measured = plant.measure()
+        self.cabinets = {
+            station.name: _cabinet(
+                station,
+                Plc(station, boot_id, measured, plant.inputs),
+                host,
+                (ports or {}).get(station.name, station.endpoint.port),
+            )
+            for station in line.stations
+        }
+        self.faults = FaultBoard(self.cabinets)
+        self.faults.plan([read_fault(text, self.cabinets) for text in faults])
+        for name, cabinet in self.cabinets.items():
+            if cabinet.plc.unknown:
+                _log.warning("%s: not in the plant, reads 0: %s", name, ", ".join(cabinet.plc.unknown))
+
+    async def start(self) -> dict[str, str]:
+        """Listen everywhere; returns station name to endpoint URL.
+
+        Raises:
+            OSError: a port is taken. What was opened before is closed again.
+        """
+        self._scan(0.0, 0.0)
+        started = []
+        try:
+            for cabinet in self.cabinets.values():
+                started.append(cabinet)
+                await cabinet.face.start()
+        except BaseException:
+            for cabinet in started:
+                await cabinet.face.stop()
+            raise
+        self._scan(0.0, 0.0)
+        self._note_update()
+        return {name: cabinet.url for name, cabinet in self.cabinets.items()}
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(cabinet.face.stop() for cabinet in self.cabinets.values()))
+        self._write_truth()
+
+    async def run(self) -> None:
+        """Let time pass until cancelled.
+
+        A late tick catches up in plant time up to ``MOST_CATCH_UP_S``; what lies further back is dropped, so that a
+        plant too heavy for the machine runs slower than asked instead of starving its own servers.
+        """
+        loop = asyncio.get_running_loop()
+        per_step_s = self.step_s / self.speed
+        tick_s = max(per_step_s, LEAST_TICK_S)
+        most = max(1, round(MOST_CATCH_UP_S / per_step_s))
+        due_at = last = published = written = loop.time()
+        with ExitStack() as files:
+            log = files.enter_context(SequenceLog(self._sequence_log)) if self._sequence_log else None
+            while True:
+                await asyncio.sleep(max(0.0, due_at + tick_s - loop.time()))
+                now = loop.time()
+                steps = int((now - due_at) / per_step_s)
+                due_at = now if steps > most else due_at + steps * per_step_s
+                steps = min(steps, most)
+                watched_s = min(now - last, MOST_WATCHED_S)
+                last = now
+                for _ in range(steps):
+                    await self.faults.advance(self.plant_time_s)
+                    moved = self._step(watched_s / steps)
+                    if log is not None and moved:
+                        log.note(moved, self.plant_time_s, datetime.now(UTC))
+                self._note_update()
+                if now - published >= PUBLISH_EVERY_S:
+                    published = now
+                    for cabinet in self.cabinets.values():
+                        await cabinet.face.publish()
+                if now - written >= TRUTH_EVERY_S:
+                    written = now
+                    self._write_truth()
+
+    def _step(self, real_s: float) -> dict[str, Plc]:
+        """One plant step; returns the PLCs whose sequence counter moved."""
+        for cabinet in self.cabinets.values():
+            self.plant.inputs.update(cabinet.plc.outputs())
+        self.plant.step(self.step_s)
+        self.plant_time_s += self.step_s
+        return self._scan(self.step_s, real_s)
+
+    def _scan(self, dt_s: float, real_s: float) -> dict[str, Plc]:
+        measured = self.plant.measure()
+        return {
+            name: cabinet.plc for name, cabinet in self.cabinets.items() if cabinet.plc.step(dt_s, real_s, measured)
+        }
+
+    def _note_update(self) -> None:
+        stamp = datetime.now(UTC)
+        for cabinet in self.cabinets.values():
+            cabinet.face.note_update(stamp)
+
+    def _write_truth(self) -> None:
+        """Replace the truth file in one go, so that a reader never sees half of it."""
+        if self._truth is None:
+            return
+        whole = {"plant_time_s": self.plant_time_s, **self.plant.truth()}
+        part = self._truth.with_name(self._truth.name + ".part")
+        part.write_text(json.dumps(whole), encoding="utf-8")
+        part.replace(self._truth)
+
+
+def _cabinet(station: Station, plc: Plc, host: str, port: int) -> Cabinet:
+    """The server modules are imported here, so that a line of one protocol does not load the other's library."""
+    face: Server
+    if station.is_modbus:
+        from simulator.modbus_server import ModbusServer
+
+        face = ModbusServer(station, plc, host, port)
+    else:
+        from simulator.opcua_server import OpcUaServer
+
+        face = OpcUaServer(station, plc, host, port)
+    return Cabinet(station, plc, face)

@@ -1,0 +1,50 @@
+"""Records as fast as told until it is killed. Says on stdout what was acknowledged, and only then.
+
+Not a test: ``test_historian_crash.py`` runs it. Arguments: database, spool folder, first number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from linecontrol.core.image import Scan
+from linecontrol.core.model import DataType, Event, Sample, Status, Tag, Text
+from linecontrol.history import Historian, RunRow
+
+EPOCH = 1_750_000_000.0
+FLUSH_S = 0.1
+
+
+def say(word: str, number: int) -> None:
+    os.write(1, f"{word} {number}\n".encode())
+
+
+async def record(database: str, spool: str, first: int) -> None:
+    tags = [
+        Tag(name, "s", Text(name, name), "", DataType.UINT32, name)
+        for name in ("SEQ", "CHECK", *(f"N-{n}" for n in range(8)))
+    ]
+    history = Historian(f"sqlite:///{database}", Path(spool), "demo", tags, flush_s=FLUSH_S)
+    await history.start()
+    say("ready", first)
+    number = first
+    while True:
+        number += 1
+        now = EPOCH + number
+        values = {tag.name: float(number) for tag in tags} | {"CHECK": float(number * 2654435761 % 2**32)}
+        history.offer(Scan("s", now, {name: Sample(value, Status.GOOD, now) for name, value in values.items()}))
+        say("offered", number)
+        if number % 7 == 0:
+            history.event(Event(now, "test", "x", str(number)))
+            await history.save_run(RunRow("R-1", "r", "h", str(number), now, EPOCH))
+            say("run", number)
+            say("event", number)  # before the run in order, so as durable
+        else:
+            await asyncio.sleep(0.004)
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from linecontrol.core.errors import StorageError
+from linecontrol.core.image import Scan
+from linecontrol.core.model import Event
+from linecontrol.history import Historian, migrate, open_reader
+from linecontrol.history.schema import REVISIONS, VERSION_TABLE, metadata
+from linecontrol.history.sql import engine_for, parse_url
+
+T0 = 1_750_000_000.0
+
+MakeHistorian = Callable[..., Historian]
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+async def make(historian: MakeHistorian) -> None:
+    history = historian()
+    await history.start()
+    history.event(Event(T0, "test", "x", "kept"))
+    await history.stop()
+
+
+def change(db: Path, *statements: str) -> None:
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+async def test_the_migrations_make_exactly_the_tables_the_program_uses(historian: MakeHistorian, db: Path) -> None:
+    await make(historian)
+    engine = engine_for(parse_url(f"sqlite:///{db}"))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_every_revision_file_is_known_to_the_program() -> None:
+    script = ScriptDirectory(str(migrate._MIGRATIONS))
+    assert tuple(reversed([one.revision for one in script.walk_revisions()])) == REVISIONS
+
+
+async def test_samples_lie_without_rowid_and_commits_are_durable(historian: MakeHistorian, ask: Ask, db: Path) -> None:
+    await make(historian)
+    ((sql,),) = ask("SELECT sql FROM sqlite_master WHERE name = 'sample'")
+    assert "WITHOUT ROWID" in sql
+    assert ask("PRAGMA journal_mode") == [("wal",)]
+    engine = engine_for(parse_url(f"sqlite:///{db}"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    engine.dispose()
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(historian: MakeHistorian, ask: Ask, db: Path) -> None:
+    await make(historian)
+    change(db, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    with pytest.raises(StorageError, match=r"newer version.*schema 9999.*up to 0001"):
+        await historian().start()
+    with pytest.raises(StorageError, match="newer version"):
+        open_reader(f"sqlite:///{db}")
+    assert ask(f"SELECT version_num FROM {VERSION_TABLE}") == [("9999",)]
+
+
+async def test_a_database_of_another_program_is_refused_and_left_alone(
+    historian: MakeHistorian, ask: Ask, db: Path
+) -> None:
+    change(db, "CREATE TABLE event (what TEXT)", "INSERT INTO event VALUES ('theirs')")
+    with pytest.raises(StorageError, match="not a history of this program"):
+        await historian().start()
+    assert ask("SELECT * FROM event") == [("theirs",)]
+    assert ask("SELECT count(*) FROM sqlite_master WHERE type = 'table'") == [(1,)]
+
+
+NEXT = """
+
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade() -> None:
+    op.add_column("event", sa.Column("extra", sa.Text))
+    {then}
+"""
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Pretend that a later program knows a schema 0002."""
+
+    def pretend(then: str) -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(migrate._MIGRATIONS, folder, dirs_exist_ok=True)
+        (folder / "versions" / "v0002_next.py").write_text(NEXT.format(then=then))
+        monkeypatch.setattr(migrate, "_MIGRATIONS", folder)
+        monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002"))
+
+    return pretend
+
+
+async def test_an_older_schema_is_migrated_behind_a_backup(
+    historian: MakeHistorian, ask: Ask, db: Path, next_version: Callable[[str], None]
+) -> None:
+    await make(historian)
+    next_version("pass")
+    history = historian()
+    await history.start()
+    assert ask(f"SELECT version_num FROM {VERSION_TABLE}") == [("0002",)]
+    assert ask("SELECT text, extra FROM event WHERE kind = 'test'") == [("kept", None)]
+    await history.stop()
+    backup = db.with_name("history.db.schema-0001")
+    with contextlib.closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("SELECT version_num FROM schema_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT text FROM event WHERE kind = 'test'").fetchall() == [("kept",)]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_migration_that_fails_half_way_leaves_everything_as_it_was(
+    historian: MakeHistorian,
+    ask: Ask,
+    next_version: Callable[[str], None],
+    scan: Callable[[int], Scan],
+) -> None:
+    await make(historian)
+    next_version('op.execute("INSERT INTO no_such_table VALUES (1)")')
+    history = historian()
+    await history.start()
+    history.offer(scan(1))
+    await history.flush()  # nothing is lost meanwhile: it is in the spool
+    assert history.counters.spooled > 0
+    await history.stop()
+    assert ask(f"SELECT version_num FROM {VERSION_TABLE}") == [("0001",)]
+    assert "extra" not in ask("SELECT sql FROM sqlite_master WHERE name = 'event'")[0][0]
+
+
+def test_the_sql_for_postgresql_can_be_printed_for_its_administrator(capsys: pytest.CaptureFixture[str]) -> None:
+    sql = migrate.script_for("postgresql")
+    assert "CREATE TABLE sample" in sql
+    assert "DOUBLE PRECISION" in sql
+    assert "BIGSERIAL" in sql
+    assert "WITHOUT ROWID" not in sql
+    assert capsys.readouterr().out == ""

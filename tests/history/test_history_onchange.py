@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linecontrol.core.model import Sample, Status
+from linecontrol.history.onchange import OnChange
+from linecontrol.history.rows import PoisonError, SampleRow, decode, encode, micros
+
+GOOD, BAD, UNSURE = Status.GOOD, Status.BAD_NO_COMMUNICATION, Status.UNCERTAIN
+
+values = st.one_of(
+    st.sampled_from([0.0, 1.0, 2.0]),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.integers(-(2**63), 2**63),
+    st.booleans(),
+    st.text(max_size=3),
+    st.sampled_from(["=", "==1", "=nan", "nan"]),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Sample]:
+    now, samples = 1_000_000_000, []
+    for step in draw(st.lists(st.integers(1, 90_000_000), max_size=40)):
+        now += step
+        status = draw(st.sampled_from([GOOD, GOOD, GOOD, BAD, UNSURE, Status.BAD_TIMEOUT]))
+        value = None if status.quality == "BAD" else draw(values)
+        samples.append(Sample(value, status, now / 1e6))
+    return samples
+
+
+def rows_of(stream: list[Sample], keepalive_s: float = 60.0) -> tuple[list[SampleRow], list[SampleRow]]:
+    admit = OnChange(keepalive_s)
+    stored = [row for sample in stream for row in admit.admit("T", sample, micros(sample.time))]
+    return stored, admit.close()
+
+
+def held_at(rows: list[SampleRow], time_us: int) -> tuple[Any, int]:
+    last = [row for row in rows if row.time_us <= time_us][-1]
+    return decode(last.value, last.text), last.status
+
+
+def same(one: Any, other: Any) -> bool:
+    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
+    return both_nan or one == other
+
+
+@given(streams())
+def test_holding_the_stored_rows_gives_back_every_sample_exactly(stream: list[Sample]) -> None:
+    stored, closing = rows_of(stream)
+    for rows in (stored, stored + closing):
+        for sample in stream:
+            value, status = held_at(rows, micros(sample.time))
+            assert same(value, sample.value)
+            assert status == sample.status
+
+
+@given(streams())
+def test_rows_are_in_order_and_unique_and_no_more_than_needed(stream: list[Sample]) -> None:
+    stored, closing = rows_of(stream)
+    times = [row.time_us for row in stored + closing]
+    assert times == sorted(set(times))
+    assert set(times) <= {micros(sample.time) for sample in stream}
+    assert len(closing) <= 1
+
+
+@given(streams())
+def test_an_outage_is_bracketed_by_the_last_good_the_first_bad_and_the_first_good(stream: list[Sample]) -> None:
+    stored, _ = rows_of(stream)
+    times = {row.time_us for row in stored}
+    for before, after in itertools.pairwise(stream):
+        if (before.status.quality == "BAD") != (after.status.quality == "BAD"):
+            assert micros(after.time) in times
+            if after.status.quality == "BAD":
+                assert micros(before.time) in times
+
+
+def test_an_unchanged_value_is_stored_again_after_the_keepalive() -> None:
+    stored, closing = rows_of([Sample(5.0, GOOD, 1000.0 + n) for n in range(130)])
+    assert [row.time_us for row in stored] == [1000_000_000, 1060_000_000, 1120_000_000]
+    assert [row.time_us for row in closing] == [1129_000_000]
+
+
+def test_the_same_answer_twice_is_not_news_and_a_new_value_under_an_old_time_is_not_lost() -> None:
+    admit = OnChange(60.0)
+    first = Sample(5.0, GOOD, 1000.0)
+    assert len(admit.admit("T", first, 1000_000_000)) == 1
+    assert admit.admit("T", first, 1001_000_000) == ()
+    (row,) = admit.admit("T", Sample(None, BAD, 1000.0), 1002_000_000)
+    assert (row.time_us, row.status) == (1002_000_000, int(BAD))
+    (row,) = admit.admit("T", Sample(6.0, GOOD, 999.0), 1002_000_000)  # even within the same microsecond
+    assert row.time_us == 1002_000_001
+
+
+def test_a_sample_without_a_device_time_takes_that_of_its_scan() -> None:
+    for time in (0.0, math.nan):
+        (row,) = OnChange(60.0).admit("T", Sample(None, Status.BAD_WAITING_FOR_INITIAL_DATA, time), 77_000_000)
+        assert row.time_us == 77_000_000
+
+
+@pytest.mark.parametrize("value", [[1.0], 2**64, object()])
+def test_what_no_row_can_hold_is_poison_and_harms_nothing_after_it(value: Any) -> None:
+    admit = OnChange(60.0)
+    with pytest.raises(PoisonError):
+        admit.admit("T", Sample(value, GOOD, 1.0), 1_000_000)
+    with pytest.raises(PoisonError):
+        admit.admit("T", Sample(1.0, GOOD, math.inf), 1_000_000)
+    assert len(admit.admit("T", Sample(1.0, GOOD, 2.0), 2_000_000)) == 1
+
+
+@given(values)
+def test_values_are_stored_losslessly(value: Any) -> None:
+    assert same(decode(*encode(value)), value)
+
+
+def test_micros_round_trip_over_a_century() -> None:
+    for time_us in (0, 1, 1_750_000_000_123_457, 4_000_000_000_999_999):
+        assert micros(time_us / 1e6) == time_us
