@@ -27,6 +27,7 @@ from simulator.material import Material
 from simulator.parameters import Parameters, default_parameters
 from simulator.psychrometrics import Isotherm, humidity_kg_kg
 from simulator.sensors import Noise, Sensors
+from simulator.taps import RATE_TAGS, TOTAL_TAGS, true_rates
 from simulator.truth import describe
 
 INPUT_TAGS = (
@@ -83,14 +84,14 @@ class Plant:
         self.wash_m3_h = self.sieve_m3_h = 0.0
         self.trommel_rpm = self.rasp_rpm = self.fan_pct = 0.0
         self.ambient_humidity = 0.0
-        self._nir_pct, self._nir_quiet_s = math.nan, math.inf
+        self.nir_pct, self._nir_quiet_s = math.nan, math.inf
         self.lot = lot or self._draw()
         self.load(p.hopper.start_kg, self.lot)
         self.root_starch_pct = self.hopper.starch_pct_wb(0.0)
         self._amounts: list[float] = [0.0] * 11
-        rates = self._rates(1.0)
-        self.sensors = Sensors(f"{seed}:calibration", dict(zip(_RATE_TAGS, rates, strict=True)))
-        if self.sensors.tags != _RATE_TAGS or self.sensors.total_tags != _TOTAL_TAGS:
+        rates = true_rates(self, 1.0)
+        self.sensors = Sensors(f"{seed}:calibration", dict(zip(RATE_TAGS, rates, strict=True)))
+        if self.sensors.tags != RATE_TAGS or self.sensors.total_tags != TOTAL_TAGS:
             raise ValueError("sensors.yaml does not list the tags the plant measures, in its order")
 
     def _build_drives(self, p: Parameters) -> None:
@@ -145,7 +146,7 @@ class Plant:
         """
         if not 0.0 < dt_s <= 1.0:
             raise ValueError(f"step of {dt_s} s is not in 0 < dt <= 1 s")
-        noise = self._noise.take(_WANDERS + len(_RATE_TAGS))
+        noise = self._noise.take(_WANDERS + len(RATE_TAGS))
         on = {tag: switch.drive(self.inputs[tag]) for tag, switch in self._power.items()}
         self._weather(noise, dt_s)
         heat_in = self.books.heat_in_kj
@@ -161,7 +162,7 @@ class Plant:
         amounts[2] = (screened_kj - before_kj) / 3600.0
         amounts[6] = (ground_kj - screened_kj) / 3600.0
         amounts[10] = dried_kj / 3600.0
-        self.sensors.step(self._rates(dt_s), amounts, noise[_WANDERS:], dt_s)
+        self.sensors.step(true_rates(self, dt_s), amounts, noise[_WANDERS:], dt_s)
         self.time_s += dt_s
 
     def _drive(self, tag: str, powered: bool, dt_s: float) -> float:
@@ -246,7 +247,7 @@ class Plant:
         fed = self.cake_hopper.step(cake, screw_pct, filling, heater.air_kg_s, dt_s)
         powder = self.dryer.step(fed, heater.air_kg_s, heater.inlet_c, self.ambient_humidity, self.ambient_c, dt_s)
         packing = self.packing
-        packing.step(powder, self.inputs["XV-312"], powered, self.ambient_c, dt_s)
+        packing.step(powder, self.inputs["XV-312"], powered, self.dryer.outlet_c, self.ambient_c, dt_s)
         self._look(packing.window, dt_s)
         self._amounts[7:10] = packing.bin_kg
 
@@ -254,44 +255,11 @@ class Plant:
         """What the NIR sees: the powder in its window, NaN once none has passed for two seconds."""
         total_kg = m.mass_kg(window)
         if total_kg * 3600.0 / dt_s >= _NIR_BLIND_KG_H:
-            self._nir_pct, self._nir_quiet_s = 100.0 * window[m.WATER] / total_kg, 0.0
+            self.nir_pct, self._nir_quiet_s = 100.0 * window[m.WATER] / total_kg, 0.0
             return
         self._nir_quiet_s += dt_s
         if self._nir_quiet_s > 2.0:
-            self._nir_pct = math.nan
-
-    def _rates(self, dt_s: float) -> list[float]:
-        """True values in the order of ``_RATE_TAGS``."""
-        heater, dryer, packing = self.heater, self.dryer, self.packing
-        return [
-            self.hopper.mass_kg,
-            self.hopper.rate_kg_s * 3600.0,
-            self.root_starch_pct,
-            self.trommel_rpm,
-            self.wash_m3_h,
-            self.trommel.soil_pct_wb,
-            self.rasp.power_kw,
-            self.rasp_rpm,
-            self.sieve_m3_h,
-            self.concentrator.milk_density_kg_m3,
-            self.milk_tank.level_pct,
-            self.peeler.cake_pct_wb,
-            self.milk_tank.outflow_m3_h,
-            self.rinse_solids_pct,
-            self.slurry_c,
-            self.cake_hopper.mass_kg,
-            self.cake_hopper.rate_kg_s * 3600.0,
-            heater.inlet_c,
-            dryer.outlet_c,
-            dryer.product_c,
-            self._nir_pct,
-            heater.air_kg_s * 3600.0,
-            heater.p.duct_pressure_pa * (self.fan_pct / 100.0) ** 2,
-            self.ambient_c,
-            self.ambient_humidity_pct,
-            packing.bag_c,
-            sum(packing.bin_kg) * 3600.0 / dt_s,
-        ]
+            self.nir_pct = math.nan
 
     def measure(self) -> dict[str, float]:
         """What the instruments show now, by tag; NaN where one sees nothing. Looking changes nothing."""
@@ -325,13 +293,3 @@ class Plant:
             m.pour(total, holdup)
         return self.books.balance(total, self.heater.metal_held_kj + self.dryer.metal_held_kj)
 
-
-_RATE_TAGS = (
-    "WT-101", "WT-102", "AT-106", "ST-103", "FT-104", "AT-105",
-    "JT-201", "ST-201", "FT-203", "DT-204", "LT-205", "MT-207", "FT-206", "AT-209", "TT-211",
-    "WT-301", "WT-302", "TT-303", "TT-304", "TT-305", "MT-306", "FT-307", "PT-308", "TT-309", "MT-310", "TT-311",
-    "WT-313",
-)  # fmt: skip
-_TOTAL_TAGS = (
-    "WQ-102", "FQ-104", "JQ-110", "FQ-203", "WQ-208", "WQ-207", "JQ-210", "WQ-313", "WQ-314", "WQ-315", "JQ-316",
-)  # fmt: skip

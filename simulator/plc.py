@@ -25,6 +25,7 @@ MIN_FAN_PCT = 20.0
 MIN_FEED_INLET_C = 60.0
 MAX_PRODUCT_C = 60.0
 MAX_INLET_C = 200.0
+PRODUCT_ARMED_S = 180.0  # the product thermometer is looked at after this long with feed: an empty duct is hot
 RESET_BELOW_K = 3.0  # a heater trip can be reset this far below its limit
 MIN_TROMMEL_RPM = 1.0
 _U32 = 2**32
@@ -75,6 +76,7 @@ class Plc:
             self.registers[name] = 0.0
         self.running = dict.fromkeys((name[3] for name in self._runs), False)
         self.tripped = self.watchdog_tripped = self.heater_tripped = False
+        self._fed_s = 0.0
         self._off_seen = self._heater_off_seen = False
         self._beat_age_s = 0.0
         self._beats_since_trip = 0
@@ -183,7 +185,7 @@ class Plc:
         ):
             self._trip()
         self._count_overrun(dt_s)
-        self._guard_heater()
+        self._guard_heater(dt_s)
         self._force_heater()
         old, self.sequence = self.sequence, int(self._time_s) % _U32
         self.revision += 1
@@ -217,10 +219,12 @@ class Plc:
         permit = _PERMITS.get(name)
         return value if permit is None or permit(self) else 0.0
 
-    def _guard_heater(self) -> None:
+    def _guard_heater(self, dt_s: float) -> None:
         if "TV-303" not in self.registers:
             return
-        product_c = self.value("TT-305") if "TT-305" in self.points else 0.0
+        self._fed_s = self._fed_s + dt_s if self._effective("SC-302") > 0.0 else 0.0
+        is_armed = "TT-305" in self.points and self._fed_s >= PRODUCT_ARMED_S
+        product_c = self.value("TT-305") if is_armed else 0.0
         inlet_c = self.value("TT-303") if "TT-303" in self.points else 0.0
         if product_c > MAX_PRODUCT_C or inlet_c > MAX_INLET_C:
             self.heater_tripped, self._heater_off_seen = True, False

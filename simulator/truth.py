@@ -59,6 +59,7 @@ def _machines(plant: Plant) -> dict[str, float]:
         "outlet_humidity_kg_kg": dryer.outlet_humidity,
         "wet_bulb_c": dryer.wet_bulb_c,
         "product_c": dryer.product_c,
+        "cone_c": plant.packing.cone_c,
         "powder_moisture_pct_wb": 100.0 * dryer.moisture_db / (1.0 + dryer.moisture_db),
         "powder_moisture_db": dryer.moisture_db,
         "equilibrium_moisture_db": dryer.equilibrium_db,

@@ -2,8 +2,8 @@
 
     yield = dry starch in good powder / starch in roots as delivered
 
-Both sums run over increments of the PLC's totalisers weighted with the composition measured at that moment. Nothing here
-knows a simulator. Totals come from the PLC's own counters, so a controller that was away loses nothing.
+Both sums run over increments of the PLC's totalisers weighted with the composition measured at that moment. Nothing
+here knows a simulator. Totals come from the PLC's own counters, so a controller that was away loses nothing.
 
 Uncertainty: GUM (JCGM 100:2008) first-order propagation of the declared standard uncertainties; scale and calibration
 errors do not average out over a run, so they are taken as fully correlated, and noise is neglected beside them.

@@ -41,7 +41,7 @@ class _LineFigures(Collector):
         for what, count in line.accounting().items():
             rows.add_metric([what], count)
         yield rows
-        yield GaugeMetricFamily("linecontrol_control_cycles", "control cycles since the start", value=line.cycles)
+        yield GaugeMetricFamily("linecontrol_control_cycles", "control cycles since the start", value=line.cycle.count)
 
 
 def exposition(line: Line) -> bytes:

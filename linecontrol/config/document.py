@@ -133,7 +133,8 @@ def parse_document(content: bytes | str, path: Path | str) -> Document:
         mark = error.problem_mark or error.context_mark
         hint = "texts that begin with % or @, or hold ': ' or ' #', in quotes"
         said = error.problem or error.context or "not YAML"
-        raise _refusal(path, mark.line + 1 if mark else None, f"is not YAML: {said}", hint) from error
+        line = min(mark.line + 1, text.count("\n", 0, -1) + 1) if mark else None  # the end may lie one line beyond
+        raise _refusal(path, line, f"is not YAML: {said}", hint) from error
     except yaml.reader.ReaderError as error:
         at = error.position if isinstance(error.position, int) else 0
         line = text[:at].count("\n") + 1

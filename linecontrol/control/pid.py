@@ -206,8 +206,13 @@ def _integrate(
     if excess != 0.0 or away != 0.0:
         if s.anti_windup == "back-calculation":
             if s.tracking_s < INF:
-                share = 1.0 - exp(-dt_s / s.tracking_s) if s.tracking_s > 0.0 else 1.0
-                rest += share * (excess + away)
+                pull, span = excess + away, s.op_high - s.op_low
+                if not -span <= pull <= span:  # one wild sample must not empty the integral
+                    pull = span if pull > 0.0 else -span
+                    if pull * di < 0.0:
+                        di = 0.0
+                        u, flags = _limited(s, base + (x.i + rest), x.out, dt_s)
+                rest += pull * (1.0 - exp(-dt_s / s.tracking_s) if s.tracking_s > 0.0 else 1.0)
         elif away * di < 0.0:  # a selector has passed less than we asked for: do not ask for more
             di = 0.0
             u, flags = _limited(s, base + (x.i + rest), x.out, dt_s)

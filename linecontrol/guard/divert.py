@@ -1,8 +1,8 @@
 """The first guard: powder outside a critical limit, or not measured well, never goes into a good bag.
 
-The gate stands on good only while every critical limit is GOOD and inside, and has been for ``settle_s``. The moment one
-is not, the gate is turned to rework and the good powder made since the last good reading is marked suspect, up to the
-moment the gate is seen to have turned.
+The gate stands on good only while every critical limit is GOOD and inside, and has been for ``settle_s``. The moment
+one is not, the gate is turned to rework and the good powder made since the last good reading is marked suspect, up to
+the moment the gate is seen to have turned.
 
 Words follow HACCP (Codex CXC 1-1969): critical limit, deviation, corrective action.
 """
@@ -85,6 +85,12 @@ class DivertGuard:
     is_open_interval: bool = False
     is_on_good: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags it looks at."""
+        settings = self.settings
+        return frozenset({settings.position, settings.good_total, settings.flow, *(row.tag for row in self.limits)})
 
     def tick(self, now: float, samples: Mapping[str, Sample]) -> Verdict:
         """One look. ``now`` is line time [s]; samples must hold every tag of the limits and the gate."""

@@ -116,7 +116,11 @@ class Historian:
         """
         self._loop = asyncio.get_running_loop()
         self._writer.thread.start()
-        await asyncio.to_thread(self._writer.ready.wait)
+        try:
+            await asyncio.to_thread(self._writer.ready.wait)
+        except asyncio.CancelledError:
+            self._writer.stop()
+            raise
         if self._writer.failure is not None:
             await asyncio.to_thread(self._writer.thread.join, _STOP_PATIENCE_S)
             raise self._writer.failure

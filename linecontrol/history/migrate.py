@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
 from linecontrol.history.schema import REVISIONS, VERSION_TABLE, metadata
+from linecontrol.history.sql import is_passing, reason_of
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_AT_A_TIME = threading.Lock()  # alembic's context is a module-level proxy
@@ -64,10 +65,18 @@ def bring_up_to_date(engine: sa.Engine, path: Path | None) -> Path | None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with _ONE_AT_A_TIME, engine.begin() as connection:
-        if revision_of(connection) != REVISIONS[-1]:  # another process may have been faster
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    try:
+        with _ONE_AT_A_TIME, engine.begin() as connection:
+            if revision_of(connection) != REVISIONS[-1]:  # another process may have been faster
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+    except sa.exc.DBAPIError as error:
+        if is_passing(error):
+            raise
+        raise SchemaRefused(
+            f"the history could not be migrated from schema {found} to {REVISIONS[-1]} ({reason_of(error)}). "
+            "Nothing was changed; use the program it was made with, and report this"
+        ) from error
     return backup
 
 

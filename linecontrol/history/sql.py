@@ -73,6 +73,14 @@ def fault_of(error: BaseException) -> Fault:
     return Fault.AWAY
 
 
+def is_passing(error: sa.exc.DBAPIError) -> bool:
+    """The same statement may well work later: a lock, a full disk, a server that is down."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return code & 0xFF != sqlite3.SQLITE_ERROR and fault_of(error) is Fault.AWAY
+    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+
+
 def needs_person(error: BaseException) -> bool:
     """Waiting will not help: no permission, or no such place."""
     cause = error.orig if isinstance(error, sa.exc.StatementError) else error

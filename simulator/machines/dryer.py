@@ -176,14 +176,21 @@ class FlashDryer:
         air_c, humidity = inlet_c, inlet_humidity
         # heat of air and solid together, per kg dry solid; only the walls take from it
         heat = air_per_solid * air_enthalpy_kj_kg(air_c, humidity) + powder[m.HEAT] / solids_kg
+        # first the cold cake takes the wet bulb's temperature; the air is cooler, and with it the wet bulb
+        warming = (solids_cp + CP_LIQUID_KJ_KG_K * moisture) * bulb_c - powder[m.HEAT] / solids_kg
+        air_c -= warming / (air_per_solid * (CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity))
+        bulb_c = wet_bulb_c(air_c, humidity, bulb_c)
         equilibrium, rate_share = 0.0, 1.0
         for step in range(slices):
             air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
             air_kj_k = air_per_solid * air_cp
             node = step // _SLICES_PER_NODE
+            if step and step % _SLICES_PER_NODE == 0:  # walls and cold cake take heat: the wet bulb sinks along the duct
+                bulb_c = wet_bulb_c(air_c, humidity, bulb_c)
             to_wall = air_kj_k * (air_c - self.walls_c[node]) * (1.0 - exp(-wall_kw_k / (air_kg_s * air_cp)))
             wall_kj[node] += to_wall * solids_kg
             heat -= to_wall
+            air_c -= to_wall / air_kj_k
             equilibrium = self._isotherm.moisture_db(water_activity(air_c, humidity), air_c)
             free = moisture - equilibrium
             span = max(p.critical_moisture_db - equilibrium, 0.05)

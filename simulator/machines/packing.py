@@ -19,9 +19,12 @@ BINS = ("good", "rework", "waste")
 
 @dataclass(frozen=True)
 class PackingParameters:
-    """Cyclone hold-up, transport, cooler, sifter and gate."""
+    """Cyclone cone, transport, cooler, sifter and gate."""
 
     cyclone_tau_s: float
+    cone_kw_k: float
+    cone_still_share: float
+    probe_kj_k: float
     transport_s: float
     cooler_s: float
     cooler_units: float
@@ -92,12 +95,20 @@ class Packing:
         self._cooler = Conveyor(parameters.cooler_s)
         self.gate = Gate(parameters.gate_travel_s)
         self.window: Material = m.empty()  # powder in front of the NIR in this step
+        self.cone_c = ambient_c  # what a probe in the cone feels
         self.bag_c = ambient_c
         self.bin_kg = [0.0, 0.0, 0.0]  # what fell into each bin in this step
 
-    def step(self, powder: Material, gate_target: float, powered: bool, ambient_c: float, dt_s: float) -> None:
-        """One step; bins are posted to the books."""
+    def step(
+        self, powder: Material, gate_target: float, powered: bool, outlet_c: float, ambient_c: float, dt_s: float
+    ) -> None:
+        """One step; bins are posted to the books.
+
+        Args:
+            outlet_c: air that turns in the cyclone above the cone.
+        """
         m.pour(self.cyclone, powder)
+        self._lose_heat(outlet_c, ambient_c, dt_s)
         self.bin_kg = [0.0, 0.0, 0.0]
         shares = self.gate.step(gate_target, dt_s)
         if not powered:
@@ -116,6 +127,18 @@ class Packing:
             if share > 0.0:
                 self._books.release(BINS[chute], m.part(packed, share))
                 self.bin_kg[chute] += packed_kg * share
+
+    def _lose_heat(self, outlet_c: float, ambient_c: float, dt_s: float) -> None:
+        """Powder in the cone warms its bare steel; a probe in an empty cone sits in still air, between both worlds."""
+        p = self.p
+        capacity = m.heat_capacity_kj_k(self.cyclone)
+        still_c = ambient_c + p.cone_still_share * (outlet_c - ambient_c)
+        if capacity > 1e-9:
+            over_kj = self.cyclone[m.HEAT] - capacity * ambient_c
+            lost_kj = over_kj * (1.0 - exp(-p.cone_kw_k * dt_s / (capacity + p.probe_kj_k)))
+            self.cyclone[m.HEAT] -= lost_kj
+            self._books.heat_out_kj["walls"] += lost_kj
+        self.cone_c = (self.cyclone[m.HEAT] + p.probe_kj_k * still_c) / (capacity + p.probe_kj_k)
 
     def _cool(self, packed: Material, ambient_c: float) -> None:
         capacity = m.heat_capacity_kj_k(packed)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from linecontrol.core.errors import ConfigError, StorageError
 from linecontrol.core.image import Scan
@@ -312,6 +314,28 @@ async def test_a_wrong_url_is_refused_with_what_is_accepted(url: str, says: str,
 def test_a_reader_says_when_there_is_no_history(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no history at"):
         open_reader(f"sqlite:///{tmp_path / 'none.db'}")
+
+
+async def test_a_copy_on_a_medium_that_cannot_be_written_is_readable(
+    historian: MakeHistorian, scan: MakeScan, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = historian()
+    await history.start()
+    history.offer(scan(3))
+    await history.stop()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with open_reader(f"sqlite:///{db}") as reader:
+        assert [s.value for s in reader.samples(["SEQ"], T0)["SEQ"]] == [3.0]
+        assert sorted(path.name for path in db.parent.glob("history.db*")) == ["history.db"]
+
+
+async def test_a_reader_cannot_write(historian: MakeHistorian, db: Path) -> None:
+    history = historian()
+    await history.start()
+    await history.stop()
+    with open_reader(f"sqlite:///{db}") as reader, reader._connected() as connection:
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            connection.execute(sa.text("DELETE FROM tag"))
 
 
 def test_importing_the_room_imports_no_database() -> None:

@@ -81,8 +81,10 @@ def check(ask: Ask, first: int, said: dict[str, int], acknowledged_events: set[i
     events = [int(text) for (text,) in ask("SELECT text FROM event WHERE kind = 'test' ORDER BY id")]
     assert acknowledged_events <= set(events)
     assert events == sorted(set(events))
-    seq = dict(ask("SELECT time_us, value FROM sample JOIN tag ON tag.id = tag_id WHERE name = 'SEQ' AND status = 0"))
-    wanted = dict(
+    seq: dict[int, float] = dict(
+        ask("SELECT time_us, value FROM sample JOIN tag ON tag.id = tag_id WHERE name = 'SEQ' AND status = 0")
+    )
+    wanted: dict[int, float] = dict(
         ask("SELECT time_us, value FROM sample JOIN tag ON tag.id = tag_id WHERE name = 'CHECK' AND status = 0")
     )
     assert {time: value * 2654435761 % 2**32 for time, value in seq.items()} == wanted

@@ -29,6 +29,9 @@ MakeScan = Callable[[int], Scan]
 Ask = Callable[..., list[tuple[Any, ...]]]
 
 
+stop_listening: Any = sa.event.remove  # it has no types
+
+
 def remove(folder: Path) -> None:
     for part in folder.glob("history.db*"):
         part.unlink()
@@ -170,7 +173,7 @@ class Saboteur:
         if self.where == "statement":
             sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
             yield
-            sa.event.remove(sa.Engine, "before_cursor_execute", self._statement)
+            stop_listening(sa.Engine, "before_cursor_execute", self._statement)
             return
         real = DefaultDialect.do_commit
 
@@ -312,7 +315,7 @@ async def test_with_database_and_spool_both_full_nothing_is_acknowledged_and_not
         await until(lambda: history.counters.pending == history.counters.spooled == 0)
     finally:
         is_full = False
-        sa.event.remove(sa.Engine, "commit", no_space)
+        stop_listening(sa.Engine, "commit", no_space)
     await history.stop()
     check_nothing_lost_or_twice(ask, history, 10, events=10)
     assert ask("SELECT state FROM run") == [("State 1",)]  # kept after all, as it said it might be

@@ -20,6 +20,7 @@ from linecontrol.links.plan import Point
 from linecontrol.links.settings import ModbusSettings
 
 TIMEOUT_S = 0.25
+HANG_UP = b"hang up"
 Answer = bytes | list[bytes | float] | None  # bytes; or bytes and pauses [s] in turn; or nothing
 Lie = Callable[[bytes], Answer]
 
@@ -80,8 +81,10 @@ class LyingDevice:
         for part in answer if isinstance(answer, list) else [answer]:
             if isinstance(part, float):
                 await asyncio.sleep(part)
+            elif part == HANG_UP:
+                self.transports[-1].close()
             elif not self.transports[-1].is_closing():
-                self.transports[-1].write(part if self.framer == "tcp" or part[:1] == b"#" else as_rtu(part))
+                self.transports[-1].write(part if self.framer == "tcp" else as_rtu(part))
 
     async def start(self) -> None:
         self.server = await asyncio.get_running_loop().create_server(lambda: Liar(self), "127.0.0.1", 0)
@@ -309,7 +312,7 @@ def nonsense(dice: random.Random, request: bytes) -> bytes:
     elif kind == 3:
         frame[dice.randrange(9)] ^= dice.randrange(1, 256)  # header, function or byte count
     elif kind == 4:
-        at = dice.randrange(len(frame))
+        at = dice.randrange(8)
         frame[at:at] = dice.randbytes(dice.randrange(1, 4))
     elif kind == 5:
         return with_pdu(request, dice.randbytes(dice.randrange(1, 60)))
@@ -318,37 +321,35 @@ def nonsense(dice: random.Random, request: bytes) -> bytes:
     return bytes(frame)
 
 
-@pytest.mark.parametrize("framer", ["tcp", "rtu"])
-async def test_fuzz(framer: Literal["tcp", "rtu"]) -> None:
-    """2,000 seeded frames each. A flipped value byte cannot be told on TCP, so there the values are left alone."""
+@pytest.mark.parametrize(("framer", "frames"), [("tcp", 2000), ("rtu", 400)])
+async def test_fuzz(framer: Literal["tcp", "rtu"], frames: int) -> None:
+    """Seeded nonsense. A changed value byte cannot be told on TCP, which has no checksum: values are left alone."""
     async with quiet_loop():
-        made = LyingDevice(framer)
-        await made.start()
-        dice = random.Random(20_260_000 + len(framer))
+        device = LyingDevice(framer)
+        await device.start()
+        dice = random.Random(20_260_000 + frames)
         sent = 0
 
         def lie(request: bytes) -> Answer:
             nonlocal sent
             sent += 1
             frame = nonsense(dice, request)
-            # something always follows, so that an incomplete frame needs no deadline to end it
-            return [frame, 0.002, b"#" if framer == "rtu" else b"\xff" * 8] if frame else None
+            return [frame, 0.002, HANG_UP]  # so that an incomplete frame needs no deadline to end it
 
-        made.lie = lie
+        device.lie = lie
         points = [Point(tag(f"h{r}", "uint16"), "holding", r) for r in (4, 5, 20, 40)]
-        link = ModbusLink(ModbusSettings(port=made.port, framer=framer, timeout_s=0.02), points)
-        good = fine = 0
+        link = ModbusLink(ModbusSettings(port=device.port, framer=framer, timeout_s=0.02), points)
+        good = failed = 0
         files = open_files()
-        while sent < 2000:
+        while sent < frames:
             try:
                 await link.open()
                 good += assert_true_or_bad(await link.read())
-                fine += 1
             except (LinkDown, LinkTimeout):
-                pass
+                failed += 1
         assert good > 0
-        assert fine > 0
+        assert failed > frames // 20
+        assert link.counters.bad_frames > frames // 20
         await link.close()
-        await made.stop()
-        assert open_files() <= files + 3
-        assert link.counters.bad_frames > 100
+        await device.stop()
+        assert open_files() <= files

@@ -144,7 +144,9 @@ def test_deadlock_check_agrees_with_playing_it_out(orders: list[list[str]], mask
     lanes = [[p for i, p in enumerate(order) if mask >> i & 1] for order, mask in zip(orders, masks, strict=True)]
     shared = {p for p in "abcd" if sum(p in lane for lane in lanes) >= 2}
     lanes = [[p for p in lane if p in shared] for lane in lanes]
-    units = {unit: [sync(p) for p in lane] or [one("dwell", time_s=1)] for unit, lane in zip(STATIONS, lanes, strict=True)}
+    units = {
+        unit: [sync(p) for p in lane] or [one("dwell", time_s=1)] for unit, lane in zip(STATIONS, lanes, strict=True)
+    }
     is_found = any("deadlock" in message for _, message, _ in findings(small(**units)))
     # the oracle: a cycle in "this point comes before that one"
     before = {(a, b) for lane in lanes for i, a in enumerate(lane) for b in lane[i + 1 :]}
@@ -184,7 +186,10 @@ PHASE = ("procedure", "screening", "operations", 0, "phases", 0)
         (lambda m: m["procedure"].update(packing=m["procedure"]["screening"]), ("procedure", "packing")),
         (lambda m: phase_of(m).update(kind="eval"), (*PHASE, "kind")),
         (lambda m: phase_of(m)["params"].update(valves={}), (*PHASE, "params", "valves")),
-        (lambda m: phase_of(m)["params"]["values"].update({"SC-101": "=none_such"}), (*PHASE, "params", "values", "SC-101")),
+        (
+            lambda m: phase_of(m)["params"]["values"].update({"SC-101": "=none_such"}),
+            (*PHASE, "params", "values", "SC-101"),
+        ),
         (lambda m: phase_of(m)["params"]["values"].update({"SC-101": "__import__('os')"}), None),
         (lambda m: phase_of(m).update(time_limit_s=0), (*PHASE, "time_limit_s", "constrained-float")),
         (lambda m: phase_of(m).update(time_limit_s="=kg - 10"), (*PHASE, "time_limit_s")),
@@ -217,7 +222,9 @@ def test_a_sync_cannot_be_switched_off() -> None:
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=20))
 anything = st.recursive(
-    scalars, lambda x: st.one_of(st.lists(x, max_size=4), st.dictionaries(st.text(max_size=9), x, max_size=4)), max_leaves=12
+    scalars,
+    lambda x: st.one_of(st.lists(x, max_size=4), st.dictionaries(st.text(max_size=9), x, max_size=4)),
+    max_leaves=12,
 )
 
 

@@ -140,6 +140,10 @@ def test_too_hot_trips_the_heater_until_it_is_put_to_zero_and_cool(hot: dict[str
     plc = started("drying")
     plc.write("SC-307", 60)
     plc.write("TV-303", 40)
+    plc.write("SC-302", 30)
+    for _ in range(360):  # the product thermometer counts once product has been on its way for a while
+        plc.step(0.5, 0.01, SENSORS)
+        plc.write("HB-300", plc.value("HB-300") + 1)
     plc.step(0.5, 0.1, SENSORS | hot)
     assert plc.value("TV-303") == plc.outputs()["TV-303"] == 0.0
     assert (plc.value("XA-301"), plc.value("XA-302")) == (1.0, 0.0)
@@ -150,6 +154,14 @@ def test_too_hot_trips_the_heater_until_it_is_put_to_zero_and_cool(hot: dict[str
     plc.step(0.5, 0.1, SENSORS)
     assert plc.value("XA-301") == 0.0
     plc.write("TV-303", 40)
+    assert plc.outputs()["TV-303"] == 40
+
+
+def test_an_empty_duct_may_be_hot_while_it_warms_up() -> None:
+    plc = started("drying")
+    plc.write("SC-307", 60)
+    plc.write("TV-303", 40)
+    plc.step(0.5, 0.1, SENSORS | {"TT-305": 110.0})
     assert plc.outputs()["TV-303"] == 40
 
 

@@ -1,0 +1,98 @@
+"""From a line file to the records of the rooms: guard, yield, run tags. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from linecontrol.analysis.extraction import Declared, Extraction, ExtractionTags
+from linecontrol.config import LineConfig
+from linecontrol.core.model import DataType, Tag, Text
+from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
+from linecontrol.line.loops import STATION
+
+
+def run_tags() -> list[Tag]:
+    def tag(name: str, en: str, zh: str, kind: DataType) -> Tag:
+        return Tag(name, STATION, Text(en, zh), "", kind, name)
+
+    return [
+        tag("RUN.STATE", "Run state", "运行状态", DataType.STRING),
+        tag("RUN.MODE", "Run mode", "运行模式", DataType.STRING),
+        tag("RUN.ID", "Run", "批次", DataType.STRING),
+        tag("RUN.CYCLES", "Control cycles", "控制周期数", DataType.UINT32),
+    ]
+
+
+def divert_guard(config: LineConfig) -> DivertGuard | None:
+    rows = config.line.guard
+    if rows is None:
+        return None
+    settings = GateSettings(
+        tag=rows.gate.tag,
+        position=rows.gate.position,
+        good_total=rows.good_total,
+        flow=rows.flow.tag,
+        min_flow=rows.flow.min,
+        good=rows.gate.good,
+        rework=rows.gate.rework,
+        waste=rows.gate.waste,
+        settle_s=rows.settle_s,
+    )
+    limits = [
+        CriticalLimit(
+            row.name,
+            row.tag,
+            -math.inf if row.low is None else row.low,
+            math.inf if row.high is None else row.high,
+            row.title.text(),
+            row.source,
+        )
+        for row in rows.critical_limits
+    ]
+    return DivertGuard(settings, limits)
+
+
+def yield_tag_names(config: LineConfig) -> tuple[str, ...]:
+    rows, guard = config.line.yield_, config.line.guard
+    if rows is None or guard is None:
+        return ()
+    return (
+        rows.root_total,
+        rows.root_starch,
+        rows.powder_total,
+        rows.powder_moisture,
+        rows.powder_rate,
+        *guard.diverted_totals,
+        *rows.water_totals,
+        *rows.energy_totals,
+    )
+
+
+def new_extraction(
+    config: LineConfig, values: Mapping[str, float | bool], saved: Mapping[str, Any] | None = None
+) -> Extraction | None:
+    """Running sums for a run, fresh or as saved; None when the line file has no ``yield`` section."""
+    rows = config.line.yield_
+    if rows is None or config.line.guard is None:
+        return None
+    tags = ExtractionTags(
+        root_total=rows.root_total,
+        root_starch=rows.root_starch,
+        powder_total=rows.powder_total,
+        powder_moisture=rows.powder_moisture,
+        powder_rate=rows.powder_rate,
+        diverted_totals=config.line.guard.diverted_totals,
+        water_totals=rows.water_totals,
+        energy_totals=rows.energy_totals,
+    )
+    declared = Declared(
+        purity=rows.powder_purity.value,
+        purity_u=rows.powder_purity.u,
+        band_pct_wb=rows.moisture_band_pct_wb,
+        **rows.uncertainty.model_dump(),
+    )
+    if saved is not None:
+        return Extraction.from_dict(saved, tags, declared)
+    return Extraction(tags, declared, float(values.get("moisture_sp", 13.0)))

@@ -1,0 +1,114 @@
+"""The control cycle: guard, loops, watch, run, in this order, on one look at the image.
+
+It reads the image and submits commands; it waits for nothing, so a slow device never delays another's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from linecontrol.core.errors import LineError
+from linecontrol.core.model import Command, Event, Severity, Value
+from linecontrol.core.ticker import ticker
+from linecontrol.guard.divert import Verdict
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+LEAST_CYCLE_REAL_S = 0.04
+_RESTING = {"Held": "held", "Stopped": "stopped", "Aborted": "stopped", "Complete": "stopped"}
+
+
+class ControlCycle:
+    """Beats once per ``control_period_s`` of line time. Its count is the heartbeat every PLC watches.
+
+    Missed-tick policy: skip and resync; each cycle is told how much line time has really passed.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.count = 0
+        self._back: set[str] = set()
+        self._resting: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        line = self._line
+        last = line.clock.now()
+        with ticker(line.clock, line.config.line.control_period_s, LEAST_CYCLE_REAL_S) as beat:
+            while True:
+                await beat.next()
+                now = line.clock.now()
+                self.tick(now - last, now)
+                last = now
+
+    def tick(self, dt_s: float, now: float) -> None:
+        """One cycle, ``dt_s`` line seconds after the one before."""
+        line = self._line
+        self.count += 1
+        self._guard(now)
+        for write in line.bank.tick(dt_s, now, line.is_available):
+            line.writes.submit(Command(write.tag, write.value, write.who))
+        for name, out in line.bank.outputs.items():
+            for text in (*out.events, *out.refused):
+                line.emit(Event(now, "loop.event", name, f"{name}: {text}", Severity.WARNING))
+        reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state)
+        if reason is not None:
+            line.runs.hold(reason, "plant")
+        self._bring_to_rest()
+        line.runs.tick(dt_s, now)
+        self.show()
+
+    def _guard(self, now: float) -> None:
+        guard, line = self._line.guard, self._line
+        if guard is None:
+            return
+        verdict = guard.tick(now, {name: line.image.at(name, now) for name in guard.tags})
+        tag = guard.settings.tag
+        if line.is_available(tag):
+            line.writes.submit(Command(tag, verdict.position, "guard", "; ".join(verdict.deviations.values())))
+        self._tell(verdict, now, tag)
+
+    def _tell(self, verdict: Verdict, now: float, tag: str) -> None:
+        line = self._line
+        if verdict.suspect_kg > 0.0 and line.runs.extraction is not None and line.runs.is_under_way:
+            line.runs.extraction.suspect_kg += verdict.suspect_kg
+        if verdict.began:
+            text = f"Powder diverted to rework: {'; '.join(verdict.deviations.values())}"
+            line.emit(Event(now, "guard.divert", tag, text, Severity.ALARM, True, {"suspect_kg": verdict.suspect_kg}))
+        elif verdict.ended:
+            line.emit(Event(now, "guard.divert", tag, "Powder is no longer diverted", Severity.ALARM, active=False))
+
+    def came_back(self, station: str) -> None:
+        """A station was claimed (again)."""
+        self._back.add(station)
+
+    def _bring_to_rest(self) -> None:
+        """A station that came back while the run rests is brought to rest too: its outputs may be anything."""
+        back, self._back = self._back, set()
+        state = self._line.runs.state
+        kind = _RESTING.get(state.value) if state is not None else None
+        if back and kind is not None:
+            reason = f"{', '.join(sorted(back))} came back while the run is {state}"
+            self._resting = asyncio.ensure_future(self._rest(kind, reason, frozenset(back)))
+
+    async def _rest(self, kind: str, reason: str, stations: frozenset[str]) -> None:
+        try:
+            await self._line.drive(kind, reason, stations.__contains__)
+        except LineError as error:
+            now = self._line.clock.now()
+            self._line.emit(Event(now, "run.safe_failed", "line", f"{reason}: {error}", Severity.ALARM))
+
+    def show(self) -> None:
+        """Bring the soft tags up to date."""
+        engine = self._line.runs.engine
+        values: dict[str, Value] = {
+            **self._line.bank.show(),
+            "RUN.STATE": engine.state.value if engine is not None else "Idle",
+            "RUN.MODE": engine.mode.value if engine is not None else "Automatic",
+            "RUN.ID": engine.run_id if engine is not None else "",
+            "RUN.CYCLES": self.count % 2**32,
+        }
+        for name, value in values.items():
+            self._line.soft_link.set(name, value)
