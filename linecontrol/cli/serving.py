@@ -73,7 +73,7 @@ async def serving(line: Line, host: str, port: int, *, must_have_port: bool = Fa
 
     listener = free_socket(host, port)
     found_port = listener.getsockname()[1]
-    if must_have_port and found_port != port:
+    if must_have_port and port not in (0, found_port):
         listener.close()
         raise OSError(f"port {port} on {host} is taken; choose another with --port")
     config = uvicorn.Config(

@@ -44,7 +44,7 @@ def _protocol_problems(doc: Document, brand: Brand) -> Iterator[Problem]:
             if key not in given:
                 yield doc.problem((key,), "is missing", f"a key {key}:")
         if "areas" in given and not brand.areas:
-            yield doc.problem(("areas",), "holds 0 entries", "at least 1 area")
+            yield doc.problem(("areas",), "holds 0 entries", "at least 1")
     elif "namespace" not in given:
         yield doc.problem(("namespace",), "is missing", "the namespace URI")
 

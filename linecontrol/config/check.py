@@ -75,4 +75,4 @@ def _check_file(library: Library, path: Path, extra: Mapping[str, Checker]) -> N
         known = sorted({*MODELS, *extra})
         found = f"{kind[:40]!r} is not a kind of file" if kind is not None else "is missing or not a text"
         accepted = near_names(kind, known) if kind is not None else ", ".join(known)
-        library.tell([doc.problem(("kind",), found, accepted)])
+        library.tell_kind(doc, found, accepted)

@@ -113,6 +113,7 @@ def unit_problem(unit: str) -> tuple[str, str] | None:
 
 def near_names(name: str, known: list[str]) -> str:
     """Names for the 'accepted' part of a message: the nearest ones, else the first of all."""
+    known = list(dict.fromkeys(known))
     close = difflib.get_close_matches(name, known, 3, 0.6)
     if close:
         return ", ".join(close)

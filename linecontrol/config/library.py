@@ -33,6 +33,7 @@ class Library:
         self._brands: dict[Path, Checked[Brand] | None] = {}
         self._stations: dict[tuple[Path, Path | None], Checked[StationProfile] | None] = {}
         self._problems: dict[Problem, None] = {}
+        self._wrong_kinds: set[Path] = set()
 
     @property
     def problems(self) -> list[Problem]:
@@ -42,6 +43,12 @@ class Library:
     def tell(self, problems: Sequence[Problem]) -> None:
         """Add problems; those told already stay where they are."""
         self._problems.update(dict.fromkeys(problems))
+
+    def tell_kind(self, doc: Document, message: str, accepted: str) -> None:
+        """A problem of a file's kind; once for each file, however many look at it."""
+        if doc.path.absolute() not in self._wrong_kinds:
+            self._wrong_kinds.add(doc.path.absolute())
+            self.tell([doc.problem(("kind",), message, accepted)])
 
     def document(self, path: Path) -> Document | None:
         """A file as read; None when it cannot be."""
@@ -100,7 +107,7 @@ class Library:
         if doc is None:
             return None
         if doc.kind != kind:
-            self.tell([doc.problem(("kind",), f"this file is looked for as a {kind}", kind)])
+            self.tell_kind(doc, f"this file is looked for as a {kind}", kind)
             return None
         checked = read_model(doc, model)
         self.tell(checked.problems)

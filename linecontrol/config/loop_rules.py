@@ -42,7 +42,7 @@ def _pv_problems(scene: Scene, loc: Loc, loop: Loop) -> Iterator[Problem]:
     wrong = unit_problem(loop.unit)
     if wrong is not None:
         yield scene.doc.problem((*loc, "unit"), *wrong)
-    elif tag is not None and tag.unit != loop.unit:
+    elif tag is not None and tag.type not in (DataType.BOOL, DataType.STRING) and tag.unit != loop.unit:
         yield scene.doc.problem((*loc, "unit"), f"{loop.pv} is in {tag.unit!r}, not {loop.unit!r}", repr(tag.unit))
 
 

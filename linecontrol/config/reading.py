@@ -146,13 +146,14 @@ def _words(doc: Document, model: type[BaseModel], error: ErrorDetails, loc: Loc)
             return f"{shown} is read as a number, not as an address", f'the address in quotes: "{text}"'
         return f"{shown} is not {_TYPES[kind]}", _TYPES[kind]
     if kind in _BOUNDS:
-        return f"{shown} is not accepted", _BOUNDS[kind].format(**ctx)
+        bounds = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in ctx.items()}
+        return f"{shown} is not accepted", _BOUNDS[kind].format(**bounds)
     if kind == "string_pattern_mismatch":
         pattern = str(ctx.get("pattern", ""))
         return f"{shown} is not accepted", PATTERNS.get(pattern, pattern)
     if kind in ("too_long", "too_short"):
         most, least = ctx.get("max_length"), ctx.get("min_length")
-        accepted = f"up to {most} entries" if most is not None else f"at least {least} entries"
+        accepted = f"up to {most}" if most is not None else f"at least {least}"
         return f"holds {ctx.get('actual_length')} entries", accepted
     return error["msg"], ""
 

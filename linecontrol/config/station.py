@@ -160,7 +160,7 @@ def tag_of(row: StationTag, brand: Brand | None, station: str) -> tuple[Tag, Poi
         scale=scale,
         offset=offset,
         bit=source.bit,
-        writable=row.writable if "writable" in given or point is None else point.writable,
+        writable=row.writable if point is None else point.writable and ("writable" not in given or row.writable),
         methods=(row.methods.on, row.methods.off) if row.methods is not None else (),
         choices=tuple(choices.items()),
     )

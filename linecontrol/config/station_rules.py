@@ -37,14 +37,15 @@ def station_problems(checked: Checked[StationProfile], brand: Brand | None) -> l
         return []
     placed = place_tags(checked, brand, profile.name)
     sound = [p for p in placed if not (p.row.point is None and (p.row.address is None or p.row.type is None))]
+    ours = _own_tags(checked, profile, sound)
     return [
         *_head_problems(doc, profile, brand),
         *_name_problems(checked, profile),
         *(problem for row in profile_rows(checked, profile) for problem in _row_problems(doc, *row, brand)),
-        *(problem for p in sound for problem in _tag_problems(doc, p, profile, brand)),
+        *(problem for p in sound for problem in _tag_problems(doc, p, brand, ours)),
         *(_overlaps(doc, sound, brand) if brand is not None else ()),
         *_role_problems(checked, profile, sound, brand),
-        *_safe_problems(checked, profile, sound),
+        *_safe_problems(checked, profile, sound, ours),
     ]
 
 
@@ -107,7 +108,21 @@ def _row_problems(doc: Document, at: int, row: StationTag, brand: Brand | None) 
         yield doc.problem((*loc, "point"), message, "a point that can be read")
 
 
-def _tag_problems(doc: Document, placed: Placed, profile: StationProfile, brand: Brand | None) -> Iterator[Problem]:
+def _own_tags(
+    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed]
+) -> frozenset[str]:
+    """Writable tags that are no outputs: heartbeat and owner.
+
+    When one of them is misspelt, any plain counter without range may be it, and is not taken for an output.
+    """
+    named = {name for name in (profile.heartbeat, profile.owner) if name is not None}
+    if named <= checked.declared("tags"):
+        return frozenset(named)
+    plain = {p.tag.name for p in placed if p.row.range is None and p.tag.type in _INTEGERS and p.tag.scale == 1.0}
+    return frozenset(named | plain)
+
+
+def _tag_problems(doc: Document, placed: Placed, brand: Brand | None, ours: frozenset[str]) -> Iterator[Problem]:
     loc: Loc = ("tags", placed.index)
     tag = placed.tag
     for finding in tag_findings(tag, brand):
@@ -118,8 +133,7 @@ def _tag_problems(doc: Document, placed: Placed, profile: StationProfile, brand:
             yield _told(doc, loc, finding)
     is_number = tag.type not in (DataType.BOOL, DataType.STRING)
     has_range = placed.row.range is not None or (placed.point is not None and placed.point.range is not None)
-    is_ours = tag.name in (profile.heartbeat, profile.owner)
-    if tag.writable and is_number and not has_range and not is_ours:
+    if tag.writable and is_number and not has_range and tag.name not in ours:
         yield doc.problem((*loc, "range"), "is missing: what is written must have limits", "[low, high]")
 
 
@@ -209,12 +223,12 @@ def _wear_problem(
 
 
 def _safe_problems(
-    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed]
+    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed], ours: frozenset[str]
 ) -> Iterator[Problem]:
     doc = checked.doc
     tags = {p.tag.name: p.tag for p in placed}
     declared = checked.declared("tags")
-    outputs = [t.name for t in tags.values() if t.writable and t.name not in (profile.heartbeat, profile.owner)]
+    outputs = [t.name for t in tags.values() if t.writable and t.name not in ours]
     for mode, values in profile.safe_outputs.named():
         for name, value in values.items():
             loc: Loc = ("safe_outputs", mode, name)

@@ -127,6 +127,7 @@ class Station:
         self._on_restart = on_restart
         self._source_time = SourceTime()
         self._is_marked_bad = False
+        self._bad: set[str] = set()
         self._settled = asyncio.Event()
         self._reset_watch()
         image.set_stale_after(name, clock.patience(max(3 * scan_s, 3.0), 3.0))
@@ -204,12 +205,28 @@ class Station:
             for (name, reading), at in zip(readings.items(), times, strict=True)
         }
         self._is_marked_bad = False
+        self._tell_quality({name for name, reading in readings.items() if reading.status >> 31}, arrival)
         self._image.publish(Scan(self.name, arrival, samples))
+
+    def _tell_quality(self, bad: set[str], at: float) -> None:
+        """One event per scan for what the device has begun, or ceased, to refuse or to measure badly."""
+        if bad == self._bad:
+            return
+        lost, found = sorted(bad - self._bad), sorted(self._bad - bad)
+        self._bad = bad
+        if lost:
+            severity = Severity.ALARM if 2 * len(bad) > len(self.tags) else Severity.WARNING
+            text = f"{self.name}: BAD: {_named(lost)}."
+            self._emit(Event(at, "quality.bad", self.name, text, severity, active=True, data={"tags": lost}))
+        if found:
+            text = f"{self.name}: no longer BAD: {_named(found)}."
+            self._emit(Event(at, "quality.good", self.name, text, active=False, data={"tags": found}))
 
     def _publish_bad(self, status: Status, at: float) -> None:
         if self._is_marked_bad:
             return
         self._is_marked_bad = True
+        self._bad = set()  # the outage has an event of its own
         self._image.publish(Scan(self.name, at, dict.fromkeys(self.tags, Sample(None, status, at))))
 
     def _went_down(self, error: LinkError) -> None:
@@ -338,3 +355,8 @@ class Station:
         sample = Sample(readings[name].value, readings[name].status, self._clock.now())
         self._image.publish(Scan(self.name, sample.time, {name: sample}))
         return sample
+
+
+def _named(tags: Sequence[str]) -> str:
+    """A few names, and how many more."""
+    return ", ".join(tags[:5]) + (f" and {len(tags) - 5} more" if len(tags) > 5 else "")

@@ -273,11 +273,13 @@ class OpcuaLink:
                 raise LinkTimeout(f"{settings.url}: no answer within {settings.timeout_s:g} s") from None
             except Exception as error:  # asyncua raises whatever a broken message makes of its parser
                 ours = mapped(error, settings.url)
-                if not isinstance(ours, _Refused):
+                if isinstance(ours, _Refused) and not _is_up(client):
+                    ours = LinkDown(str(ours))  # the server's last word before it hung up
+                if isinstance(ours, _Refused):
+                    counters.exceptions += 1
+                    counters.answers += 1
+                else:
                     self._drop(client)
-                    raise ours from error
-                counters.exceptions += 1
-                counters.answers += 1
                 raise ours from error
             except BaseException:
                 self._drop(client)
@@ -373,6 +375,11 @@ class OpcuaLink:
         results = await self._ask(lambda client: client.uaclient.call([call]))
         status: ua.StatusCode = results[0].StatusCode
         return status
+
+
+def _is_up(client: Client) -> bool:
+    protocol = client.uaclient.protocol
+    return protocol is not None and protocol.transport is not None and not protocol.transport.is_closing()
 
 
 def _abort(client: Client) -> None:

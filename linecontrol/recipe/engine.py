@@ -334,7 +334,7 @@ class Engine:
         try:
             engine = cls(record.frozen_recipe(snapshot), ports)
             engine._take_over(snapshot)
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
             raise StorageError(f"the recorded run cannot be read: {type(error).__name__}: {error}") from error
         return engine
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 MAX_LENGTH = 200
 MAX_DEPTH = 20
 MAX_NUMBER = 1e12
-_TOKEN = re.compile(r"[ \t]*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)|([A-Za-z_][A-Za-z0-9_]{0,39})|([-+*/()]))", re.ASCII)
+_TOKEN = re.compile(
+    r"[ \t]*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)|([A-Za-z_][A-Za-z0-9_]{0,39})|([-+*/()]))", re.ASCII
+)
 
 
 class ExpressionError(ValueError):

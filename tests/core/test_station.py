@@ -241,6 +241,19 @@ async def test_a_bad_sensor_leaves_its_neighbours_good() -> None:
         assert scan.samples["SP"].is_good
 
 
+async def test_quality_changes_are_one_event_each_way() -> None:
+    async with running() as bench:
+        await bench.scans(is_good)
+        bench.link.values.update(PV=None, SP=None)
+        await bench.scans(lambda scan: not is_good(scan))
+        bench.feed.drain()
+        await bench.scans(lambda scan: not is_good(scan))
+        bench.link.values.update(PV=1.0, SP=2)
+        await bench.scans(is_good)
+        told = [(e.kind, e.active, e.data["tags"]) for e in bench.events if e.kind.startswith("quality")]
+        assert told == [("quality.bad", True, ["PV", "SP"]), ("quality.good", False, ["PV", "SP"])]
+
+
 async def test_a_write_is_read_back_and_shown_at_once() -> None:
     async with running() as bench:
         await bench.station.settled()
