@@ -78,7 +78,8 @@ class Parameters:
                 raise KeyError(f"no plant parameter {name!r}")
             if not isfinite(value):
                 raise ValueError(f"plant parameter {name} = {value} is not a finite number")
-            changed = replace(changed, **{section: replace(group, **{key: float(value)})})
+            variant: dict[str, Any] = {section: replace(group, **{key: float(value)})}
+            changed = replace(changed, **variant)
         return changed
 
 

@@ -292,4 +292,3 @@ class Plant:
         for holdup in self.held().values():
             m.pour(total, holdup)
         return self.books.balance(total, self.heater.metal_held_kj + self.dryer.metal_held_kj)
-

@@ -79,7 +79,6 @@ class Plc:
         self._fed_s = 0.0
         self._off_seen = self._heater_off_seen = False
         self._beat_age_s = 0.0
-        self._beats_since_trip = 0
         self._overrun_left_s: dict[str, float] = {}
         self._time_s = 0.0
         self.sequence = 0
@@ -127,7 +126,6 @@ class Plc:
         if name == self.station.heartbeat:
             if value != self.registers[name]:
                 self._beat_age_s = 0.0
-                self._beats_since_trip += 1
             self.registers[name] = value
             return answer
         if name == self.station.owner:
@@ -161,7 +159,7 @@ class Plc:
     def _is_beating(self) -> bool:
         if self.station.heartbeat not in self.points:
             return True
-        return self._beats_since_trip > 0 and self._beat_age_s < self.station.heartbeat_timeout_s
+        return self._beat_age_s < self.station.heartbeat_timeout_s
 
     # Time
 
@@ -194,7 +192,6 @@ class Plc:
     def _trip(self) -> None:
         self.tripped = self.watchdog_tripped = True
         self._off_seen = False
-        self._beats_since_trip = 0
         self.running = dict.fromkeys(self.running, False)
         self._overrun_left_s = {name: OVERRUN_S[name] for name in self._outputs if name in OVERRUN_S}
         for name in self._outputs:
@@ -294,7 +291,6 @@ def _trommel_turns(plc: Plc) -> bool:
 
 
 _PERMITS: Mapping[str, Callable[[Plc], bool]] = {
-    "TV-303": lambda plc: _fan_runs(plc) and not plc.heater_tripped,
     "SC-302": _feed_is_safe,
     "SC-101": _trommel_turns,
 }

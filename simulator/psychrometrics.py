@@ -62,10 +62,9 @@ def wet_bulb_c(temp_c: float, humidity: float, start_c: float | None = None) -> 
         humidity: kg/kg dry air; supersaturated air has its wet bulb at the dry bulb.
         start_c: a guess, such as the last answer: two Newton steps then suffice.
     """
-    if water_activity(temp_c, humidity) >= 1.0:
-        return temp_c
     heat_capacity = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
     guess = 0.3 * temp_c if start_c is None else start_c
+    was_at_top = False
     for _ in range(30):
         latent = LATENT_0C_KJ_KG + (CP_VAPOUR_KJ_KG_K - CP_LIQUID_KJ_KG_K) * guess
         saturated = humidity_kg_kg(guess, 1.0)
@@ -77,9 +76,12 @@ def wet_bulb_c(temp_c: float, humidity: float, start_c: float | None = None) -> 
         guess -= change
         if guess > temp_c:
             guess = temp_c
+            if was_at_top:  # a fog
+                break
+            was_at_top = True
         elif guess < -40.0:
             guess = -40.0
-        if -1e-6 < change < 1e-6:
+        if -1e-3 < change < 1e-3:  # the error left is the square of it
             break
     return guess
 

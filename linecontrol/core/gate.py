@@ -52,6 +52,7 @@ class CommandGate:
         self._owner_of = owner_of
         self._rules = rules
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._under_way: set[asyncio.Future[Receipt]] = set()
 
     def objection(self, command: Command) -> str | None:
         """Why this command would be refused right now; None = it would be written."""
@@ -71,7 +72,17 @@ class CommandGate:
         return None
 
     async def submit(self, command: Command) -> Receipt:
-        """Judge, write, read back. Never raises for what the plant does; the receipt says it."""
+        """Judge, write, read back. Never raises for what the plant does; the receipt says it.
+
+        An asker that goes away meanwhile changes nothing: the write under way is finished and journalled. Breaking it
+        off would leave its outcome unknown, and cost the link.
+        """
+        task = asyncio.ensure_future(self._carry_out(command))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _carry_out(self, command: Command) -> Receipt:
         async with self._locks[command.tag]:
             receipt = await self._execute(command)
         self._journal(receipt)

@@ -176,7 +176,7 @@ class Intake:
     def unspool(self, *, stored: int, quarantined: int = 0, duplicates: int = 0) -> None:
         """Rows went from the spool into the database, or were set aside."""
         with self._changed:
-            self._count["spooled"] -= stored
+            self._count["spooled"] -= stored + quarantined
             self._count["stored"] += stored
             self._count["quarantined"] += quarantined
             self._count["duplicates"] += duplicates

@@ -27,7 +27,7 @@ from linecontrol.history import Historian
 from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.build import divert_guard, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
-from linecontrol.line.links import link_for
+from linecontrol.line.links import link_for, load_libraries
 from linecontrol.line.lock import LineLock
 from linecontrol.line.loops import STATION, LoopBank, loop_settings, loop_words, soft_tags
 from linecontrol.line.outputs import Writes, drive_safe
@@ -124,7 +124,7 @@ class Line:
         tags = [*config.tags, *loop_tags, *run_rows]
         url = config.line.database or f"sqlite:///{self.data / 'history.sqlite3'}"
         self.historian = Historian(url, self.data / "spool", config.line.name, tags, on_event=self._tell)
-        await self.historian.start()
+        await asyncio.gather(self.historian.start(), load_libraries(config.stations.values()))
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
         self.bank = LoopBank(settings, titles, units, self.image)

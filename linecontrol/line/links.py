@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -45,6 +45,14 @@ def link_for(config: StationConfig) -> Link:
         ),
         points,
     )
+
+
+async def load_libraries(stations: Iterable[StationConfig]) -> None:
+    """Import the slow protocol libraries these stations need, before their scans begin."""
+    if any(station.endpoint.protocol == "opcua" for station in stations):
+        from linecontrol.links import opcua
+
+        await opcua.load()
 
 
 def _serial(config: StationConfig) -> SerialPort:

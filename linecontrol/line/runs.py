@@ -17,7 +17,7 @@ from linecontrol.line.recipes import prepare
 from linecontrol.recipe.bench import Ports
 from linecontrol.recipe.engine import Engine
 from linecontrol.recipe.model import ControlRecipe
-from linecontrol.recipe.states import ENDED, RunCommand, RunMode, RunState
+from linecontrol.recipe.states import ENDED, RunCommand, RunMode, RunState, legal
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -115,6 +115,9 @@ class RunDirector:
                 raise ConfigError([Problem("", None, "command", f"{command!r} is not a command", more)]) from None
             if wanted is RunCommand.START:
                 raise StateError("a run is started once; start another with POST /runs")
+            goes_on = wanted in (RunCommand.RESTART, RunCommand.RESUME) and wanted in legal(engine.state)
+            if goes_on and (failed := self._line.permissives(engine.recipe)):
+                raise StateError(f"no {wanted} yet: " + "; ".join(failed))
             engine.command(wanted, who, reason)
         return self.view_of_current()
 

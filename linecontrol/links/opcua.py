@@ -37,6 +37,12 @@ _TIMEOUTS = ("BadTimeout", "BadRequestTimeout")
 _LOST = ("Session", "SecureChannel", "Connection", "Communication", "Tcp", "Shutdown", "ServerHalted", "NotConnected")
 
 
+async def load() -> None:
+    """Import asyncua off the event loop; a second or two, once. Best before scans begin: it slows every thread."""
+    if "asyncua" not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, "asyncua")
+
+
 class _Refused(DeviceRefused):
     """The server answered the whole request with a bad status."""
 
@@ -116,8 +122,7 @@ class OpcuaLink:
             DeviceRefused: the server turns us away, or does not have the namespace.
         """
         await self.close()
-        if "asyncua" not in sys.modules:
-            await asyncio.to_thread(importlib.import_module, "asyncua")
+        await load()
         for name in ("asyncua.client", "asyncua.common"):  # a traceback a second while down; the station says it once
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         client = self._make_client()
@@ -256,9 +261,11 @@ class OpcuaLink:
         """One service call under our lock and deadline. Raises LinkDown, LinkTimeout and drops the client; _Refused."""
         settings, counters = self._settings, self.counters
         async with self._lock:
-            client = self._client
+            client = self._client  # an open one, so asyncua is there
             if client is None:
                 raise LinkDown(f"{settings.url}: not connected")
+            from asyncua.ua.uaerrors import UaError
+
             counters.requests += 1
             try:
                 async with asyncio.timeout(settings.timeout_s):
@@ -279,6 +286,7 @@ class OpcuaLink:
                     counters.exceptions += 1
                     counters.answers += 1
                 else:
+                    counters.bad_frames += not isinstance(error, OSError | UaError)
                     self._drop(client)
                 raise ours from error
             except BaseException:

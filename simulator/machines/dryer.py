@@ -185,7 +185,9 @@ class FlashDryer:
             air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
             air_kj_k = air_per_solid * air_cp
             node = step // _SLICES_PER_NODE
-            if step and step % _SLICES_PER_NODE == 0:  # walls and cold cake take heat: the wet bulb sinks along the duct
+            if (
+                step and step % _SLICES_PER_NODE == 0
+            ):  # walls and cold cake take heat: the wet bulb sinks along the duct
                 bulb_c = wet_bulb_c(air_c, humidity, bulb_c)
             to_wall = air_kj_k * (air_c - self.walls_c[node]) * (1.0 - exp(-wall_kw_k / (air_kg_s * air_cp)))
             wall_kj[node] += to_wall * solids_kg

@@ -1,5 +1,6 @@
 """The gate: every refusal has a reason, nothing refused is written, and the read-back decides."""
 
+import asyncio
 import math
 from typing import Any
 
@@ -92,6 +93,29 @@ async def test_confirmed_only_when_the_device_shows_it() -> None:
     assert len(writes.written) == 5  # never repeated by the gate
 
 
+async def test_an_asker_that_goes_away_does_not_break_off_the_write() -> None:
+    gate, writes, journal, _ = build()
+    began, go_on = asyncio.Event(), asyncio.Event()
+    write = writes.write
+
+    async def slow(name: str, value: Value) -> Sample:
+        began.set()
+        await go_on.wait()
+        return await write(name, value)
+
+    writes.write = slow  # type: ignore[method-assign]
+    asker = asyncio.ensure_future(gate.submit(Command("FV-1", 50.0, "recipe:s")))
+    await began.wait()
+    asker.cancel()
+    await asyncio.gather(asker, return_exceptions=True)
+    assert asker.cancelled()
+    go_on.set()
+    while not journal:
+        await asyncio.sleep(0)
+    assert journal[0].ok
+    assert writes.written == [("FV-1", 50.0)]
+
+
 async def test_an_owned_tag_is_the_owners_and_the_guards() -> None:
     gate, writes, _, _ = build(owner=("loop:FIC-1", "FIC-1 is in Auto"))
     refused = await gate.submit(Command("FV-1", 50.0, "operator:li"))
@@ -110,8 +134,6 @@ async def test_a_station_that_cannot_be_written_says_why() -> None:
 
 @given(value=st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=5)))
 def test_whatever_is_asked_only_values_in_range_reach_the_device(value: Value) -> None:
-    import asyncio
-
     async def ask() -> None:
         gate, writes, _, _ = build()
         receipt = await gate.submit(Command("FV-1", value, "operator:li"))

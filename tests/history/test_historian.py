@@ -333,9 +333,12 @@ async def test_a_reader_cannot_write(historian: MakeHistorian, db: Path) -> None
     history = historian()
     await history.start()
     await history.stop()
-    with open_reader(f"sqlite:///{db}") as reader, reader._connected() as connection:
-        with pytest.raises(sa.exc.OperationalError, match="readonly"):
-            connection.execute(sa.text("DELETE FROM tag"))
+    with (
+        open_reader(f"sqlite:///{db}") as reader,
+        reader._connected() as connection,
+        pytest.raises(sa.exc.OperationalError, match="readonly"),
+    ):
+        connection.execute(sa.text("DELETE FROM tag"))
 
 
 def test_importing_the_room_imports_no_database() -> None:

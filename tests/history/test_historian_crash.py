@@ -48,6 +48,7 @@ def record_and_kill(db: Path, spool: Path, first: int, after_s: float, lock_for_
     return {"offered": first, "run": 0, "event": 0} | {word: int(number) for word, number in words if number.isdigit()}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.slow
 def test_kill_at_any_instant_loses_nothing_acknowledged(holder: str, db: Path, tmp_path: Path, ask: Ask) -> None:
     draw = random.Random(20251)

@@ -19,7 +19,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
-from linecontrol.core.model import Event, Severity
+from linecontrol.core.model import Event, Sample, Severity, Status
 from linecontrol.history import Historian, RunRow, open_reader
 
 T0 = 1_750_000_000.0
@@ -27,9 +27,6 @@ T0 = 1_750_000_000.0
 MakeHistorian = Callable[..., Historian]
 MakeScan = Callable[[int], Scan]
 Ask = Callable[..., list[tuple[Any, ...]]]
-
-
-stop_listening: Any = sa.event.remove  # it has no types
 
 
 def remove(folder: Path) -> None:
@@ -173,9 +170,9 @@ class Saboteur:
         if self.where == "statement":
             sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
             yield
-            stop_listening(sa.Engine, "before_cursor_execute", self._statement)
+            sa.event.remove(sa.Engine, "before_cursor_execute", self._statement)
             return
-        real = DefaultDialect.do_commit
+        real: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
 
         def commit(dialect: DefaultDialect, connection: Any) -> None:
             if self.where == "before commit":
@@ -224,6 +221,7 @@ async def one_recording(history: Historian, scan: MakeScan) -> list[int]:
 
 
 @pytest.mark.usefixtures("hasty")
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("message", ["database or disk is full", "disk I/O error"])
 @pytest.mark.parametrize("where", ["statement", "before commit", "after commit"])
 async def test_every_single_failure_is_survived(
@@ -259,6 +257,7 @@ async def test_every_single_failure_is_survived(
     assert struck >= (20 if where == "statement" else 3)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("hasty")
 async def test_each_statement_of_making_a_new_database_may_fail(
     historian: MakeHistorian, scan: MakeScan, ask: Ask, tmp_path: Path
@@ -315,7 +314,7 @@ async def test_with_database_and_spool_both_full_nothing_is_acknowledged_and_not
         await until(lambda: history.counters.pending == history.counters.spooled == 0)
     finally:
         is_full = False
-        stop_listening(sa.Engine, "commit", no_space)
+        sa.event.remove(sa.Engine, "commit", no_space)
     await history.stop()
     check_nothing_lost_or_twice(ask, history, 10, events=10)
     assert ask("SELECT state FROM run") == [("State 1",)]  # kept after all, as it said it might be
@@ -497,6 +496,31 @@ async def test_a_row_the_database_refuses_goes_to_quarantine_alone(
     assert history.counters.adds_up
     with open_reader(f"sqlite:///{db}") as reader:
         assert reader.quarantined()[0].reason == reason
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_poison_that_went_through_the_spool_is_quarantined_and_counted_all_the_same(
+    historian: MakeHistorian, scan: MakeScan, ask: Ask, db: Path
+) -> None:
+    history = historian()
+    await history.start()
+    half_a_pair = Sample("half a \ud83d pair", Status.GOOD, T0 + 50)
+    with sqlite3.connect(db, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for n in range(10):
+            history.offer(scan(n))
+        history.offer(Scan("drying", T0 + 50, {"ZT-1": half_a_pair}))
+        await history.flush()
+        assert history.counters.spooled > 10
+        other.execute("ROLLBACK")
+    other.close()
+    await until(lambda: history.counters.spooled == 0)
+    await history.stop()
+    assert ask("SELECT kind, reason LIKE '%surrogates%' FROM quarantine") == [("sample", 1)]
+    assert [v for (v,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ'")] == [float(n) for n in range(10)]
+    assert history.counters.quarantined == 1
+    assert history.counters.spooled == history.counters.dropped == 0
+    assert history.counters.adds_up
 
 
 async def test_when_even_the_quarantine_table_refuses_the_row_goes_to_a_file(

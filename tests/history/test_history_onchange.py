@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linecontrol.core.model import Sample, Status
@@ -51,6 +51,7 @@ def same(one: Any, other: Any) -> bool:
     return both_nan or one == other
 
 
+@settings(deadline=None)
 @given(streams())
 def test_holding_the_stored_rows_gives_back_every_sample_exactly(stream: list[Sample]) -> None:
     stored, closing = rows_of(stream)
@@ -61,6 +62,7 @@ def test_holding_the_stored_rows_gives_back_every_sample_exactly(stream: list[Sa
             assert status == sample.status
 
 
+@settings(deadline=None)
 @given(streams())
 def test_rows_are_in_order_and_unique_and_no_more_than_needed(stream: list[Sample]) -> None:
     stored, closing = rows_of(stream)
@@ -70,6 +72,7 @@ def test_rows_are_in_order_and_unique_and_no_more_than_needed(stream: list[Sampl
     assert len(closing) <= 1
 
 
+@settings(deadline=None)
 @given(streams())
 def test_an_outage_is_bracketed_by_the_last_good_the_first_bad_and_the_first_good(stream: list[Sample]) -> None:
     stored, _ = rows_of(stream)
@@ -114,6 +117,7 @@ def test_what_no_row_can_hold_is_poison_and_harms_nothing_after_it(value: Any) -
     assert len(admit.admit("T", Sample(1.0, GOOD, 2.0), 2_000_000)) == 1
 
 
+@settings(deadline=None)
 @given(values)
 def test_values_are_stored_losslessly(value: Any) -> None:
     assert same(decode(*encode(value)), value)

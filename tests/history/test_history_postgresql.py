@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -115,9 +115,6 @@ async def record_some(history: Historian, scan: MakeScan) -> None:
     await history.stop()
 
 
-stop_listening: Any = sa.event.remove  # it has no types
-
-
 class Copyist:
     """Writes down what is executed, in the words of PostgreSQL."""
 
@@ -134,7 +131,8 @@ class Copyist:
                 full = sample_insert("postgresql")
             if params and isinstance(full, (sa.Insert, sa.Update)):
                 full = full.values(**params)
-            compiled = full.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+            dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+            compiled = full.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
             if not isinstance(statement, sa.Select):
                 self.script.append(f"{compiled};")
             else:
@@ -152,7 +150,7 @@ async def test_every_statement_of_the_store_means_the_same_to_postgresql(
         await record_some(historian(), scan)
         await record_some(historian(), lambda n: scan(n + 100))  # with brackets, upserts and known tags
     finally:
-        stop_listening(*listening)
+        sa.event.remove(*listening)
     psql("\n".join(copyist.script))
     inserts = [line for line in copyist.script if line.startswith("INSERT INTO sample")]
     psql("\n".join(inserts))  # replayed: stored once
@@ -198,10 +196,8 @@ async def test_the_historian_records_into_postgresql_and_reads_back(
     run = await again.last_run()
     assert run is not None
     assert run.state == "Complete"
-    sick: dict[str, Any] = {
-        "TT-1": Sample(1.0, cast(Any, 2**70), T0 + 99),
-        "ZT-1": Sample("a\x00b", Status.GOOD, T0 + 99),
-    }
+    too_large: Any = 2**70
+    sick = {"TT-1": Sample(1.0, too_large, T0 + 99), "ZT-1": Sample("a\x00b", Status.GOOD, T0 + 99)}
     again.offer(Scan("drying", T0 + 99, sick))
     await again.flush()
     assert again.counters.quarantined == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -120,15 +121,16 @@ async def until(claim: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
 class Controller:
     """`linecontrol serve` in its own process."""
 
-    def __init__(self, line: Path, data: Path, speed: float) -> None:
+    def __init__(self, line: Path, data: Path, speed: float, state: Path | None = None) -> None:
         self._command = [sys.executable, "-m", "linecontrol", "serve", "--line", str(line), "--data", str(data)]
         self._command += ["--speed", f"{speed:g}", "--port", "0"]
+        self._env = dict(os.environ) | ({"XDG_STATE_HOME": str(state)} if state is not None else {})
         self.url = ""
         self.said: list[str] = []
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *self._command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            *self._command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=self._env
         )
         assert self.process.stderr is not None
         async with asyncio.timeout(PATIENCE_S):

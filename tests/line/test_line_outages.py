@@ -8,10 +8,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from line_rig import Simulator, demo_at, driven, end, simulator, start_simulator, until
 
 from linecontrol.core.model import Event, Quality
 from linecontrol.line.assembly import Line
-from line_rig import Simulator, demo_at, driven, end, simulator, start_simulator, until
 
 SPEED = 5.0
 STATIONS = ("screening", "drying")

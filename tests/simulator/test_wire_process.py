@@ -105,6 +105,9 @@ async def test_the_demo_line_serves_sensible_values_and_ends_clean_under_connect
             space = await ua.get_namespace_index("urn:linecontrol:drying")
             inlet = await ua.get_node(f"ns={space};s=Heater.TT-303").read_value()
             assert -20 < inlet < 60
+            sequence = ua.get_node(f"ns={space};s=Plc.SEQ-300")
+            while await sequence.read_value() < 1:  # the plant lives
+                await asyncio.sleep(0.01)
             code = await process.end()
             with contextlib.suppress(Exception):
                 await ua.disconnect()

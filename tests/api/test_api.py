@@ -1,0 +1,171 @@
+"""The API over a real socket, in front of a real line and a real simulator."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from line_rig import demo_at, driven, simulator, until
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from linecontrol.cli.serving import serving
+from linecontrol.line.assembly import Line
+
+SPEED = 20.0
+
+
+@asynccontextmanager
+async def served(data: Path) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
+    async with (
+        simulator(SPEED) as sim,
+        driven(demo_at(sim.endpoints), data, SPEED) as line,
+        serving(line, "127.0.0.1", 0) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client,
+    ):
+        yield line, client
+
+
+async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
+    async with served(tmp_path) as (line, client):
+        await reading(client)
+        await refusals(client)
+        await a_run(line, client)
+        await foreigners(client)
+        await live(line, client)
+        await every_route_is_described(client)
+
+
+async def reading(client: httpx.AsyncClient) -> None:
+    tags = {row["name"]: row for row in (await client.get("/tags")).json()}
+    assert tags["TT-309"]["quality"] == "GOOD"
+    assert tags["TT-309"]["age_s"] is not None
+    assert tags["TT-309"]["unit"] == "°C"
+    assert tags["MIC-306.SP"]["writable"] is True
+    assert tags["MT-306"]["value"] is None  # no powder, no reading: BAD, and never a last value
+    assert tags["MT-306"]["quality"] == "BAD"
+    only = (await client.get("/tags", params={"station": "drying"})).json()
+    assert {row["station"] for row in only} == {"drying"}
+    by_alias = (await client.get("/tags/drying.ambient_temp")).json()
+    assert by_alias["name"] == "TT-309"
+    status = (await client.get("/status")).json()
+    assert all(station["is_up"] for station in status["stations"].values())
+    names = {row["name"] for row in (await client.get("/recipes")).json()}
+    assert "kudzu-lobata-standard" in names
+    recipe = (await client.get("/recipes/kudzu-lobata-standard")).json()
+    assert recipe["procedure"].keys() == {"screening", "grinding", "drying"}
+    text = (await client.get("/metrics")).text
+    assert 'linecontrol_station_up{station="drying"} 1.0' in text
+    assert 'linecontrol_history_rows_total{what="dropped"} 0.0' in text
+
+
+async def refusals(client: httpx.AsyncClient) -> None:
+    """Errors are problem details that say what is accepted, and nothing is changed."""
+    for path in ("/tags/NO-1", "/runs/none", "/recipes/none", "/nothing"):
+        answer = await client.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["instance"] == path
+    cases: list[tuple[str, dict[str, object], int, str]] = [
+        ("/commands", {"tag": "SC-307", "value": 140}, 409, "accepted: 0 to 100 %"),
+        ("/commands", {"tag": "TT-303", "value": 1}, 409, "read-only"),
+        ("/commands", {"tag": "XV-312", "value": 0}, 409, "divert guard"),
+        ("/commands", {"tag": "HB-300", "value": 7}, 409, "station's own watch"),
+        ("/commands", {"tag": "SC-307", "value": "NaN"}, 409, "takes a number"),
+        ("/commands", {"tag": "SC-307"}, 422, "value"),
+        ("/commands", {"tag": "SC-307", "value": 1, "extra": 1}, 422, "extra"),
+        ("/runs", {"recipe": "none"}, 422, "kudzu-lobata-standard"),
+        ("/runs", {"recipe": "kudzu-lobata-standard", "values": {"root_kg": 1}}, 422, "50 to 20000 kg"),
+        ("/runs", {"recipe": "kudzu-lobata-standard", "values": {"nope": 1}}, 422, "root_kg"),
+        ("/runs", {"recipe": "kudzu-lobata-standard", "mode": "wild"}, 422, "semi-automatic"),
+        ("/runs/none/commands", {"command": "hold"}, 409, "not in hand"),
+    ]
+    for path, body, code, words in cases:
+        answer = await client.post(path, json=body)
+        assert answer.status_code == code, (path, body, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert words in answer.text, (words, answer.text)
+    broken = await client.post("/commands", content=b'{"tag": "SC-307", "value": NaN')
+    assert broken.status_code == 422
+
+
+async def a_run(line: Line, client: httpx.AsyncClient) -> None:
+    written = (
+        await client.post("/commands", json={"tag": "SC-307", "value": 25, "who": "li", "reason": "test"})
+    ).json()
+    assert (written["outcome"], written["readback"], written["who"]) == ("confirmed", 25.0, "operator:li")
+    stale = await client.post("/commands", json={"tag": "SC-307", "value": 30, "expected": 99})
+    assert stale.status_code == 409
+    starts = [
+        client.post("/runs", json={"recipe": "kudzu-lobata-standard", "run_id": "trial-1", "who": "li"})
+        for _ in range(20)
+    ]
+    answers = await asyncio.gather(*starts)
+    assert {answer.status_code for answer in answers} == {201}  # one run; a retry gets the same
+    assert {answer.json()["run_id"] for answer in answers} == {"trial-1"}
+    other = await client.post("/runs", json={"recipe": "kudzu-lobata-standard"})
+    assert other.status_code == 409
+    held_by_recipe = await client.post("/commands", json={"tag": "SC-103", "value": 5})
+    assert "Manual" in held_by_recipe.json()["detail"]
+    wrong = await client.post("/runs/trial-1/commands", json={"command": "restart"})
+    assert (wrong.status_code, "legal now" in wrong.json()["detail"]) == (409, True)
+    unknown = await client.post("/runs/trial-1/commands", json={"command": "unhold"})
+    assert (unknown.status_code, "restart" in unknown.json()["detail"]) == (422, True)
+    for command, state in (("hold", "Held"), ("restart", "Running"), ("pause", "Paused"), ("abort", "Aborted")):
+        answer = await client.post("/runs/trial-1/commands", json={"command": command, "who": "li"})
+        assert answer.status_code == 200, answer.text
+        await until(lambda s=state: line.runs.state is not None and line.runs.state.value == s)
+    await line.historian.flush()
+    record = (await client.get("/runs/trial-1")).json()
+    assert (record["state"], record["recipe"]) == ("Aborted", "kudzu-lobata-standard")
+    assert record["ended_at"] is not None
+    assert [row["run_id"] for row in (await client.get("/runs")).json()] == ["trial-1"]
+    again = await client.post("/runs", json={"recipe": "kudzu-lobata-standard", "run_id": "trial-1"})
+    assert again.json()["state"] == "Aborted"  # a retry of an old start does not start anew
+    receipts = (await client.get("/commands", params={"limit": 1000})).json()
+    assert any(row["who"] == "operator:li" and row["tag"] == "SC-307" for row in receipts)
+    assert any(row["outcome"] == "refused" and row["tag"] == "SC-103" for row in receipts)
+    kinds = {row["kind"] for row in (await client.get("/events", params={"limit": 1000})).json()}
+    assert {"run.state", "plc.claimed"} <= kinds
+    rows = (await client.get("/samples", params={"tag": "SC-307"})).json()["SC-307"]
+    assert 25.0 in [row["value"] for row in rows]
+
+
+async def foreigners(client: httpx.AsyncClient) -> None:
+    """A foreign page in somebody's browser, or a rebound host name, gets nothing."""
+    for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+        for answer in (
+            await client.get("/tags", headers=headers),
+            await client.post("/commands", json={"tag": "SC-307", "value": 50}, headers=headers),
+        ):
+            assert answer.status_code == 403
+    same = str(client.base_url).rstrip("/")
+    assert (await client.get("/tags/SC-307", headers={"Origin": same})).status_code == 200
+
+
+async def live(line: Line, client: httpx.AsyncClient) -> None:
+    url = str(client.base_url).replace("http://", "ws://").rstrip("/") + "/ws/live"
+    with pytest.raises(InvalidStatus):
+        async with connect(url, origin="https://evil.example"):  # type: ignore[arg-type]
+            pass
+    async with connect(url, proxy=None) as socket:
+        first = json.loads(await socket.recv())
+        assert first["type"] == "snapshot"
+        assert first["tags"].keys() == line.image.tags.keys()
+        seen = set()
+        while "SEQ-300" not in seen:
+            update = json.loads(await socket.recv())
+            assert update["type"] == "update"
+            seen |= update["tags"].keys()
+
+
+async def every_route_is_described(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("description"), f"{method} {path} has no description"
+    for name in ("CommandIn", "RunStart", "RunCommand"):
+        assert schema["components"]["schemas"][name]["examples"]

@@ -1,0 +1,90 @@
+"""The command line as a person and as a program use it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from linecontrol.config import shipped_dir
+
+
+def linecontrol(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "linecontrol", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=100)
+
+
+def test_check_finds_the_shipped_files_right() -> None:
+    done = linecontrol("check")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "files are right" in done.stderr
+
+
+def test_check_says_file_line_key_and_what_is_accepted(tmp_path: Path) -> None:
+    text = (shipped_dir() / "stations" / "screening.yaml").read_text(encoding="utf-8")
+    wrong = tmp_path / "screening.yaml"
+    wrong.write_text(text.replace("scan_s: 0.5", "scan_s: fast"), encoding="utf-8")
+    done = linecontrol("check", wrong)
+    assert done.returncode == 2
+    assert "screening.yaml:5: scan_s:" in done.stdout
+    rows = json.loads(linecontrol("check", wrong, "--json").stdout)
+    assert rows[0]["key"] == "scan_s"
+    assert rows[0]["line"] == 5
+
+
+def test_check_holds_a_recipe_against_the_line(tmp_path: Path) -> None:
+    text = (shipped_dir("recipes") / "kudzu-lobata-standard.yaml").read_text(encoding="utf-8")
+    wrong = tmp_path / "mine.yaml"
+    wrong.write_text(text.replace("SC-103", "SC-999"), encoding="utf-8")
+    done = linecontrol("check", wrong)
+    assert done.returncode == 2
+    assert "SC-999" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["brand", "station", "line", "recipe"])
+def test_schema_accepts_what_is_shipped(kind: str) -> None:
+    import yaml
+
+    schema: dict[str, Any] = json.loads(linecontrol("schema", kind).stdout)
+    folder = shipped_dir("recipes") if kind == "recipe" else shipped_dir() / f"{kind}s"
+    files = sorted(folder.glob("*.yaml"))
+    assert files
+    for path in files:
+        jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)
+
+
+def test_schemas_are_written_for_an_editor(tmp_path: Path) -> None:
+    done = linecontrol("schema", "--out", tmp_path)
+    assert done.returncode == 0
+    assert len(list(tmp_path.glob("*.schema.json"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("schema", "cheese"), 2, "brand, station, line, recipe"),
+        (("demo", "--set", "root_kg"), 2, "name=number"),
+        (("demo", "--set", "root_kg=1"), 2, "50 to 20000 kg"),
+        (("demo", "--recipe", "none"), 2, "kudzu-lobata-standard"),
+        (("serve", "--host", "0.0.0.0"), 2, "SSH tunnel"),
+        (("serve", "--line", "nowhere.yaml"), 2, "nowhere.yaml"),
+        (("show", "none", "--data", "nothing-here"), 2, "nothing-here"),
+        (("status", "--url", "http://127.0.0.1:9"), 3, "does not answer"),
+        (("demo", "--speed", "0"), 2, "0.1"),
+    ],
+)
+def test_bad_input_is_told_in_words(words: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    done = linecontrol(*words, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr.replace("\n", "")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_recipes_are_listed_for_people_and_programs() -> None:
+    rows = json.loads(linecontrol("recipes", "--json").stdout)
+    assert {row["name"] for row in rows} == {"kudzu-lobata-standard", "kudzu-thomsonii-fine", "end-of-day-wash"}
+    assert "root_kg" in linecontrol("recipes").stdout

@@ -1,0 +1,142 @@
+"""The controller killed in the middle of a run: nothing is lost, the run is Held and says why, Restart goes on."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from line_rig import Controller, line_file, simulator
+
+from linecontrol.history import open_reader
+
+SPEED = 30.0
+
+
+async def feeding(controller: Controller, least_kg: float) -> None:
+    await controller.until_view(lambda view: (view["record"]["root_kg"] or 0) > least_kg)
+
+
+@pytest.mark.timeout(300)
+async def test_kill_in_a_run_then_restart_loses_nothing_and_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "sequence.csv"
+    data = tmp_path / "data"
+    async with simulator(SPEED, ["--sequence-log", str(log)]) as sim:
+        line = line_file(tmp_path, sim.endpoints)
+        first = Controller(line, data, SPEED)
+        await first.start()
+        started = await start_run(first)
+        run_id = started["run_id"]
+        await feeding(first, 20.0)
+        before = await first.run_view()
+        await first.kill()
+
+        second = Controller(line, data, SPEED)
+        await second.start()
+        try:
+            held = await second.until_view(lambda view: view["state"] == "Held")
+            assert held["run_id"] == run_id
+            assert "controller stopped at" in held["reason"]
+            assert "Restart" in held["reason"]
+            assert held["since"] is not None
+            assert held["record"]["root_kg"] >= before["record"]["root_kg"]  # totals are continuous
+            heater = (await second.ask("GET", "/tags/TV-303")).json()
+            assert heater["value"] == 0.0  # heat does not come back by itself
+            refused = await second.ask("POST", "/runs", {"recipe": "kudzu-lobata-standard"})
+            assert refused.status_code == 409
+            assert run_id in refused.json()["detail"]
+
+            await restart(second, run_id)
+            await second.until_view(lambda view: view["state"] == "Running")
+            resumed = await second.until_view(lambda view: view["record"]["root_kg"] > held["record"]["root_kg"] + 5)
+            assert resumed["record"]["samples"] > held["record"]["samples"]
+            stopped = await second.ask("POST", f"/runs/{run_id}/commands", {"command": "stop", "who": "li"})
+            assert stopped.status_code == 200
+            await second.until_view(lambda view: view["state"] == "Stopped")
+        finally:
+            assert await second.stop() == 0
+    with open_reader(f"sqlite:///{data / 'history.sqlite3'}") as reader:
+        row = reader.run(run_id)
+        assert row is not None
+        assert row.state == "Stopped"
+        kinds = [event.kind for event in reader.events(limit=10_000)]
+        assert kinds.count("historian.started") == 2
+
+
+async def start_run(controller: Controller) -> dict[str, str]:
+    """Start as soon as the stations are claimed."""
+    async with asyncio.timeout(60):
+        while True:
+            answer = await controller.ask("POST", "/runs", {"recipe": "kudzu-lobata-standard", "who": "li"})
+            if answer.status_code == 201:
+                found: dict[str, str] = answer.json()
+                return found
+            assert answer.status_code == 409, answer.text  # the failed permissive is named
+            assert "not started: " in answer.json()["detail"]
+            await asyncio.sleep(0.1)
+
+
+async def restart(controller: Controller, run_id: str) -> None:
+    """Restart as soon as the stations are claimed; until then the refusal names the one that is not."""
+    async with asyncio.timeout(60):
+        while True:
+            answer = await controller.ask("POST", f"/runs/{run_id}/commands", {"command": "restart", "who": "li"})
+            if answer.status_code == 200:
+                return
+            assert answer.status_code == 409, answer.text
+            assert "no Restart yet: " in answer.json()["detail"]
+            await asyncio.sleep(0.1)
+
+
+async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path: Path) -> None:
+    async with simulator(SPEED) as sim:
+        line = line_file(tmp_path, sim.endpoints)
+        first = Controller(line, tmp_path / "one", SPEED)
+        await first.start()
+        await start_run(first)
+
+        second = Controller(line, tmp_path / "two", SPEED)
+        await second.start()
+        assert await second.stop() == 3
+        assert f"process {first.process.pid} of" in "".join(second.said)
+        await first.kill()
+
+        third = Controller(line, tmp_path / "one", SPEED)  # a crashed holder's lock is taken over
+        await third.start()
+        await third.until_view(lambda view: view["state"] == "Held")
+        assert await third.stop() == 0
+
+
+async def test_a_controller_on_another_machine_is_noticed_at_the_plc(tmp_path: Path) -> None:
+    """Another state folder stands for another machine: the lock file is not seen, the moving heartbeat is."""
+    async with simulator(SPEED) as sim:
+        line = line_file(tmp_path, sim.endpoints)
+        first = Controller(line, tmp_path / "one", SPEED)
+        await first.start()
+        await start_run(first)
+        second = Controller(line, tmp_path / "two", SPEED, state=tmp_path / "elsewhere")
+        await second.start()
+        code = await asyncio.wait_for(second.process.wait(), 60)
+        await second.stop()
+        assert code == 3
+        assert "another controller (token" in "".join(second.said)
+        view = await first.run_view()
+        assert view["state"] == "Running"
+        assert await first.stop() == 0
+
+
+async def test_sigterm_leaves_safe_outputs_and_exits_cleanly(tmp_path: Path) -> None:
+    async with simulator(SPEED) as sim:
+        controller = Controller(line_file(tmp_path, sim.endpoints), tmp_path / "data", SPEED)
+        await controller.start()
+        await start_run(controller)
+        await controller.until_view(lambda view: "feed-roots" in view["units"]["screening"]["phase"])
+        assert await controller.stop() == 0
+        with open_reader(f"sqlite:///{tmp_path / 'data' / 'history.sqlite3'}") as reader:
+            written = {
+                r.command.tag: r.readback for r in reader.commands(limit=200) if r.command.who == "system" and r.ok
+            }
+        assert {tag: written[tag] for tag in ("SC-101", "TV-303", "SC-302", "FV-203")} == {
+            "SC-101": 0,
+            "TV-303": 0,
+            "SC-302": 0,
+            "FV-203": 0,
+        }

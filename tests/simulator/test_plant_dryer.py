@@ -1,0 +1,160 @@
+"""What physics forbids, the dryer does not do; where PROCESS gives a range, it lies inside."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plant_bench import AMBIENT_C, AMBIENT_HUMIDITY, powder_pct_wb, run, settled_dryer, started
+
+from simulator.parameters import default_parameters
+from simulator.psychrometrics import (
+    Isotherm,
+    humidity_kg_kg,
+    saturation_pressure_pa,
+    water_activity,
+    wet_bulb_c,
+)
+
+ISOTHERM = Isotherm(default_parameters().isotherm)
+
+
+@pytest.mark.parametrize(("temp_c", "pressure_pa"), [(20, 2339), (60, 19946), (100, 101420), (150, 476160)])
+def test_saturation_pressure_agrees_with_steam_tables(temp_c: float, pressure_pa: float) -> None:
+    assert saturation_pressure_pa(temp_c) == pytest.approx(pressure_pa, rel=3e-3)
+
+
+@pytest.mark.parametrize(("dry_c", "relative", "bulb_c"), [(25, 0.5, 17.9), (30, 0.3, 17.8), (40, 0.2, 22.0)])
+def test_wet_bulb_agrees_with_the_psychrometric_chart(dry_c: float, relative: float, bulb_c: float) -> None:
+    assert wet_bulb_c(dry_c, humidity_kg_kg(dry_c, relative)) == pytest.approx(bulb_c, abs=0.3)
+
+
+def test_wet_bulb_of_saturated_air_is_its_temperature_and_needs_no_good_guess() -> None:
+    for temp_c in (5.0, 40.0, 90.0):
+        assert wet_bulb_c(temp_c, humidity_kg_kg(temp_c, 1.0)) == pytest.approx(temp_c, abs=0.01)
+        assert wet_bulb_c(temp_c, 1.2 * humidity_kg_kg(temp_c, 1.0)) == temp_c
+        guesses = [wet_bulb_c(temp_c, 0.3 * humidity_kg_kg(temp_c, 1.0), start) for start in (-30.0, 0.0, temp_c)]
+        assert max(guesses) - min(guesses) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("activity", "temp_c", "pct_wb"), [(0.6, 25, 12.47), (0.65, 25, 13.33), (0.4, 60, 7.93), (0.8, 40, 15.42)]
+)
+def test_isotherm_reproduces_its_table(activity: float, temp_c: float, pct_wb: float) -> None:
+    moisture_db = ISOTHERM.moisture_db(activity, temp_c)
+    assert 100.0 * moisture_db / (1.0 + moisture_db) == pytest.approx(pct_wb, abs=0.02)
+    assert ISOTHERM.activity(moisture_db, temp_c) == pytest.approx(activity, abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    inlet_c=st.floats(20.0, 200.0),
+    cake_kg_h=st.floats(0.1, 450.0),
+    cake_pct_wb=st.floats(15.0, 60.0),
+    fan_pct=st.floats(25.0, 100.0),
+)
+def test_bounds_of_physics(inlet_c: float, cake_kg_h: float, cake_pct_wb: float, fan_pct: float) -> None:
+    dryer = settled_dryer(inlet_c, cake_kg_h, cake_pct_wb, fan_pct)
+    cake_db = cake_pct_wb / (100.0 - cake_pct_wb)
+    assert dryer.outlet_c <= inlet_c + 0.01
+    assert dryer.wet_bulb_c - 0.01 <= dryer.product_c <= max(dryer.outlet_c, dryer.wet_bulb_c) + 0.01
+    assert AMBIENT_HUMIDITY - 1e-9 <= dryer.outlet_humidity <= humidity_kg_kg(dryer.outlet_c, 1.0) + 0.004
+    driest = ISOTHERM.moisture_db(water_activity(dryer.outlet_c, dryer.outlet_humidity), dryer.outlet_c)
+    assert min(driest, cake_db) - 1e-3 <= dryer.moisture_db <= cake_db + 1e-9
+
+
+def _gains(inlet_c: float, cake_kg_h: float, cake_pct_wb: float) -> tuple[float, float, float]:
+    """Moisture gain per K of inlet, per % of cake moisture, per +1 % of feed."""
+
+    def pct(inlet: float, cake: float, wet: float) -> float:
+        return powder_pct_wb(settled_dryer(inlet, cake, wet))
+
+    return (
+        (pct(inlet_c + 3, cake_kg_h, cake_pct_wb) - pct(inlet_c - 3, cake_kg_h, cake_pct_wb)) / 6.0,
+        (pct(inlet_c, cake_kg_h, cake_pct_wb + 1) - pct(inlet_c, cake_kg_h, cake_pct_wb - 1)) / 2.0,
+        (pct(inlet_c, cake_kg_h * 1.02, cake_pct_wb) - pct(inlet_c, cake_kg_h * 0.98, cake_pct_wb)) / 4.0,
+    )
+
+
+def test_nominal_point_and_gains() -> None:
+    dryer = settled_dryer(126.0)
+    assert powder_pct_wb(dryer) == pytest.approx(12.8, abs=0.3)
+    assert 50.0 < dryer.outlet_c < 62.0
+    assert dryer.product_c < 56.0
+    per_k, per_cake, per_feed = _gains(126.0, 200.0, 38.0)
+    assert -0.15 < per_k < -0.08
+    assert 0.3 < per_cake < 0.6
+    assert 0.1 < per_feed < 0.3
+
+
+@pytest.mark.parametrize(
+    ("inlet_c", "cake_kg_h", "cake_pct_wb"), [(100, 150, 36), (150, 260, 38), (150, 200, 43), (175, 330, 40)]
+)
+def test_gains_never_exceed_the_energy_balance(inlet_c: float, cake_kg_h: float, cake_pct_wb: float) -> None:
+    dryer = settled_dryer(inlet_c, cake_kg_h, cake_pct_wb)
+    per_k, per_cake, _ = _gains(inlet_c, cake_kg_h, cake_pct_wb)
+    air_per_solid = 3400.0 * 0.65 / (cake_kg_h * (1.0 - cake_pct_wb / 100.0))
+    per_db = 100.0 / (1.0 + dryer.moisture_db) ** 2  # % wb per unit of moisture db
+    ceiling_per_k = air_per_solid * 1.025 / 2595.0 * per_db
+    ceiling_per_cake = 0.01 / (1.0 - cake_pct_wb / 100.0) ** 2 * per_db
+    assert -ceiling_per_k < per_k < 0.0
+    assert 0.0 < per_cake < ceiling_per_cake
+
+
+def test_energy_per_kg_evaporated_is_that_of_a_flash_dryer() -> None:
+    plant = started(1, 20.0, TV_303=0)
+    run(plant, 15.0, TV_303=50)
+    before = plant.truth()
+    run(plant, 15.0)
+    after = plant.truth()
+    evaporated_kg = after["evaporated_kg"] - before["evaporated_kg"]
+    assert evaporated_kg > 8.0
+    assert 1.05 < (after["heat_to_air_kwh"] - before["heat_to_air_kwh"]) / evaporated_kg < 1.35
+    assert 1.15 < (after["fuel_kwh"] - before["fuel_kwh"]) / evaporated_kg < 1.6
+
+
+def test_empty_dryer_runs_hot_and_dry() -> None:
+    plant = started(1, 40.0, SC_101=0)
+    shown = plant.measure()
+    assert 110.0 < shown["TT-303"] < 145.0
+    assert shown["TT-304"] > 80.0
+    assert AMBIENT_C + 10.0 < shown["TT-305"] < 60.0  # still air in the cone
+    assert math.isnan(shown["MT-306"])
+    assert plant.truth()["evaporated_kg"] < 0.01
+    assert plant.truth()["good_kg"] < 0.05
+
+
+def test_burner_left_on_without_a_fan_is_cut_out() -> None:
+    plant = started(1, 20.0, SC_307=0, TV_303=100, SC_101=0)
+    assert plant.truth()["heater_metal_c"] < 275.0
+    assert plant.heater.is_cut_out or plant.truth()["heater_metal_c"] < 266.0
+    run(plant, 10.0, SC_307=70, TV_303=0)
+    assert not plant.heater.is_cut_out
+    assert plant.truth()["inlet_air_c"] < 60.0
+
+
+def test_screw_does_not_feed_into_still_air() -> None:
+    plant = started(1, 20.0, SC_302=0)
+    before_kg = plant.truth()["held_cake_hopper_kg"]
+    assert before_kg > 5.0
+    run(plant, 3.0, SC_302=60, SC_307=10)
+    assert plant.truth()["held_cake_hopper_kg"] >= before_kg
+    assert plant.measure()["WT-302"] < 10.0
+
+
+def test_heater_lag_and_meter_delay_lie_in_their_ranges() -> None:
+    """Same seed twice, one with a step: the difference is the step response without any noise."""
+    base, stepped = started(7, 35.0), started(7, 35.0)
+    stepped.inputs["TV-303"] += 6.0
+    inlet, moisture = [], []
+    for _ in range(1800):
+        base.step(0.5)
+        stepped.step(0.5)
+        inlet.append(stepped.heater.inlet_c - base.heater.inlet_c)
+        moisture.append(stepped.nir_pct - base.nir_pct)
+    lag_s = next(k for k, rise in enumerate(inlet) if rise > 0.632 * inlet[-1]) * 0.5
+    assert 60.0 < lag_s < 120.0
+    arrives_s = next(k for k, fall in enumerate(moisture) if fall < -0.02) * 0.5
+    assert 30.0 < arrives_s < 60.0
