@@ -133,8 +133,9 @@ def parse_document(content: bytes | str, path: Path | str) -> Document:
         mark = error.problem_mark or error.context_mark
         hint = "texts that begin with % or @, or hold ': ' or ' #', in quotes"
         said = error.problem or error.context or "not YAML"
-        line = min(mark.line + 1, text.count("\n", 0, -1) + 1) if mark else None  # the end may lie one line beyond
-        raise _refusal(path, line, f"is not YAML: {said}", hint) from error
+        lines = text.count("\n", 0, -1) + 1  # libyaml places the end one line beyond
+        place = min(mark.line + 1, lines) if mark else None
+        raise _refusal(path, place, f"is not YAML: {said}", hint) from error
     except yaml.reader.ReaderError as error:
         at = error.position if isinstance(error.position, int) else 0
         line = text[:at].count("\n") + 1

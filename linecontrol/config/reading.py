@@ -35,10 +35,6 @@ class Checked(Generic[M]):
     problems: tuple[Problem, ...] = ()
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
-    @property
-    def is_clean(self) -> bool:
-        return self.model is not None and not self.problems
-
     def row(self, key: str, index: int) -> int:
         """Place in the file of the model's row ``index`` of the list ``key``."""
         return self.rows[key][index] if key in self.rows else index

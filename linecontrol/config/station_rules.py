@@ -108,9 +108,7 @@ def _row_problems(doc: Document, at: int, row: StationTag, brand: Brand | None) 
         yield doc.problem((*loc, "point"), message, "a point that can be read")
 
 
-def _own_tags(
-    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed]
-) -> frozenset[str]:
+def _own_tags(checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed]) -> frozenset[str]:
     """Writable tags that are no outputs: heartbeat and owner.
 
     When one of them is misspelt, any plain counter without range may be it, and is not taken for an output.

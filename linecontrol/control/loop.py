@@ -123,11 +123,14 @@ class Loop:
         self.settings = replace(self.settings, pid=pid)
 
     def set_op_limits(self, low: float, high: float) -> None:
-        """New output limits; the output walks into them at its rate. Raises ValueError and changes nothing when low is
-        not below high, or the fallback output would lie outside."""
+        """New output limits; in control the output walks into them at its rate, in MAN it is not moved.
+
+        Raises ValueError and changes nothing when low is not below high, or the fallback output would lie outside.
+        """
         pid = replace(self.settings.pid, op_low=float(low), op_high=float(high))
         self.settings = replace(self.settings, pid=pid)
-        self.op_target = clamp(self.op_target, low, high)
+        if self.op_target != self.pid.out:
+            self.op_target = clamp(self.op_target, low, high)
 
     def set_sp_limits(self, low: float, high: float) -> None:
         """Raises ValueError and changes nothing when low is not below high."""
@@ -176,6 +179,8 @@ class Loop:
         low, high = self.settings.pid.op_low, self.settings.pid.op_high
         if self.mode is not Mode.MAN:
             self._refused.append(f"output {op!r}: the loop is in {self.mode.name} (accepted: in MAN)")
+        elif self.safe:
+            self._refused.append(f"output {op!r}: safe outputs are demanded (accepted: after a mode command)")
         elif _follows(x):
             self._refused.append(f"output {op!r}: the actuator or inner loop does not listen to this loop now")
         elif not low <= op <= high:
@@ -252,19 +257,26 @@ class Loop:
     def _manual(self, x: LoopInputs, pv: float) -> tuple[float | None, Terms]:
         """Go to the commanded output at the output's rate; then write nothing and follow the read-back."""
         s, out = self.settings.pid, self.pid.out
-        if not s.op_low <= out <= s.op_high:  # limits were moved: the PID walks it in
-            terms = self._step(x, pv, track=math.nan)
-            return self.pid.out, terms
         if self.op_target != out:
             dt_s = min(x.dt_s, GAP_PERIODS * self.settings.period_s)
             aim = ramp(out, self.op_target, s.op_rate_up_per_s, s.op_rate_down_per_s, dt_s)
-            terms = self._step(x, pv, track=aim)
+            # Outside limits that were moved, the PID walks it in: a tracked value would be cut to the limit at once.
+            terms = self._step(x, pv, track=aim if s.op_low <= aim <= s.op_high else math.nan)
             return self.pid.out, terms
+        if not s.op_low <= out <= s.op_high:
+            return None, self._rest(x)
         settled = self.unwritten_s > SETTLE_PERIODS * self.settings.period_s
         there = x.readback.number if settled and x.readback is not None else math.nan
         terms = self._step(x, pv, track=there)
         self.op_target = self.pid.out
         return None, terms
+
+    def _rest(self, x: LoopInputs) -> Terms:
+        """In MAN, limits moved past the output do not move the actuator: it walks in once commanded or in control."""
+        p = self.pid
+        ff = p.ff or 0.0
+        self.pid = p._replace(bad_s=p.bad_s + x.dt_s)
+        return Terms(p.p, p.i, p.d, ff, p.out - (p.p + p.i + p.d + ff), held=True)
 
     def _control(self, x: LoopInputs, pv: float, *, led: bool) -> tuple[float, Terms]:
         """The PID's tick. ``led``: mode or source has just changed, so the output stays this once."""

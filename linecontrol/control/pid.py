@@ -87,7 +87,7 @@ class Terms(NamedTuple):
 
     Attributes:
         high, low: the absolute limit holds the output; rate: the rate limit does.
-        held: an input was not finite; output and integral are frozen.
+        held: an input was not finite, or absurd; output and integral are frozen.
         restarted: continued from the held output without integrating (first sample, or after a long pause).
     """
 
@@ -206,12 +206,15 @@ def _integrate(
     if excess != 0.0 or away != 0.0:
         if s.anti_windup == "back-calculation":
             if s.tracking_s < INF:
-                pull, span = excess + away, s.op_high - s.op_low
-                if not -span <= pull <= span:  # one wild sample must not empty the integral
-                    pull = span if pull > 0.0 else -span
-                    if pull * di < 0.0:
-                        di = 0.0
-                        u, flags = _limited(s, base + (x.i + rest), x.out, dt_s)
+                span = s.op_high - s.op_low
+                pull = excess + away
+                if abs(pull) > span and pull * di < 0.0:  # far outside: this step would only push it further
+                    di = 0.0
+                    wanted = base + (x.i + rest)
+                    u, flags = _limited(s, wanted, x.out, dt_s)
+                    pull = (u - wanted) + away
+                # One wild sample must not empty the integral, so its pull is at most one span.
+                pull = min(max(pull, -span), span)
                 rest += pull * (1.0 - exp(-dt_s / s.tracking_s) if s.tracking_s > 0.0 else 1.0)
         elif away * di < 0.0:  # a selector has passed less than we asked for: do not ask for more
             di = 0.0
@@ -237,10 +240,11 @@ def step(
     """One sample of the controller.
 
     Args:
-        sp, pv: set point and measurement [PV unit]; anything not finite holds the output and freezes the integral.
+        sp, pv: set point and measurement [PV unit]; anything not finite, or so large that the terms come to a million
+            output spans, holds the output and freezes the integral.
         dt_s: time since the last call [s], > 0.
         feedforward: added before the limits and never part of the integral [output unit]. None = switched off;
-            None <-> number is bumpless, number -> number acts at once; NaN keeps the last number.
+            None <-> number is bumpless, number -> number acts at once; NaN or an absurd number keeps the last.
         track: the output follows this value within the absolute limits (manual, initialisation); the integral is
             set so that leaving it makes no bump. NaN = stay.
         applied: what the actuator or selector really took last sample [output unit] (external reset).
@@ -263,7 +267,7 @@ def step(
     fresh = x.pv == x.pv and elapsed <= (GAP_PERIODS * x.usual_s if s.gap_s is None else s.gap_s)
     slope = _slope(s, x, sp, pv, elapsed) if fresh and s.kd != 0.0 else 0.0
     d = s.kd * slope
-    ff = 0.0 if feedforward is None else feedforward if isfinite(feedforward) else (x.ff or 0.0)
+    ff = 0.0 if feedforward is None else feedforward if abs(feedforward) <= s.absurd else (x.ff or 0.0)
     base = p + d + ff
     if fresh and track is None:
         rest = x.i_low + _rebase(s, x, feedforward is None, ff)
@@ -275,7 +279,7 @@ def step(
     else:
         u, aim, flags = _led(s, x.out, track, dt_s)
         i, i_low = aim - base, 0.0
-    if not (isfinite(i) and isfinite(base)):
+    if not (abs(i) <= s.absurd and abs(base) <= s.absurd):  # NaN fails too
         return _hold(s, x, dt_s, track)
     kept_ff = None if feedforward is None else ff
     new = PidState(u, i, i_low, p, d, slope, kept_ff, sp, pv, 0.0, _learned(x.usual_s, dt_s), s.limits)

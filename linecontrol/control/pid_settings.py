@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Literal
 
 INF = math.inf
+ABSURD_SPANS = 1e6  # a sum of terms beyond so many output spans comes from a broken input, not from a process
 Action = Literal["direct", "reverse"]
 AntiWindup = Literal["back-calculation", "conditional"]
 
@@ -61,6 +62,7 @@ class PidSettings:
     kd: float = field(init=False, repr=False, compare=False)
     filter_s: float = field(init=False, repr=False, compare=False)
     tracking_s: float = field(init=False, repr=False, compare=False)
+    absurd: float = field(init=False, repr=False, compare=False)
     rated: bool = field(init=False, repr=False, compare=False)
     limits: tuple[float, float, float, float] = field(init=False, repr=False, compare=False)
 
@@ -93,6 +95,7 @@ class PidSettings:
             ("kd", gain * self.td_s),
             ("filter_s", tf_s),
             ("tracking_s", self._tracking_s()),
+            ("absurd", ABSURD_SPANS * (self.op_high - self.op_low)),
             ("rated", min(up, down) < INF),
             ("limits", (self.op_low, self.op_high, up, down)),
         ):

@@ -1,8 +1,8 @@
-"""Is this Modbus frame the answer to what was asked? Pure; sees every received byte before pymodbus does.
+"""Is this Modbus frame the answer to what was asked? Pure.
 
 pymodbus 3.16 accepts an answer with transaction id 0, with fewer registers than asked, or with a confirmation that
-differs from the write, and raises out of its receive callback on a frame it cannot read. So nothing reaches it that
-has not passed here.
+differs from the write, and raises out of its receive callback on a frame it cannot read. So its parser is given
+nothing; answers are judged, and taken, here.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ class Verdict(Enum):
 
 
 class Judged(NamedTuple):
-    """``frame``: the answer alone, when there is one. ``foreign``: frames passed over that answer something else."""
+    """``pdu``: the answer from its function code on, without frame. ``foreign``: frames passed over."""
 
     verdict: Verdict
-    frame: bytes = b""
+    pdu: bytes = b""
     foreign: int = 0
     reason: str = ""
 
@@ -87,9 +87,9 @@ def judge_tcp(data: bytes, tid: int, asked: Asked) -> Judged:
         if end > len(data):
             break
         if found == tid:
-            frame = data[at:end]
-            reason = _mismatch(frame[6], frame[7:], asked)
-            return Judged(Verdict.WRONG if reason else Verdict.ANSWER, frame, foreign, reason)
+            pdu = data[at + 7 : end]
+            reason = _mismatch(data[at + 6], pdu, asked)
+            return Judged(Verdict.WRONG if reason else Verdict.ANSWER, pdu, foreign, reason)
         foreign += 1
         at = end
     return Judged(Verdict.WAIT, foreign=foreign)
@@ -108,7 +108,7 @@ def judge_rtu(data: bytes, asked: Asked) -> Judged:
         size = refusal if data[at + 1] == asked.function | EXCEPTION else right
         frame = data[at : at + size]
         if len(frame) == size and not _mismatch(frame[0], frame[1:-2], asked) and crc(frame) == 0:
-            return Judged(Verdict.ANSWER, frame)
+            return Judged(Verdict.ANSWER, frame[1:-2])
     size = _declared_size(data)
     return Judged(Verdict.WAIT, foreign=int(0 < size <= len(data) and crc(data[:size]) == 0))
 

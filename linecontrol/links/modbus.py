@@ -1,9 +1,9 @@
 """Modbus TCP, RTU over TCP and serial RTU. The only controller file that imports pymodbus.
 
-pymodbus brings transports and requests. Time limits, checking of answers, reconnecting and retrying are ours: one
-request at a time under our own lock and deadline, every received byte judged by ``frames`` first, no retries, no
-reconnecting. After a deadline, a cancelled request or a stream out of step the connection is closed, so that a late
-answer can never be taken for the next one; ``open`` starts afresh.
+pymodbus brings transports, frames and requests. Its ``execute`` is not used: one request at a time is sent under our
+own lock and deadline, what comes back is judged by ``frames``, and nothing is retried or reconnected here. After a
+deadline, a cancelled request or a stream out of step the connection is closed, so that a late answer can never be
+taken for the next one; ``open`` starts afresh.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTime
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import Status, Value
 from linecontrol.links.codec import BitDecoder, Order, RegisterDecoder, Slot, encode, to_words
-from linecontrol.links.frames import Asked, Verdict, exception, judge_rtu, judge_tcp, read_asked, write_asked
+from linecontrol.links.frames import EXCEPTION, Asked, Verdict, exception, judge_rtu, judge_tcp, read_asked, write_asked
 from linecontrol.links.plan import BIT_TABLES, Block, Limits, Point, check_points, plan, split
 from linecontrol.links.settings import ModbusSettings, SerialPort
 
@@ -47,7 +47,6 @@ else:
 _SPLITTABLE = (2, 3)  # illegal address, or more asked at once than the device gives
 _RETRY_SPLIT = 16  # a block refused in all its parts is taken apart again every so many refusals
 _KEPT_PLANS = 64  # plans for parts of the tags, remembered
-_NEVER_S = 86_400.0  # pymodbus's own time limit; ours always comes first
 
 
 def mapped(error: Exception, place: str) -> LinkError:
@@ -57,37 +56,11 @@ def mapped(error: Exception, place: str) -> LinkError:
     return LinkError(f"{place}: {error}")
 
 
-class _PayloadAnswer(ModbusPDU):
-    """Answer to a read, kept as bytes; pymodbus would unpack it register by register."""
-
-    rtu_byte_count_pos = 2
-    payload = b""
-
-    def decode(self, data: bytes) -> None:
-        self.payload = data[1:]
-
-
-class _Coils(_PayloadAnswer):
-    function_code = 1
-
-
-class _Discretes(_PayloadAnswer):
-    function_code = 2
-
-
-class _Holdings(_PayloadAnswer):
-    function_code = 3
-
-
-class _Inputs(_PayloadAnswer):
-    function_code = 4
-
-
-_READS: dict[str, tuple[type[ModbusPDU], type[_PayloadAnswer]]] = {
-    "coil": (ReadCoilsRequest, _Coils),
-    "discrete": (ReadDiscreteInputsRequest, _Discretes),
-    "holding": (ReadHoldingRegistersRequest, _Holdings),
-    "input": (ReadInputRegistersRequest, _Inputs),
+_READS: dict[str, type[ModbusPDU]] = {
+    "coil": ReadCoilsRequest,
+    "discrete": ReadDiscreteInputsRequest,
+    "holding": ReadHoldingRegistersRequest,
+    "input": ReadInputRegistersRequest,
 }
 
 
@@ -97,19 +70,17 @@ class _WrongAnswer(Exception):
 
 @dataclass(slots=True)
 class _Pending:
-    """The request on the wire: what it waits for, and what went wrong with it."""
+    """The request on the wire, what answers it, and who waits for that."""
 
     request: ModbusPDU
     asked: Asked
-    deadline: asyncio.Timeout
+    answer: asyncio.Future[bytes]
     foreign: int = 0
-    failure: LinkDown | _WrongAnswer | None = None
 
-    def fail(self, failure: LinkDown | _WrongAnswer) -> None:
+    def fail(self, error: Exception) -> None:
         """End the waiting now."""
-        if self.failure is None and not self.deadline.expired():
-            self.failure = failure
-            self.deadline.reschedule(0.0)
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class _Wire:
@@ -120,9 +91,8 @@ class _Wire:
         self._counters = counters
         self._pending: _Pending | None = None
         self._silent_until = 0.0
+        self.late_until = 0.0  # until then an answer to an abandoned request may still come
         self._client = self._make_client()
-        for _, answer in _READS.values():
-            self._client.register(answer)
 
     def _make_client(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
         settings, port = self._settings, self._settings.serial
@@ -130,7 +100,6 @@ class _Wire:
             "framer": FramerType.RTU if settings.is_rtu else FramerType.SOCKET,
             "retries": 0,
             "reconnect_delay": 0.0,
-            "timeout": _NEVER_S,
             "trace_packet": self._on_bytes,
             "trace_connect": self._on_connect,
         }
@@ -173,45 +142,46 @@ class _Wire:
         if transport is not None:
             transport.abort()  # type: ignore[attr-defined]  # close() alone waits for unsent bytes
 
-    async def exchange(self, request: ModbusPDU, asked: Asked) -> ModbusPDU:
-        """Send one request and wait for its answer, which may be an exception answer.
+    async def exchange(self, request: ModbusPDU, asked: Asked) -> bytes:
+        """Send one request; its answer from the function code on, which may be that of a refusal.
 
         Raises:
             _WrongAnswer: answered wrongly; the wire is still good.
             LinkDown, LinkTimeout: the wire is of no more use; abort it.
         """
-        settings, counters, task = self._settings, self._counters, asyncio.current_task()
         await self._keep_silence()
-        cancels = task.cancelling() if task else 0
-        pending = _Pending(request, asked, asyncio.timeout(settings.timeout_s))
+        loop, settings, counters = asyncio.get_running_loop(), self._settings, self._counters
+        context = self._client.ctx
+        answer: asyncio.Future[bytes] = loop.create_future()
+        if not context.is_active():
+            raise LinkDown(f"{settings.place}: the device closed the connection")
+        pending = self._pending = _Pending(request, asked, answer)
+        deadline = loop.call_later(settings.timeout_s, self._expire, pending)
+        self.late_until = loop.time() + 2.0 * settings.timeout_s
+        counters.requests += 1
         try:
-            reply = await self._ask(pending)
-        except TimeoutError:
-            if pending.failure is not None:
-                raise pending.failure from None
-            counters.timeouts += 1
-            raise LinkTimeout(f"{settings.place}: no answer within {settings.timeout_s:g} s") from None
+            request.transaction_id = context.getNextTID()
+            context.pdu_send(request)
+            reply = await answer
         except (ModbusException, OSError) as error:
             raise mapped(error, settings.place) from error
         finally:
+            deadline.cancel()
+            self._pending = None
             counters.bad_frames += pending.foreign
-        if task and task.cancelling() > cancels:
-            raise asyncio.CancelledError  # wait_for of Python 3.11 swallows a cancel that meets the answer
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen, should we have been cancelled in the same moment
+            if settings.inter_frame_s:
+                self._silent_until = loop.time() + settings.inter_frame_s
+        self.late_until = 0.0
         counters.answers += 1
-        counters.exceptions += reply.isError()
+        counters.exceptions += reply[0] >= EXCEPTION
         return reply
 
-    async def _ask(self, pending: _Pending) -> ModbusPDU:
-        self._counters.requests += 1
-        self._pending = pending
-        try:
-            async with pending.deadline:
-                reply: ModbusPDU = await self._client.execute(False, pending.request)
-                return reply
-        finally:
-            self._pending = None
-            if self._settings.inter_frame_s:
-                self._silent_until = asyncio.get_running_loop().time() + self._settings.inter_frame_s
+    def _expire(self, pending: _Pending) -> None:
+        if not pending.answer.done():
+            self._counters.timeouts += 1
+            pending.fail(LinkTimeout(f"{self._settings.place}: no answer within {self._settings.timeout_s:g} s"))
 
     async def _keep_silence(self) -> None:
         if self._settings.inter_frame_s:
@@ -222,11 +192,11 @@ class _Wire:
             self._pending.fail(LinkDown(f"{self._settings.place}: the device closed the connection"))
 
     def _on_bytes(self, sending: bool, data: bytes) -> bytes:
-        """pymodbus's hook for raw bytes: lets only a whole right answer through to its parser."""
+        """pymodbus's hook for raw bytes, all since the request: takes the answer; its own parser gets nothing."""
         if sending:
             return data
         pending = self._pending
-        if pending is None or pending.failure is not None:
+        if pending is None or pending.answer.done():
             return b""
         if self._settings.is_rtu:
             judged = judge_rtu(data, pending.asked)
@@ -234,8 +204,8 @@ class _Wire:
             judged = judge_tcp(data, pending.request.transaction_id, pending.asked)
         pending.foreign = max(pending.foreign, judged.foreign)
         if judged.verdict is Verdict.ANSWER:
-            return judged.frame
-        if judged.verdict is Verdict.WRONG:
+            pending.answer.set_result(judged.pdu)
+        elif judged.verdict is Verdict.WRONG:
             self._counters.bad_frames += 1
             pending.fail(_WrongAnswer(judged.reason))
         elif judged.verdict is Verdict.LOST:
@@ -322,8 +292,8 @@ class ModbusLink:
             reply = await self._exchange(request, asked)
         except _WrongAnswer as error:
             raise LinkError(f"{self._settings.place}: {name} was not confirmed: {error}") from None
-        if reply.isError():
-            place, code = self._settings.place, reply.exception_code
+        if reply[0] >= EXCEPTION:
+            place, code = self._settings.place, reply[1]
             _, text = exception(code)
             raise DeviceRefused(f"{place}: {name} = {value} refused: {text} (exception {code})")
 
@@ -334,18 +304,17 @@ class ModbusLink:
             self._wire = None
             await asyncio.sleep(0)  # the loop closes the socket in its next round
 
-    async def _exchange(self, request: ModbusPDU, asked: Asked) -> ModbusPDU:
+    async def _exchange(self, request: ModbusPDU, asked: Asked) -> bytes:
         async with self._lock:
             wire = self._wire
             if wire is None:
                 raise LinkDown(f"{self._settings.place}: not connected")
-            sent = asyncio.get_running_loop().time()
             try:
                 return await wire.exchange(request, asked)
             except _WrongAnswer:
                 raise
             except BaseException:
-                self._late_until = sent + 2.0 * self._settings.timeout_s
+                self._late_until = wire.late_until
                 wire.abort("lost")
                 if self._wire is wire:
                     self._wire = None
@@ -363,7 +332,6 @@ class ModbusLink:
         return parts
 
     def _part(self, block: Block) -> _Part:
-        request_class, answer = _READS[block.table]
         slots = [Slot(point.tag, point.register - block.start) for point in block.points]
         decoder: RegisterDecoder | BitDecoder
         if block.table in BIT_TABLES:
@@ -371,8 +339,8 @@ class ModbusLink:
         else:
             decoder = RegisterDecoder(slots, block.count, self._order)
         unit = self._settings.unit
-        request = request_class(address=block.start, count=block.count, dev_id=unit)
-        return _Part(block, request, read_asked(unit, answer.function_code, decoder.size), decoder)
+        request = _READS[block.table](address=block.start, count=block.count, dev_id=unit)
+        return _Part(block, request, read_asked(unit, request.function_code, decoder.size), decoder)
 
     async def _read_part(self, part: _Part, out: dict[str, Reading]) -> list[_Part]:
         """Read a block into ``out``; returns what to ask for instead next time, as a rule the same."""
@@ -381,12 +349,12 @@ class ModbusLink:
         except _WrongAnswer:
             part.mark(Status.BAD_COMMUNICATION_ERROR, out)
             return [part]
-        if isinstance(reply, _PayloadAnswer):
+        if reply[0] < EXCEPTION:
             part.refusals = 0
-            part.decoder.decode(reply.payload, out)
+            part.decoder.decode(reply[2:], out)
             return [part]
-        part.mark(exception(reply.exception_code)[0], out)
-        if reply.exception_code not in _SPLITTABLE:
+        part.mark(exception(reply[1])[0], out)
+        if reply[1] not in _SPLITTABLE:
             return [part]
         part.refusals += 1
         pieces = split(part.block) if part.refusals % _RETRY_SPLIT == 1 else ()

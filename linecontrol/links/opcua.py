@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -39,8 +38,7 @@ _LOST = ("Session", "SecureChannel", "Connection", "Communication", "Tcp", "Shut
 
 async def load() -> None:
     """Import asyncua off the event loop; a second or two, once. Best before scans begin: it slows every thread."""
-    if "asyncua" not in sys.modules:
-        await asyncio.to_thread(importlib.import_module, "asyncua")
+    await asyncio.to_thread(importlib.import_module, "asyncua")  # also waits for an import another link has begun
 
 
 class _Refused(DeviceRefused):

@@ -93,9 +93,9 @@ async def refusals(client: httpx.AsyncClient) -> None:
 
 
 async def a_run(line: Line, client: httpx.AsyncClient) -> None:
-    written = (
-        await client.post("/commands", json={"tag": "SC-307", "value": 25, "who": "li", "reason": "test"})
-    ).json()
+    answer = await client.post("/commands", json={"tag": "SC-307", "value": 25, "who": "li", "reason": "test"})
+    assert answer.status_code == 200, answer.text
+    written = answer.json()
     assert (written["outcome"], written["readback"], written["who"]) == ("confirmed", 25.0, "operator:li")
     stale = await client.post("/commands", json={"tag": "SC-307", "value": 30, "expected": 99})
     assert stale.status_code == 409

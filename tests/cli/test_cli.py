@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from linecontrol.config import shipped_dir
+from linecontrol.config import load_document, shipped_dir
 
 
 def linecontrol(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -46,14 +46,12 @@ def test_check_holds_a_recipe_against_the_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["brand", "station", "line", "recipe"])
 def test_schema_accepts_what_is_shipped(kind: str) -> None:
-    import yaml
-
     schema: dict[str, Any] = json.loads(linecontrol("schema", kind).stdout)
     folder = shipped_dir("recipes") if kind == "recipe" else shipped_dir() / f"{kind}s"
     files = sorted(folder.glob("*.yaml"))
     assert files
     for path in files:
-        jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)
+        jsonschema.validate(load_document(path).data, schema)
 
 
 def test_schemas_are_written_for_an_editor(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linecontrol.config.address import AddressError, Table, areas_text, check_node, locate, notation
@@ -117,6 +117,14 @@ def test_the_end_of_a_piece_is_known() -> None:
     assert locate("D4096", areas).left == 11999 - 4096 + 1
 
 
+def test_an_area_may_be_larger_than_its_digits() -> None:
+    area = Area(prefix="R", table=Table.HOLDING, first=0, last=500, wire=0, digits=(2,))
+    assert areas_text([area]) == "R00..R99"
+    assert notation(area, 7) == "R07"
+    with pytest.raises(ValueError, match="2"):
+        notation(area, 100)
+
+
 @st.composite
 def _place(draw: st.DrawFn) -> tuple[Brand, Area, int]:
     brand = draw(st.sampled_from([brand for brand in BRANDS.values() if brand.areas]))
@@ -124,6 +132,7 @@ def _place(draw: st.DrawFn) -> tuple[Brand, Area, int]:
     return brand, area, draw(st.integers(area.first, area.last))
 
 
+@settings(deadline=None)
 @given(_place())
 def test_notation_and_locate_are_inverse(place: tuple[Brand, Area, int]) -> None:
     brand, area, number = place
@@ -135,6 +144,7 @@ def test_notation_and_locate_are_inverse(place: tuple[Brand, Area, int]) -> None
     assert register + left - 1 <= 65535
 
 
+@settings(deadline=None)
 @given(_place(), st.integers(1, 200))
 def test_neighbours_of_one_piece_are_neighbours_on_the_wire(place: tuple[Brand, Area, int], step: int) -> None:
     brand, area, number = place
@@ -143,6 +153,7 @@ def test_neighbours_of_one_piece_are_neighbours_on_the_wire(place: tuple[Brand, 
     assert two - one == other - number
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12), st.sampled_from([b for b in BRANDS.values() if b.areas]))
 def test_any_text_is_located_or_refused(text: str, brand: Brand) -> None:
     try:

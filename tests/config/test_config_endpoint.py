@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linecontrol.config.endpoint import FORMS, EndpointError, parse_endpoint
@@ -77,6 +77,7 @@ def test_endpoints_that_are_not_accepted(url: str) -> None:
     assert caught.value.accepted
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*FORMS, "http", ""]), st.text(max_size=40))
 def test_any_text_is_an_endpoint_or_refused(scheme: str, rest: str) -> None:
     try:

@@ -173,6 +173,34 @@ def test_a_command_that_is_not_accepted_is_refused_with_a_reason_and_changes_not
     assert (loop.settings, loop.mode, loop.sp_local, loop.op_target) == kept
 
 
+def test_while_safe_is_demanded_nothing_is_written_whatever_is_commanded_but_a_mode() -> None:
+    loop = Loop(BASE, output=20.0)
+    loop.tick(LoopInputs(1.0, good(100.0), mode=Mode.AUTO))
+    for _ in range(6):
+        out = loop.tick(LoopInputs(1.0, bad()))
+    assert out.safe
+    for command in ({"op_limits": (30.0, 90.0)}, {"op": 50.0}, {"sp": 120.0}, {"gains": IsaGains(1.0, 20.0)}):
+        out = loop.tick(LoopInputs(1.0, bad(), **command))  # type: ignore[arg-type]
+        assert (out.op, out.safe) == (None, True)
+        assert bool(out.refused) is ("op" in command)
+    for _ in range(20):
+        assert loop.tick(LoopInputs(1.0, good(100.0), readback=good(0.0))).op is None
+    out = loop.tick(LoopInputs(1.0, good(100.0), mode=Mode.MAN, op=50.0))
+    assert (out.safe, out.op) == (False, 50.0)
+
+
+def test_moved_limits_leave_a_manual_output_alone_until_it_is_commanded_or_in_control() -> None:
+    pid = replace(PID, op_rate_up_per_s=2.0, op_rate_down_per_s=2.0)
+    for command in ({"op": 50.0}, {"mode": Mode.AUTO}):
+        loop = Loop(replace(BASE, pid=pid), output=80.0)
+        for n in range(5):
+            out = loop.tick(LoopInputs(1.0, good(100.0), op_limits=(0.0, 60.0) if n == 0 else None))
+            assert (out.op, out.output) == (None, 80.0)
+        walked = [loop.tick(LoopInputs(1.0, good(100.0), **command)).op]  # type: ignore[arg-type]
+        walked += [loop.tick(LoopInputs(1.0, good(100.0))).op for _ in range(9)]
+        assert walked == [80.0 - 2.0 * (n + 1) for n in range(10)]
+
+
 def test_set_point_follows_the_pv_in_manual_when_asked_to() -> None:
     loop = Loop(replace(BASE, sp_tracks_pv=True), output=40.0)
     out = loop.tick(LoopInputs(1.0, good(87.0)))

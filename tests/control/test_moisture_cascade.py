@@ -85,8 +85,8 @@ def test_closing_the_cascade_in_balance_moves_nothing() -> None:
 @pytest.mark.parametrize("gain_factor", [0.5, 1.0, 1.5])
 @pytest.mark.parametrize("lag_factor", [0.8, 1.2])
 def test_a_set_point_step_settles_without_overshoot_beyond_the_band(gain_factor: float, lag_factor: float) -> None:
-    """12.8 -> 12.0 % wb: overshoot at most 0.05 % wb (6 % of the step), within 0.1 % wb after at most 30 min, for plants with
-    half to one and a half times the nominal gain and lags 20 % off."""
+    """12.8 -> 12.0 % wb: overshoot at most 0.05 % wb (6 % of the step), within 0.1 % wb after at most 30 min,
+    for plants with half to one and a half times the nominal gain and lags 20 % off."""
     dryer = Dryer(gain_factor, lag_factor)
     dryer.close()
     dryer.tick(outer_sp=12.0)

@@ -150,6 +150,16 @@ def test_item_05_overshoot_after_saturation_is_at_most_1_3_times_the_linear_one(
         assert overshoot(replace(base, tt_s=1e9)) > 1.3 * linear
 
 
+def test_item_05_a_step_that_is_dropped_is_not_corrected_for() -> None:
+    """5. An integral step of several spans (short Ti, long dt) is dropped; only the excess left counts."""
+    s = PidSettings(k=4.0, ti_s=3.0, gap_s=100.0)
+    state = warm(s, 50.0, 50.0, 50.0)
+    out, state, terms = step(s, state, 52.0, 50.0, 90.0)
+    assert out == pytest.approx(58.0)  # P only: 50 + 4 * 2
+    assert terms.tracking == pytest.approx(0.0, abs=1e-9)
+    assert terms.high is False
+
+
 @given(error=st.floats(-40, 40), k=st.floats(0.1, 10), ti=st.floats(5, 500), manual=st.floats(20, 80))
 def test_item_06_manual_to_auto_moves_by_no_more_than_one_integral_step(
     error: float, k: float, ti: float, manual: float
@@ -293,7 +303,7 @@ def test_item_14_feedforward_acts_before_the_limits_and_stays_out_of_the_integra
     out, state, _ = step(s, state, 50.0, 50.0, 1.0, feedforward=12.0)
     assert out == pytest.approx(40.0, abs=1e-9)
     integral = state.i
-    for ff, expected in ((15.0, 43.0), (2.0, 30.0), (math.nan, 30.0), (100.0, 100.0), (12.0, 40.0)):
+    for ff, expected in ((15.0, 43.0), (2.0, 30.0), (math.nan, 30.0), (1e308, 30.0), (100.0, 100.0), (12.0, 40.0)):
         out, state, terms = step(s, state, 50.0, 50.0, 1.0, feedforward=ff)
         assert out == pytest.approx(expected, abs=1e-9)
         assert total(terms) == pytest.approx(out, abs=1e-9)
@@ -373,7 +383,7 @@ def test_item_16_the_integral_is_exact_and_the_derivative_never_rings() -> None:
         assert terms.i == pytest.approx(2.0 / 40.0 * 3.0 * t * t / 2.0, rel=1e-12)
 
 
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf, 1e308, -1e308])
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e30])
 @pytest.mark.parametrize("spoilt", ["pv", "sp"])
 def test_item_17_a_poisoned_sample_holds_the_output_and_does_no_harm(poison: float, spoilt: str) -> None:
     """17. NaN / inf / absurd: output held, flagged, I frozen; back within one good sample."""

@@ -74,7 +74,7 @@ def opcua_tags() -> list[Tag]:
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 class _End(asyncio.Protocol):
@@ -214,7 +214,11 @@ class TcpBench(Bench):
 
     def link(self) -> Link:
         settings = ModbusSettings(
-            port=self.cable.port, max_read_words=50, max_gap_words=20, timeout_s=TIMEOUT_S, framer=self.service  # type: ignore[arg-type]
+            port=self.cable.port,
+            max_read_words=50,
+            max_gap_words=20,
+            timeout_s=TIMEOUT_S,
+            framer=self.service,  # type: ignore[arg-type]
         )
         return ModbusLink(settings, modbus_points())
 

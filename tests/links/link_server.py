@@ -63,7 +63,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def opcua_server(port: int):  # type: ignore[no-untyped-def]  # noqa: ANN201
+async def opcua_server(port: int):  # type: ignore[no-untyped-def]
     from asyncua import Server, ua, uamethod
 
     logging.disable(logging.CRITICAL)
@@ -75,7 +75,7 @@ async def opcua_server(port: int):  # type: ignore[no-untyped-def]  # noqa: ANN2
     index = await server.register_namespace(NAMESPACE)
     plc = await server.nodes.objects.add_object(ua.NodeId("Plc", index), "Plc")
 
-    async def variable(name: str, value: object, kind: ua.VariantType, writable: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def variable(name: str, value: object, kind: ua.VariantType, writable: bool = False):  # type: ignore[no-untyped-def]
         node = await plc.add_variable(ua.NodeId(f"Plc.{name}", index), name, value, kind)
         if writable:
             await node.set_writable()
@@ -121,11 +121,15 @@ async def opcua_server(port: int):  # type: ignore[no-untyped-def]  # noqa: ANN2
     @uamethod
     async def set_status(_parent: object, code: int) -> None:
         value = None if code >> 30 >= 2 else 1.0
-        await status.write_value(ua.DataValue(ua.Variant(value, kinds.Double if value else kinds.Null), ua.StatusCode(code)))
+        await status.write_value(
+            ua.DataValue(ua.Variant(value, kinds.Double if value else kinds.Null), ua.StatusCode(code))
+        )
 
     @uamethod
     async def become_text(_parent: object) -> None:
-        await server.write_attribute_value(changing.nodeid, ua.DataValue(ua.Variant("now a text", kinds.String)))
+        node_id = changing.nodeid
+        await server.delete_nodes([changing])
+        await plc.add_variable(node_id, "changing", "now a text", kinds.String)
 
     methods = (("Start", start, []), ("Stop", stop, []), ("Forbid", forbid, []), ("BecomeText", become_text, []))
     for name, method, inputs in (*methods, ("SetStatus", set_status, [kinds.UInt32])):

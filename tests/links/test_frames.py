@@ -36,13 +36,13 @@ def test_tcp_waits_for_the_whole_frame(cut: int) -> None:
 
 def test_tcp_takes_the_answer_and_only_the_answer() -> None:
     frame = tcp(PDU)
-    assert judge_tcp(frame, 9, READ).frame == frame
-    assert judge_tcp(frame + b"\x01\x02", 9, READ).frame == frame
+    assert judge_tcp(frame, 9, READ).pdu == PDU
+    assert judge_tcp(frame + b"\x01\x02", 9, READ).pdu == PDU
     late = tcp(bytes.fromhex("03 04 DEAD BEEF"), tid=8)
     judged = judge_tcp(late + frame, 9, READ)
-    assert (judged.verdict, judged.frame, judged.foreign) == (Verdict.ANSWER, frame, 1)
+    assert (judged.verdict, judged.pdu, judged.foreign) == (Verdict.ANSWER, PDU, 1)
     refusal = tcp(bytes((0x83, 2)))
-    assert judge_tcp(refusal, 9, READ).frame == refusal
+    assert judge_tcp(refusal, 9, READ).pdu == bytes((0x83, 2))
 
 
 @pytest.mark.parametrize("tid", [0, 8, 14, 65535])
@@ -69,7 +69,9 @@ def test_tcp_tells_a_wrong_answer(frame: bytes, reason: str) -> None:
     assert reason in judged.reason
 
 
-@pytest.mark.parametrize("frame", [tcp(PDU, protocol=1), tcp(PDU, length=0), tcp(PDU, length=2), tcp(PDU, length=65535)])
+@pytest.mark.parametrize(
+    "frame", [tcp(PDU, protocol=1), tcp(PDU, length=0), tcp(PDU, length=2), tcp(PDU, length=65535)]
+)
 def test_tcp_gives_up_a_stream_out_of_step(frame: bytes) -> None:
     assert judge_tcp(frame, 9, READ).verdict is Verdict.LOST
 
@@ -84,11 +86,19 @@ def test_a_write_must_be_confirmed_as_it_was() -> None:
 
 def test_rtu_takes_the_answer_through_noise_and_foreign_frames() -> None:
     frame = rtu(PDU)
-    for before in (b"", b"\x00", b"\x01", b"\x01\x03", rtu(PDU, unit=2), rtu(bytes.fromhex("03 02 DEAD")), b"\x01\x83\x02"):
-        assert judge_rtu(before + frame, READ).frame == frame, before
-    assert judge_rtu(frame + b"\xff\xff", READ).frame == frame
+    for before in (
+        b"",
+        b"\x00",
+        b"\x01",
+        b"\x01\x03",
+        rtu(PDU, unit=2),
+        rtu(bytes.fromhex("03 02 DEAD")),
+        b"\x01\x83\x02",
+    ):
+        assert judge_rtu(before + frame, READ).pdu == PDU, before
+    assert judge_rtu(frame + b"\xff\xff", READ).pdu == PDU
     refusal = rtu(bytes((0x83, 2)))
-    assert judge_rtu(refusal, READ).frame == refusal
+    assert judge_rtu(refusal, READ).pdu == bytes((0x83, 2))
     assert judge_rtu(rtu(PDU, unit=2), READ).foreign == 1
 
 

@@ -53,7 +53,9 @@ class Device:
         self.refuse: dict[int, ExcCodes] = {}
 
     async def start(self) -> None:
-        holding = [SimData(start, values=list(range(start, start + 10)), datatype=DataType.UINT16) for start in (0, 20, 40)]
+        holding = [
+            SimData(start, values=list(range(start, start + 10)), datatype=DataType.UINT16) for start in (0, 20, 40)
+        ]
         bits = [SimData(0, values=[i % 3 == 0 for i in range(32)], datatype=DataType.BITS)]
         inputs = [SimData(0, values=[100, 101], datatype=DataType.UINT16)]
         device = SimDevice(id=3, action=self._act, simdata=(bits, bits, holding, inputs))

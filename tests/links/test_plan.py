@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ def addresses(block: Block) -> set[int]:
 def holes(block: Block) -> list[int]:
     """Widths of the runs of unused addresses in a block."""
     used = sorted(addresses(block))
-    return [after - before - 1 for before, after in zip(used, used[1:], strict=False) if after - before > 1]
+    return [after - before - 1 for before, after in pairwise(used) if after - before > 1]
 
 
 def limits_kept(block: Block, limits: Limits) -> None:
@@ -55,7 +57,7 @@ def test_every_point_is_in_exactly_one_block_within_the_limits(given_points: lis
 @given(points(), LIMITS)
 def test_no_two_neighbours_could_have_been_one(given_points: list[Point], limits: Limits) -> None:
     blocks = plan(given_points, limits)
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in pairwise(blocks):
         if before.table == after.table:
             first = after.points[0]
             gap = first.register - (before.start + before.count)

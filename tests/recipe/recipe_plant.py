@@ -1,4 +1,4 @@
-"""A rough plant in virtual time for the tests of the recipe room. Tags, ranges and safe outputs are the real profiles'."""
+"""A rough plant in virtual time for the tests of this room, with the tags and safe outputs of the real profiles."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_table_is_the_published_one() -> None:
 def test_transient_states_are_those_that_end_in_ing() -> None:
     assert {state for state in RunState if state.value.endswith("ing")} == TRANSIENT
     assert QUIESCENT.isdisjoint(TRANSIENT)
-    assert QUIESCENT | TRANSIENT == set(RunState)
+    assert set(RunState) == QUIESCENT | TRANSIENT
 
 
 def test_an_illegal_command_is_refused_with_what_is_legal() -> None:

@@ -9,7 +9,16 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from wire_rig import DEMO, INPUTS, SENSORS, STATIONS
 
-from simulator.plc import MAX_PRODUCT_C, MIN_FAN_PCT, MIN_FEED_INLET_C, OVERRUN_S, Answer, Plc
+from simulator.plc import (
+    MAX_INLET_C,
+    MAX_PRODUCT_C,
+    MIN_FAN_PCT,
+    MIN_FEED_INLET_C,
+    OVERRUN_S,
+    PRODUCT_ARMED_S,
+    Answer,
+    Plc,
+)
 from simulator.profile import read_line
 
 LINE = {station.name: station for station in read_line(DEMO).stations}
@@ -229,7 +238,7 @@ def actions(station: str) -> st.SearchStrategy[list[tuple[str, str, float]]]:
     number = st.one_of(st.sampled_from([0.0, 1.0, 2.0, 25.0, 100.0]), st.floats(allow_nan=True))
     write = st.tuples(st.just("write"), st.sampled_from([*NAMES[station], RUN[station], RUN[station]]), number)
     beat = st.tuples(st.just("write"), st.just(HEARTBEAT[station]), st.integers(0, 65535).map(float))
-    step = st.tuples(st.just("step"), st.just(""), st.sampled_from([0.1, 0.1, 1.0, 6.0]))
+    step = st.tuples(st.just("step"), st.sampled_from(["", "long"]), st.sampled_from([0.1, 0.1, 1.0, 6.0]))
     reading = st.sampled_from([0.0, 59.0, 61.0, 201.0, math.nan])
     sense = st.tuples(st.just("sense"), st.sampled_from(["TT-303", "TT-305", "ST-103"]), reading)
     return st.lists(st.one_of(write, beat, step, sense), max_size=60)
@@ -241,6 +250,7 @@ def actions(station: str) -> st.SearchStrategy[list[tuple[str, str, float]]]:
 def test_whatever_is_written_no_output_is_live_that_must_not_be(station: str, data: st.DataObject) -> None:
     plc = make(station)
     senses = dict(SENSORS)
+    fed_s = 0.0
     area = RUN[station][3]
     full = [("write", name, 1.0 if name.startswith("X") else 100.0) for name in ("SC-307", *NAMES[station])]
     prelude = [*full, ("write", RUN[station], 1.0)] if data.draw(st.booleans()) else []
@@ -250,7 +260,9 @@ def test_whatever_is_written_no_output_is_live_that_must_not_be(station: str, da
         elif verb == "sense":
             senses[name] = number
         else:
-            plc.step(0.5, number, dict(senses))
+            dt_s = PRODUCT_ARMED_S if name == "long" else 0.5
+            plc.step(dt_s, number, dict(senses))
+            fed_s = fed_s + dt_s if plc.outputs().get("SC-302") else 0.0
         live = plc.outputs()
         moving = {name for name, value in live.items() if value and name not in ("SC-307", "XV-312")}
         event(f"tripped {plc.tripped}, hot {plc.heater_tripped}, moving {bool(moving)}")
@@ -261,7 +273,8 @@ def test_whatever_is_written_no_output_is_live_that_must_not_be(station: str, da
             assert all(plc.value(name) == 0.0 for name in NAMES[station] if name[:2] in ("FV", "TV", "XC"))
         if live.get("TV-303"):
             assert live["SC-307"] > MIN_FAN_PCT
-            assert not plc.value("TT-305") > MAX_PRODUCT_C
+            assert not plc.value("TT-303") > MAX_INLET_C
+            assert not (fed_s >= PRODUCT_ARMED_S and plc.value("TT-305") > MAX_PRODUCT_C)
         if live.get("SC-302"):
             assert live["SC-307"] > MIN_FAN_PCT
             assert plc.value("TT-303") > MIN_FEED_INLET_C
