@@ -1,4 +1,4 @@
-"""Live values over a WebSocket. Encoded once for all clients; a client that does not read is dropped, and costs nothing.
+"""Live values over a WebSocket. Encoded once for all clients; one that does not read is dropped, and costs nothing.
 
 Queue policy per client: bounded; when full, the client is closed with code 1013 (try again later).
 """

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: links, scans, historian accounting. Collected when asked for, so they cost nothing between."""
+"""Figures for Prometheus: links, scans, historian accounting. Collected when asked for; they cost nothing between."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _LineFigures(Collector):
             scans.add_metric([name], station.scans)
             missed.add_metric([name], station.missed)
             counters = station.link.counters
-            for what in ("connects", "requests", "answers", "timeouts", "exceptions", "bad_frames"):
+            for what in ("connects", "reads", "requests", "answers", "timeouts", "exceptions", "bad_frames"):
                 requests.add_metric([name, what], getattr(counters, what))
         yield from (up, scans, missed, requests)
         rows = CounterMetricFamily(

@@ -25,14 +25,15 @@ class Writer(Protocol):
     async def write(self, name: str, value: Value) -> Sample: ...
 
 
-Owner = Callable[[str], tuple[str, str] | None]
+Owner = Callable[[Command], tuple[str, str] | None]
 
 
 class CommandGate:
     """Grants or refuses commands, one at a time per tag.
 
     Args:
-        owner_of: who holds a tag now and why, e.g. ``("loop:TIC-303", "TIC-303 is in Auto")``; None = nobody.
+        owner_of: who holds the tag of a command against its asker, and why, e.g. ``("loop:TIC-303", "TIC-303 is in
+            AUTO")``; None = nobody.
         journal: takes every receipt, granted or not.
     """
 
@@ -42,7 +43,7 @@ class CommandGate:
         writers: Mapping[str, Writer],
         clock: Clock,
         journal: Callable[[Receipt], None],
-        owner_of: Owner = lambda _tag: None,
+        owner_of: Owner = lambda _command: None,
         rules: Sequence[Rule] = RULES,
     ) -> None:
         self._image = image
@@ -63,7 +64,7 @@ class CommandGate:
         situation = Situation(
             tag=tag,
             present=self._image.at(tag.name, self._clock.now()),
-            owner=self._owner_of(tag.name),
+            owner=self._owner_of(command),
             station_objection="its station is not part of this line" if writer is None else writer.why_not_write(),
         )
         for rule in self._rules:

@@ -27,6 +27,7 @@ class LinkCounters:
     """Running totals, for metrics and for the technician."""
 
     connects: int = 0
+    reads: int = 0  # answered read requests; of one scan there may be several
     requests: int = 0
     answers: int = 0
     timeouts: int = 0

@@ -146,7 +146,8 @@ class Tag:
         alias: readable name, e.g. ``drying.inlet_air_temp``.
         station: the station it belongs to.
         address: as the profile writes it (``%MW10``, ``s=Drying.TT-303``); only the link reads it.
-        low, high: engineering range. A reading outside is UNCERTAIN, a write outside is refused.
+        low, high: engineering range. A reading more than 5 % of the span outside is UNCERTAIN, more than 20 % BAD; a
+            write outside is refused.
         scale, offset: engineering = raw * scale + offset.
         bit: bit of a register for a bool, 0 = least significant; None = the whole register is 0 or 1.
         methods: OPC UA method nodes called for a write of True and of False (start, stop); empty = plain write.
@@ -170,7 +171,7 @@ class Tag:
 
     @property
     def step(self) -> float:
-        """Smallest change the wire can carry [tag unit]; the read-back of a write must lie within it."""
+        """Smallest change the wire can carry [tag unit]; the read-back of a write must lie within half of it."""
         if self.type is DataType.FLOAT32:
             return max(abs(self.high) if math.isfinite(self.high) else 1.0, 1.0) * 2.0**-23
         if self.type is DataType.FLOAT64:

@@ -84,10 +84,10 @@ def is_as_seen(command: Command, situation: Situation) -> str | None:
 
 
 def same_value(asked: Value | None, found: Value | None, step: float) -> bool:
-    """Equal within one step of the wire."""
+    """Equal but for the wire's rounding: within half a step. A whole step apart, good and rework would be the same."""
     if asked is None or found is None or isinstance(asked, str) or isinstance(found, str):
         return asked == found
-    return abs(float(asked) - float(found)) <= step * 1.000001
+    return abs(float(asked) - float(found)) <= step * 0.500001
 
 
 RULES: tuple[Rule, ...] = (

@@ -21,7 +21,7 @@ from linecontrol.core.clock import Clock
 from linecontrol.core.errors import LineBusy, LineError
 from linecontrol.core.gate import CommandGate
 from linecontrol.core.image import LosslessFeed, ProcessImage
-from linecontrol.core.model import Event, Outcome, Receipt, Severity, Value
+from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
 from linecontrol.core.station import Duty, Station
 from linecontrol.history import Historian
 from linecontrol.line.acceptance import is_accepted, read_acceptances
@@ -252,7 +252,10 @@ class Line:
         station = self.stations.get(self.image.tags[tag].station)
         return station is not None and station.why_not_write() is None
 
-    def _owner_of(self, tag: str) -> tuple[str, str] | None:
+    def _owner_of(self, command: Command) -> tuple[str, str] | None:
+        tag = command.tag
+        if self.bank.is_own(command.who, tag):
+            return None  # also in MAN it is the loop that moves its actuator
         if self.guard is not None and tag == self.guard.settings.tag:
             return "guard", "the divert guard decides where powder goes"
         row = self.image.tags.get(tag)

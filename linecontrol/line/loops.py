@@ -102,6 +102,11 @@ class LoopBank:
         """Mode as it will be at the next tick."""
         return self._wishes[name].mode if self._wishes[name].mode is not None else self._loops[name].mode  # type: ignore[return-value]
 
+    def is_own(self, who: str, tag: str) -> bool:
+        """Whether this asker is the loop that moves this actuator."""
+        row = self.settings.get(who.removeprefix("loop:")) if who.startswith("loop:") else None
+        return row is not None and row.op == tag
+
     def owner_of(self, tag: str) -> tuple[str, str] | None:
         """Who moves this actuator or soft tag, when it is a loop; None = no loop does."""
         for name, row in self.settings.items():

@@ -190,7 +190,7 @@ class RunDirector:
         counts = {"samples": self._line.historian.counters.accepted}
         for name, station in self._line.stations.items():
             key = self._line.config.stations[name].endpoint.protocol
-            counts[key] = counts.get(key, 0) + station.link.counters.answers
+            counts[key] = counts.get(key, 0) + station.link.counters.reads
         return counts
 
     def current_record(self) -> dict[str, Any]:

@@ -351,6 +351,7 @@ class ModbusLink:
             return [part]
         if reply[0] < EXCEPTION:
             part.refusals = 0
+            self.counters.reads += 1
             part.decoder.decode(reply[2:], out)
             return [part]
         part.mark(exception(reply[1])[0], out)

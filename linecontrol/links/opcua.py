@@ -338,6 +338,7 @@ class OpcuaLink:
             bad = Reading(None, Status.BAD_COMMUNICATION_ERROR)
             out.update((row.name, bad) for row in chunk.rows)
             return
+        self.counters.reads += 1
         stamp: Any = None
         seconds: float | None = None
         for (name, accepted, convert), answer in zip(chunk.rows, found, strict=True):

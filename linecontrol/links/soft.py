@@ -55,6 +55,7 @@ class SoftLink:
         self.counters.requests += 1
         out = dict(self._readings) if names is None else {name: self._readings[name] for name in names}
         self.counters.answers += 1
+        self.counters.reads += 1
         return out
 
     async def write(self, name: str, value: Value) -> None:

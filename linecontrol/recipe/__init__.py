@@ -10,6 +10,7 @@ from linecontrol.recipe.equipment import Equipment, LoopMode, PhaseFailed, Plant
 from linecontrol.recipe.model import ControlRecipe, Recipe, parse_sets
 from linecontrol.recipe.phases import KINDS
 from linecontrol.recipe.progress import Prompt, Reason, RunStatus, UnitStatus
+from linecontrol.recipe.schema import recipe_schema
 from linecontrol.recipe.states import ENDED, QUIESCENT, TRANSIENT, RunCommand, RunMode, RunState, legal, refusal
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "legal",
     "parse_sets",
     "poll_until",
+    "recipe_schema",
     "refusal",
 ]

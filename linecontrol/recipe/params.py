@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 TagName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9_.\-]{0,39}$")]
 PointName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9\-]{0,39}$")]
 Amount = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=30 * 86_400, allow_inf_nan=False)]
 Switch = bool | Amount
 Line = Annotated[str, StringConstraints(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")]
 

@@ -210,7 +210,7 @@ KINDS: Mapping[str, Kind] = {
     "wait_until": Kind(p.WaitParams, wait_until, lambda x: 1800.0 + x.for_s, lambda x: 120.0 + x.for_s),
     "dwell": Kind(p.DwellParams, dwell, lambda x: x.time_s * 1.1 + 60.0, lambda x: x.time_s),
     "run_out": Kind(p.RunOutParams, run_out, lambda x: 3600.0 + x.for_s, lambda x: 300.0 + x.for_s, replays=False),
-    "sync": Kind(p.SyncParams, sync, lambda _: _DAY_S, lambda _: 0.0, waits=True, replays=False),
+    "sync": Kind(p.SyncParams, sync, lambda _: 7 * _DAY_S, lambda _: 0.0, waits=True, replays=False),
     "prompt": Kind(p.PromptParams, prompt, lambda _: _DAY_S / 3, lambda _: 60.0, waits=True),
     "ramp": Kind(
         p.RampParams, ramp, lambda x: 600.0 + 2.0 * ramp_s(x.to, x.per_min), lambda x: ramp_s(x.to, x.per_min)

@@ -19,7 +19,7 @@ from linecontrol.recipe.phases import KINDS
 if TYPE_CHECKING:
     from linecontrol.recipe.model import Operation, PhaseSpec, Recipe
 
-MAX_LIMIT_S = 7 * 86_400.0
+MAX_LIMIT_S = 30 * 86_400.0
 _MAX_DEPTH = 5
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from config_brand_mistakes import BRAND_MISTAKES
 from config_line_mistakes import LINE_MISTAKES
-from config_mistake import DEMO, DRYING, DVP, SCREENING, Bad
+from config_mistake import DEMO, DRYING, DVP, SCREENING, Bad, number_at
 from config_station_mistakes import STATION_MISTAKES
 from config_tag_mistakes import TAG_MISTAKES
 
@@ -29,11 +29,9 @@ def spoil(tree: Path, bad: Bad) -> int:
     """Make the mistake; the line on which it is expected to be told."""
     path = tree / bad.file
     text = path.read_text(encoding="utf-8")
-    assert text.count(bad.old) >= 1, f"{bad.old!r} is no longer in {bad.file}"
-    begin = text.index(bad.old)
-    spoilt = text.replace(bad.old, bad.new, 1)
+    spoilt = bad.spoilt(text)
     path.write_text(spoilt, encoding="utf-8")
-    changed = next((i for i, (a, b) in enumerate(zip(text, spoilt, strict=False)) if a != b), begin)
+    changed = next((i for i, (a, b) in enumerate(zip(text, spoilt, strict=False)) if a != b), 0)
     line = text.count("\n", 0, changed) + 1
     if bad.at == "@2":
         return line
@@ -125,7 +123,8 @@ def test_heartbeat_and_owner_must_be_writable(role: str, tree: Path) -> None:
 def test_loops_in_a_ring_are_told_once(tree: Path) -> None:
     path = tree / DEMO
     text = path.read_text(encoding="utf-8").replace("op: TV-303", "op: MIC-306.SP")
-    text = text.replace("op_limits: {low: 0, high: 100, rate_per_s: 2.0}", "op_limits: {low: 9, high: 13}")
+    text = number_at("TIC-303", "op_limits", "low: ").sub(r"\g<1>11", text, count=1)
+    text = number_at("TIC-303", "op_limits", "high: ").sub(r"\g<1>12", text, count=1)
     path.write_text(text, encoding="utf-8")
     (problem,) = check_paths([path])
     assert (problem.key, "ring" in problem.message) == ("loops[TIC-303].op", True)

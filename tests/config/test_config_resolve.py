@@ -131,7 +131,7 @@ def test_a_line_that_is_not_there(name: str) -> None:
 
 
 def test_reading_a_wrong_line_raises_every_problem(tree: Path) -> None:
-    change(tree / "lines" / "demo.yaml", "k: 0.9", "k: -1")
+    change(tree / "lines" / "demo.yaml", "gains: {form: isa, k: ", "gains: {form: isa, k: -")
     change(tree / "stations" / "drying.yaml", "s=Fan.PT-308", "Fan.PT-308")
     change(tree / "brands" / "delta-dvp.yaml", "evidence: manual page", "evidence: hearsay")
     with pytest.raises(ConfigError) as caught:
@@ -158,7 +158,7 @@ FINGERPRINT = [
     ("stations/screening.yaml", 'en: "Electric energy total"', 'en: "Energy"', False),
     ("lines/demo.yaml", '15020?unit=1"}', '15020?unit=1", settings: {word_order: low_first}}', True),
     ("lines/demo.yaml", '15020?unit=1"}', '15020?unit=1", settings: {timeout_s: 2}}', False),
-    ("lines/demo.yaml", "control_period_s: 1.0", "control_period_s: 2.0", False),
+    ("lines/demo.yaml", "simulated: true", "simulated: false", False),
 ]
 
 

@@ -152,9 +152,9 @@ def test_item_05_overshoot_after_saturation_is_at_most_1_3_times_the_linear_one(
 
 def test_item_05_a_step_that_is_dropped_is_not_corrected_for() -> None:
     """5. An integral step of several spans (short Ti, long dt) is dropped; only the excess left counts."""
-    s = PidSettings(k=4.0, ti_s=3.0, gap_s=100.0)
+    s = PidSettings(k=4.0, ti_s=3.0, gap_s=1000.0)
     state = warm(s, 50.0, 50.0, 50.0)
-    out, state, terms = step(s, state, 52.0, 50.0, 90.0)
+    out, state, terms = step(s, state, 52.0, 50.0, 200.0)
     assert out == pytest.approx(58.0)  # P only: 50 + 4 * 2
     assert terms.tracking == pytest.approx(0.0, abs=1e-9)
     assert terms.high is False

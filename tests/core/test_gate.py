@@ -45,7 +45,7 @@ def build(owner: tuple[str, str] | None = None) -> tuple[CommandGate, Writes, li
     journal: list[Receipt] = []
     writes = Writes()
     image = ProcessImage([VALVE, METER, RUN, GATE])
-    gate = CommandGate(image, {"s": writes}, Clock(), journal.append, owner_of=lambda _tag: owner)
+    gate = CommandGate(image, {"s": writes}, Clock(), journal.append, owner_of=lambda _command: owner)
     return gate, writes, journal, image
 
 
@@ -78,7 +78,7 @@ async def test_refused_with_a_reason_and_nothing_written(command: Command, words
 async def test_confirmed_only_when_the_device_shows_it() -> None:
     gate, writes, journal, _ = build()
     assert (await gate.submit(Command("FV-1", 50.0, "operator:li"))).outcome is Outcome.CONFIRMED
-    writes.shows = 50.005  # within one step of the register
+    writes.shows = 50.004  # within the register's rounding
     assert (await gate.submit(Command("FV-1", 50.0, "operator:li"))).ok
     writes.shows = 49.0
     failed = await gate.submit(Command("FV-1", 50.0, "operator:li"))
@@ -91,6 +91,14 @@ async def test_confirmed_only_when_the_device_shows_it() -> None:
     assert "exception 3" in refused.reason
     assert len(journal) == 5
     assert len(writes.written) == 5  # never repeated by the gate
+
+
+async def test_neighbouring_choices_are_not_the_same() -> None:
+    gate, writes, _, _ = build()
+    writes.shows = 1
+    assert (await gate.submit(Command("XV-1", 0, "guard"))).outcome is Outcome.FAILED
+    writes.shows = False
+    assert (await gate.submit(Command("XC-1", True, "recipe"))).outcome is Outcome.FAILED
 
 
 async def test_an_asker_that_goes_away_does_not_break_off_the_write() -> None:

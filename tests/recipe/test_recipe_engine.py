@@ -166,6 +166,24 @@ def test_a_step_that_never_completes_holds_the_run_at_its_limit() -> None:
     assert held == [(Severity.ALARM, True), (Severity.INFO, False)]
 
 
+def test_time_taken_before_a_hold_counts_and_time_held_does_not() -> None:
+    hot = {"name": "hot", "kind": "wait_until", "time_limit_s": 120, "params": {"tag": "TT-303", "at_least": 90}}
+
+    async def story(line: FakeLine, engine: Engine) -> None:
+        engine.start("r1", "li")
+        await asyncio.sleep(70)
+        engine.command(RunCommand.HOLD, "li")
+        await engine.settled()
+        await asyncio.sleep(1000)
+        engine.command(RunCommand.RESTART, "li")
+        await engine.wait_for(RunState.RUNNING)
+        began = line.now()
+        await engine.wait_for(RunState.HOLDING)
+        assert line.now() - began == pytest.approx(50, abs=2)
+
+    on_line(small(drying=[hot]), story)
+
+
 @pytest.mark.parametrize("fault", ["refused", "unknown tag", "stalled", "fell", "plant defect"])
 def test_a_failing_phase_holds_the_run_and_says_why(fault: str) -> None:
     async def story(line: FakeLine, engine: Engine) -> None:

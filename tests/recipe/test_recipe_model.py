@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from recipe_plant import LOOPS, ROOT, TAGS, load_recipe
 
 from linecontrol.core.errors import ConfigError
-from linecontrol.recipe import ControlRecipe, Recipe, check, parse_sets
+from linecontrol.recipe import ControlRecipe, Recipe, check, parse_sets, recipe_schema
 
 STATIONS = ["screening", "grinding", "drying"]
 SHIPPED = ["kudzu-lobata-standard", "kudzu-thomsonii-fine", "end-of-day-wash"]
@@ -193,7 +194,7 @@ PHASE = ("procedure", "screening", "operations", 0, "phases", 0)
         (lambda m: phase_of(m)["params"]["values"].update({"SC-101": "__import__('os')"}), None),
         (lambda m: phase_of(m).update(time_limit_s=0), (*PHASE, "time_limit_s", "constrained-float")),
         (lambda m: phase_of(m).update(time_limit_s="=kg - 10"), (*PHASE, "time_limit_s")),
-        (lambda m: phase_of(m).update(time_limit_s="=kg * 1000000"), (*PHASE, "time_limit_s")),
+        (lambda m: phase_of(m).update(time_limit_s="=kg * 10000000"), (*PHASE, "time_limit_s")),
         (lambda m: phase_of(m).update(when="=kg"), (*PHASE, "when")),
         (lambda m: operation_of(m).update(restart=[one("feed_until", total="A", amount=1, set={"B": 1})]), None),
         (lambda m: operation_of(m)["phases"].append(operation_of(m)["phases"][0]), (*PHASE[:-1], 1, "name")),
@@ -259,6 +260,29 @@ def test_shipped_recipes_fit_the_demo_line(name: str) -> None:
     assert check(recipe, TAGS, LOOPS, STATIONS, {"XV-312": "guard", "HB-300": "station"}) == []
     assert all(step.limit_s > 0 for unit in recipe.control().units for step in unit.steps)
     assert {parameter.title.zh for parameter in recipe.formula.values()}
+
+
+def test_the_schema_takes_what_is_shipped_and_refuses_a_slip() -> None:
+    schema = recipe_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    for source in SOURCES.values():
+        assert [error.message for error in validator.iter_errors(source)] == []
+    for phase in (one("set", valves={}), one("dwell", time_s="long"), one("wait"), {"name": "it", "kind": "set"}):
+        assert not validator.is_valid(small(screening=[phase]))
+
+
+def test_the_largest_run_is_accepted_whole() -> None:
+    for name in ("kudzu-lobata-standard", "kudzu-thomsonii-fine"):
+        feed = load_recipe(name).control({"root_kg": 20000, "feed_pct": 10}).units[0]
+        longest = max(step.expect_s for step in feed.steps)
+        assert longest == pytest.approx(20000 / 200 * 3600)
+        assert all(
+            step.limit_s > longest
+            for unit in load_recipe(name).control().units
+            for step in unit.steps
+            if step.kind == "sync"
+        )
 
 
 def test_chosen_values_are_checked_and_named() -> None:
