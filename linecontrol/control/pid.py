@@ -150,11 +150,13 @@ def _led(s: PidSettings, out: float, track: float | None, dt_s: float) -> tuple[
 
 
 def _hold(s: PidSettings, x: PidState, dt_s: float, track: float | None) -> tuple[float, PidState, Terms]:
-    """Output frozen (or following ``track``), integral frozen."""
-    u, _, flags = _led(s, x.out, track, dt_s)
-    i = x.i + (u - x.out)
-    ff = 0.0 if x.ff is None else x.ff
-    state = x._replace(out=u, i=i, bad_s=x.bad_s + dt_s, limits=s.limits)
+    """Output and integral frozen. When the output is led meanwhile, the sum is made to stand where it was led to."""
+    u, aim, flags = _led(s, x.out, track, dt_s)
+    ff = x.ff or 0.0
+    i, i_low = x.i, x.i_low
+    if track is not None or u != x.out:
+        i, i_low = aim - (x.p + x.d + ff), 0.0
+    state = x._replace(out=u, i=i, i_low=i_low, bad_s=x.bad_s + dt_s, limits=s.limits)
     return u, state, Terms(x.p, i, x.d, ff, u - (x.p + i + x.d + ff), *flags, held=True)
 
 

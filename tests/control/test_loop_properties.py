@@ -253,10 +253,14 @@ def test_every_loop_of_the_demo_line_is_built_from_its_row() -> None:
     assert loops["MIC-306"].inner == "TIC-303"
     assert loops["TIC-303"].inner is None
     assert loops["MIC-306"].pid.gain < 0.0 < loops["TIC-303"].pid.gain
-    assert loops["FIC-104"].ratio == Ratio("WT-102", 0.003, 0.5, 10.0)
-    assert loops["JIC-201"].hold_s == 15.0
-    assert loops["TIC-303"].pid.op_rate_up_per_s == 2.0
-    assert loops["TIC-303"].pid.gap_s == 5.0
+    for row in ROWS:
+        one, pid = loops[row["name"]], loops[row["name"]].pid
+        assert (one.pv, one.op, one.hold_s) == (row["pv"], row["op"], row["bad_pv"]["hold_s"])
+        assert (pid.k, pid.ti_s, pid.op_high) == (row["gains"]["k"], row["gains"]["ti_s"], row["op_limits"]["high"])
+        assert pid.op_rate_up_per_s == pid.op_rate_down_per_s == row["op_limits"]["rate_per_s"]
+        assert (one.sp_low, one.sp_rate_per_s) == (row["sp"]["low"], row["sp"].get("rate_per_s", math.inf))
+        assert (one.ratio is None) is ("ratio" not in row)
+        assert pid.gap_s == 5.0
     for one in loops.values():
         Loop(one).tick(LoopInputs(1.0, good(one.sp_initial), mode=Mode.AUTO))
 

@@ -431,6 +431,18 @@ def test_item_17_recovers_without_bump_after_a_short_and_a_long_outage() -> None
     assert step(s, first, 50.0, math.nan, 1.0, track=44.0)[0] == 44.0  # manual works without a PV
 
 
+def test_item_17_an_output_led_without_a_pv_is_where_control_goes_on_from() -> None:
+    """17. Saturated P controller, PV lost, output moved by hand meanwhile: no jump back with the first good sample."""
+    s = PidSettings(k=6.0, ti_s=math.inf)
+    state = warm(s, 50.0, 48.0, 40.0)
+    for _ in range(3):
+        out, state, _ = step(s, state, 50.0, 70.0, 1.0)
+    assert out == 0.0
+    moved, state, _ = step(s, state, 50.0, math.nan, 1.0, track=42.0)
+    out, state, _ = step(s, state, 50.0, 70.0, 1.0)
+    assert out == pytest.approx(moved, abs=1e-9)
+
+
 def test_item_19_action_is_explicit_and_a_wrong_sign_is_refused_with_a_message() -> None:
     """19. Direct / reverse explicit, K < 0 allowed; wrong sign found by a step test and refused."""
     direct, negative = PidSettings(k=2.0, ti_s=30, td_s=4, action="direct"), PidSettings(k=-2.0, ti_s=30, td_s=4)
