@@ -219,7 +219,8 @@ class Plc:
     def _guard_heater(self, dt_s: float) -> None:
         if "TV-303" not in self.registers:
             return
-        self._fed_s = self._fed_s + dt_s if self._effective("SC-302") > 0.0 else 0.0
+        fed_s = self._fed_s + (dt_s if self._effective("SC-302") > 0.0 else -dt_s)
+        self._fed_s = min(max(fed_s, 0.0), 2 * PRODUCT_ARMED_S)  # a short break of the feed does not disarm it
         is_armed = "TT-305" in self.points and self._fed_s >= PRODUCT_ARMED_S
         product_c = self.value("TT-305") if is_armed else 0.0
         inlet_c = self.value("TT-303") if "TT-303" in self.points else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from linecontrol.control.loop import Mode
-from linecontrol.core.model import Command, Sample, Value
+from linecontrol.core.model import Command, Outcome, Sample, Value
 from linecontrol.recipe.equipment import LoopMode, PhaseFailed, poll_until
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class LinePlant:
 
     async def set(self, tag: str, value: Value) -> None:
         receipt = await self._line.gate.submit(Command(tag, value, self._who, "recipe"))
+        if receipt.outcome is Outcome.FAILED and value is True:
+            # a PLC that has tripped takes its run command only when it sees it go off and on again
+            await self._line.gate.submit(Command(tag, False, self._who, "reset after a trip"))
+            receipt = await self._line.gate.submit(Command(tag, True, self._who, "recipe"))
         if not receipt.ok:
             raise PhaseFailed(f"{tag} = {value}: {receipt.outcome.value}: {receipt.reason}")
 

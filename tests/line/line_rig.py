@@ -168,6 +168,13 @@ class Controller:
         await self.process.wait()
         await asyncio.gather(self._reader, return_exceptions=True)
 
+    async def ended(self) -> int:
+        """Wait until it has ended by itself; returns the exit code."""
+        async with asyncio.timeout(PATIENCE_S):
+            code = await self.process.wait()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        return code
+
     async def stop(self) -> int:
         if self.process.returncode is None:
             self.process.terminate()
