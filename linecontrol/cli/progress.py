@@ -61,9 +61,8 @@ def run_view(view: Mapping[str, Any]) -> Group:
     """The run as a panel of tables."""
     record = view["record"]
     head = Text.assemble(
-        (f"{view['run_id']}  ", "bold"),
-        (str(view["state"]), "bold"),
-        f"  {view['recipe']}  elapsed {_clock(view['elapsed_s'])}, about {_clock(view['remaining_s'])} left",
+        (f"{view['run_id']}  {view['state']}", "bold"),
+        f"   elapsed {_clock(view['elapsed_s'])}, about {_clock(view['remaining_s'])} left",
     )
     parts: list[Any] = [head, ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70)]
     if view.get("reason"):
@@ -72,26 +71,22 @@ def run_view(view: Mapping[str, Any]) -> Group:
     for title in ("Unit", "Operation", "Phase", ""):
         units.add_column(title)
     for name, unit in view["units"].items():
-        units.add_row(name, str(unit["operation"] or "-"), str(unit["phase"] or "-"), str(unit["text"] or ""))
+        units.add_row(name, str(unit["operation"] or "-"), str(unit["title"] or "-"), str(unit["text"] or ""))
     loops = Table(show_header=True, header_style="dim", box=None, pad_edge=False)
-    for title in ("Loop", "Mode", "PV", "SP", "OP", ""):
-        loops.add_column(title, justify="left" if title in ("Loop", "Mode", "") else "right")
+    for title, justify in (("Loop", "left"), ("", "left"), ("Mode", "left"), ("PV", "right"), ("SP", "right")):
+        loops.add_column(title, justify=justify)  # type: ignore[arg-type]
+    loops.add_column("", justify="left")
+    loops.add_column("OP", justify="right")
     for name, loop in view["loops"].items():
-        loops.add_row(
-            name,
-            loop["mode"],
-            _figure(loop["pv"]),
-            _figure(loop["sp"]),
-            _figure(loop["op"]),
-            f"{loop['unit']} {loop['title']}",
-        )
+        figures = (_figure(loop["pv"]), _figure(loop["sp"]), loop["unit"], _figure(loop["op"]))
+        loops.add_row(name, loop["title"], loop["mode"], *figures)
     found = record["extraction_yield"]
     so_far = "-" if found is None else f"{100 * found:.1f} %"
     totals = (
-        f"roots {record['root_kg'] or 0:.1f} kg  good powder {record['powder_kg'] or 0:.1f} kg   "
+        f"roots {record['root_kg'] or 0:.1f} kg   good powder {record['powder_kg'] or 0:.1f} kg   "
         f"diverted {record['diverted_kg'] or 0:.1f} kg   yield so far {so_far}"
     )
-    return Group(*parts, "", units, "", loops, "", totals)
+    return Group(*parts, "", units, "", loops, "", Text(totals))
 
 
 def status_view(found: Mapping[str, Any]) -> Group:
