@@ -36,6 +36,7 @@ class RunDirector:
         self.extraction: Extraction | None = None
         self.on_view: Callable[[Mapping[str, Any]], None] | None = None
         self._base: dict[str, int] = {}
+        self._final_counts: dict[str, int] | None = None
         self._alarms = 0
         self._saved_at = float("-inf")
         self._saving: asyncio.Task[Any] | None = None
@@ -183,6 +184,7 @@ class RunDirector:
         if self.extraction is not None:
             self.extraction.advance({name: self._line.image.at(name, now) for name in self._line.yield_tags}, 0.0)
         self._alarms = 0
+        self._final_counts = None
         self._base = {key: -count for key, count in self._counts().items()}
 
     def _counts(self) -> dict[str, int]:
@@ -193,12 +195,21 @@ class RunDirector:
             counts[key] = counts.get(key, 0) + station.link.counters.reads
         return counts
 
+    def _run_counts(self, engine: Engine) -> dict[str, int]:
+        """The run's share of the totals; it stands still once the run has ended."""
+        if self._final_counts is not None:
+            return dict(self._final_counts)
+        counts = {key: count + self._base.get(key, 0) for key, count in self._counts().items()}
+        if engine.state in ENDED:
+            self._final_counts = counts
+        return dict(counts)
+
     def current_record(self) -> dict[str, Any]:
         """The batch record of the run in hand, as it stands."""
         engine = self.engine
         if engine is None:
             raise StateError("there is no run in hand")
-        counts = {key: count + self._base.get(key, 0) for key, count in self._counts().items()}
+        counts = self._run_counts(engine)
         measured = self.extraction.record() if self.extraction is not None else {}
         status = engine.status()
         return {
@@ -298,7 +309,7 @@ class RunDirector:
                     "engine": snapshot,
                     "extraction": self.extraction.to_dict() if self.extraction is not None else None,
                     "guard": self._line.guard.to_dict() if self._line.guard is not None else None,
-                    "counts": {key: count + self._base.get(key, 0) for key, count in self._counts().items()},
+                    "counts": self._run_counts(engine),
                     "alarms": self._alarms,
                 },
             )
@@ -320,6 +331,7 @@ class RunDirector:
         if self._line.guard is not None and snapshot["guard"] is not None:
             self._line.guard.restore(snapshot["guard"])
         self._alarms = int(snapshot["alarms"])
+        self._final_counts = None
         here = self._counts()
         self._base = {key: int(snapshot["counts"].get(key, 0)) - here.get(key, 0) for key in here}
         self.engine = Engine.resume(snapshot["engine"], self._ports())

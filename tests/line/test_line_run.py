@@ -1,0 +1,76 @@
+"""The main job, over the wires: a whole run on the simulated line, and its record against the plant's own ledger."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from line_rig import demo_at, driven, simulator, until
+
+
+@pytest.mark.timeout(300)
+def test_demo_takes_roots_to_powder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "linecontrol", "demo", "--speed", "120", "--json", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout.splitlines()[-1])
+    assert record["state"] == "Complete"
+    assert 0.5 < record["extraction_yield"] < 0.95
+    assert 0.0 < record["extraction_yield_u"] < 0.06
+    assert record["reads"]["modbus"] >= 1000
+    assert record["reads"]["opcua"] >= 1000
+    assert abs(record["moisture_mean_pct_wb"] - record["values"]["moisture_sp"]) <= 0.5
+    assert abs(record["root_kg"] - 300.0) < 10.0
+    assert len(done.stdout.splitlines()) == 1  # stdout is JSON and nothing else
+    shown = subprocess.run(
+        [sys.executable, "-m", "linecontrol", "show", "last", "--data", str(tmp_path), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(shown.stdout) == record  # what was printed is what was kept
+    assert not any(str(tmp_path) in line for line in _processes())
+
+
+def _processes() -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.timeout(300)
+async def test_record_agrees_with_the_ledger_and_powder_with_the_guard(tmp_path: Path) -> None:
+    truth_file = tmp_path / "truth.json"
+    async with simulator(100.0, ["--truth", str(truth_file)]) as sim:
+        async with driven(demo_at(sim.endpoints), tmp_path, 100.0) as line:
+            await line.runs.start("kudzu-lobata-standard", {"root_kg": 150}, who="operator:test")
+            engine = line.runs.engine
+            assert engine is not None
+            await asyncio.wait_for(line.runs.finished(engine.run_id), 200)
+            record = line.runs.current_record()
+            assert record["state"] == "Complete", record["reason"]
+            await until(truth_file.exists)
+            mark = truth_file.stat().st_mtime_ns
+            await until(lambda: truth_file.stat().st_mtime_ns > mark)
+            truth = json.loads(truth_file.read_text())
+            counters = line.historian.counters
+            assert counters.adds_up
+            assert counters.dropped == counters.quarantined == 0
+        for station in line.stations.values():
+            assert station.link.counters.timeouts == 0
+    found, spread = record["extraction_yield"], record["extraction_yield_u"]
+    assert abs(found - truth["extraction_yield"]) <= 3.0 * spread, (found, spread, truth["extraction_yield"])
+    assert abs(record["root_kg"] - truth["root_fed_kg"]) < 0.02 * truth["root_fed_kg"]
+    assert abs(record["powder_kg"] - truth["good_kg"]) < 0.02 * truth["good_kg"] + 0.2
+    assert abs(record["moisture_mean_pct_wb"] - truth["good_moisture_pct_wb"]) < 0.8
+    assert truth["good_moisture_pct_wb"] < 14.0
+    print(record["extraction_yield"], truth["extraction_yield"], record["powder_kg"], truth["good_kg"])
