@@ -66,7 +66,7 @@ def _plain_value(text: str) -> float | bool | None:
 @app.command()
 def demo(
     speed: Annotated[
-        float, typer.Option(min=0.1, max=500, help="Line seconds in a real second; 1 = real time.")
+        float, typer.Option(min=0.1, max=200, help="Line seconds in a real second; 1 = real time.")
     ] = 60.0,
     recipe: Annotated[str, typer.Option(help="Recipe to run.")] = "kudzu-lobata-standard",
     sets: Sets = None,
@@ -88,7 +88,7 @@ def serve(
     data: Data = None,
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8470,
-    speed: Annotated[float, typer.Option(min=0.1, max=500, help="For a simulated line: the simulator's speed.")] = 1.0,
+    speed: Annotated[float, typer.Option(min=0.1, max=200, help="For a simulated line: the simulator's speed.")] = 1.0,
 ) -> None:
     """Drive a line until SIGTERM or Ctrl-C. Recipes are started with `run`, or over the API."""
     from linecontrol.cli.serve import run_serve

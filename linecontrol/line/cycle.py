@@ -16,7 +16,7 @@ from linecontrol.guard.divert import Verdict
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-LEAST_CYCLE_REAL_S = 0.04
+LEAST_CYCLE_REAL_S = 0.02
 _RESTING = {"Held": "held", "Stopped": "stopped", "Aborted": "stopped", "Complete": "stopped"}
 
 

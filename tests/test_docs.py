@@ -1,0 +1,77 @@
+"""The documentation's commands, run as written, beside a served demo line; its snippets; its links."""
+
+import asyncio
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from line_rig import Controller, line_file, simulator
+
+ROOT = Path(__file__).parent.parent
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+STARTED_ELSEWHERE = ("run.py demo", "run.py test")  # tests/line/test_line_run.py, and this very test
+
+
+def commands(path: Path) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.strip().splitlines() if line and not line.startswith("#")]
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in [*GUIDES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_both_operator_guides_have_the_same_commands() -> None:
+    english, chinese = (commands(ROOT / "docs" / name) for name in ("operator.md", "operator.zh.md"))
+    without_reasons = [re.sub(r'"[^"]*"', '""', line) for line in english]
+    assert without_reasons == [re.sub(r'"[^"]*"', '""', line) for line in chinese]
+
+
+def test_yaml_in_the_guides_is_yaml() -> None:
+    for path in GUIDES:
+        for block in re.findall(r"```yaml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+            assert yaml.safe_load(block)
+
+
+@pytest.mark.timeout(300)
+async def test_every_command_in_the_guides_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One served line for all of them; each must end with exit code 0."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    data = tmp_path / "data" / "linecontrol" / "demo"
+    async with simulator(30.0) as sim:
+        controller = Controller(line_file(tmp_path, sim.endpoints), data, 30.0)
+        await controller.start()
+        try:
+            while any(s["objection"] for s in (await controller.ask("GET", "/status")).json()["stations"].values()):
+                await asyncio.sleep(0.1)
+            for path in [ROOT / "docs" / name for name in ("operator.md", "operator.zh.md")] + GUIDES:
+                for line in commands(path):
+                    await run(line, path, sim.endpoints, tmp_path)
+                    if " hold " in line:
+                        await controller.until_view(lambda view: view["state"] == "Held")
+                    if " stop " in line:
+                        await controller.until_view(lambda view: view["state"] == "Stopped")
+        finally:
+            assert await controller.stop() == 0
+
+
+async def run(line: str, path: Path, endpoints: dict[str, str], folder: Path) -> None:
+    if any(word in line for word in STARTED_ELSEWHERE):
+        return
+    words = shlex.split(line.removeprefix(".venv/bin/"))
+    if words[0] in ("linecontrol", "python3"):
+        module = ["-m", "linecontrol", *words[1:]] if words[0] == "linecontrol" else words[1:]
+        words = [sys.executable, *module]
+    words = [str(folder / "line.yaml") if word == "demo" and endpoints else word for word in words]
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, f"{path.name}: {line}\n{out.decode()}"
