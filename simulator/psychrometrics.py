@@ -5,6 +5,7 @@ Enthalpies are counted from dry air and liquid water at 0 °C. Humidity is kg wa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import exp, log
 
@@ -128,5 +129,5 @@ class Isotherm:
         # X = Xm C u / ((1-u)(1-u+Cu)) is a quadratic in u = K aw
         a = moisture_db * (1.0 - c)
         b = moisture_db * (c - 2.0) - monolayer * c
-        root = (-b - (b * b - 4.0 * a * moisture_db) ** 0.5) / (2.0 * a)
+        root = (-b - math.sqrt(b * b - 4.0 * a * moisture_db)) / (2.0 * a)
         return min(max(root / k, 0.0), 0.95)

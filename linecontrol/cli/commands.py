@@ -277,6 +277,18 @@ def probe(
     raise typer.Exit(run_probe(line, station, accept, as_json=as_json))
 
 
+@app.command()
+def certificate(
+    out: Annotated[Path, typer.Option(help="Folder to write linecontrol.der and linecontrol-key.pem to.")],
+    host: Annotated[str | None, typer.Option(help="Name of this computer; default: the one it has.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the controller's certificate and key for encrypted OPC UA servers; good for ten years."""
+    from linecontrol.cli.certificate import run_certificate
+
+    raise typer.Exit(guarded(lambda: run_certificate(out, host, as_json=as_json)))
+
+
 def guarded(work: Any) -> int:
     """Run ``work``; our own errors end with a sentence and the right exit code, not a traceback."""
     try:

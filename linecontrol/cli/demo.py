@@ -81,6 +81,7 @@ async def _demo(
                 if not finished:
                     people.print("Stopping: the line goes to its safe state.")
                     await line.runs.command(run_id, "abort", who="operator:demo", reason="Ctrl-C")
+                    await line.runs.settled()
                 elif (view := line.runs.view_of_current())["state"] == "Held":
                     people.print(f"The run is Held: {view['reason']}", style="bold", markup=False, soft_wrap=True)
                 record = await line.runs.record(run_id)

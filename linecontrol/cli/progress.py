@@ -26,6 +26,7 @@ class Progress:
         self._live: Live | None = None
         self._last_plain = float("-inf")
         self._last_phases = ""
+        self._asked: set[str] = set()
 
     def __enter__(self) -> Self:
         if not self._quiet and people.is_terminal:
@@ -38,13 +39,15 @@ class Progress:
             self._live.stop()
 
     def show(self, view: Mapping[str, Any]) -> None:
-        """Take in the run's present view."""
+        """Take in the run's present view. A question is asked even when quiet: somebody must answer it."""
         if self._quiet:
+            self._ask(view)
             return
         if self._live is not None:
             self._live.update(run_view(view))
             return
         now = time.monotonic()
+        self._ask(view)
         phases = " | ".join(f"{name}: {unit['phase']}" for name, unit in view["units"].items())
         if (phases != self._last_phases and now - self._last_plain > 1.0) or now - self._last_plain > PLAIN_PERIOD_S:
             self._last_phases, self._last_plain = phases, now
@@ -55,6 +58,12 @@ class Progress:
                 markup=False,
                 soft_wrap=True,
             )
+
+    def _ask(self, view: Mapping[str, Any]) -> None:
+        for prompt in view.get("prompts", ()):
+            if prompt["id"] not in self._asked:
+                self._asked.add(prompt["id"])
+                people.print(prompt_text(prompt), markup=False, soft_wrap=True)
 
 
 def run_view(view: Mapping[str, Any]) -> Group:
@@ -67,6 +76,7 @@ def run_view(view: Mapping[str, Any]) -> Group:
     parts: list[Any] = [head, ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70)]
     if view.get("reason"):
         parts.append(Text(f"{view['reason']}", style="bold yellow"))
+    parts += [Text(prompt_text(prompt), style="bold yellow") for prompt in view.get("prompts", ())]
     units = Table(show_header=True, header_style="dim", box=None, pad_edge=False)
     for title in ("Unit", "Operation", "Phase", ""):
         units.add_column(title)
@@ -87,6 +97,12 @@ def run_view(view: Mapping[str, Any]) -> Group:
         f"diverted {record['diverted_kg'] or 0:.1f} kg   yield so far {so_far}"
     )
     return Group(*parts, "", units, "", loops, "", Text(totals))
+
+
+def prompt_text(prompt: Mapping[str, Any]) -> str:
+    """A question of the recipe, in both languages, and how to answer it."""
+    words = prompt["text"]
+    return f"{prompt['unit']} asks: {words['en']} / {words['zh']}   (answer: linecontrol proceed --who YOUR-NAME)"
 
 
 def status_view(found: Mapping[str, Any]) -> Group:

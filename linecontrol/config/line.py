@@ -27,8 +27,15 @@ NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 
+ACCESS_FILES = ("certificate", "private_key", "server_certificate", "password_file")
+ACCESS_KEYS = ("security", "username", *ACCESS_FILES)
+
+
 class Settings(Row):
-    """What commissioning found to differ from the brand file at this one device."""
+    """What commissioning found to differ from the brand file at this one device, and how its server lets us in.
+
+    Files are named from the line file's folder. A password is never written here: ``password_file`` holds it.
+    """
 
     word_order: WordOrder | None = None
     byte_order: ByteOrder | None = None
@@ -38,6 +45,12 @@ class Settings(Row):
     max_gap_words: Annotated[Whole, Field(ge=0, le=124)] | None = None
     inter_frame_ms: Annotated[Number, Field(ge=0, le=1000)] | None = None
     max_nodes_per_read: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
+    security: Literal["none", "sign_and_encrypt"] | None = None
+    certificate: Line | None = None
+    private_key: Line | None = None
+    server_certificate: Line | None = None
+    username: Line | None = None
+    password_file: Line | None = None
 
 
 class StationAt(Row):
@@ -96,8 +109,18 @@ class Ratio(Row):
     high: Number
 
 
+class Flow(Row):
+    """The powder rate; below ``min`` [unit of the tag] nothing is being made."""
+
+    tag: Name
+    min: NotNegative
+
+
 class Loop(Row):
-    """One control loop. ``op`` is a tag, or another loop's set point (``TIC-303.SP``) in a cascade."""
+    """One control loop. ``op`` is a tag, or another loop's set point (``TIC-303.SP``) in a cascade.
+
+    ``needs``: while this tag is below ``min`` there is nothing to control: the loop rests with its output where it is.
+    """
 
     name: Name
     title: Bilingual
@@ -110,6 +133,7 @@ class Loop(Row):
     op_limits: OpLimits
     bad_pv: BadPv = BadPv()
     ratio: Ratio | None = None
+    needs: Flow | None = None
     note: Note = ""
 
 
@@ -132,13 +156,6 @@ class CriticalLimit(Row):
     low: Number | None = None
     high: Number | None = None
     source: Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class Flow(Row):
-    """The powder rate; below ``min`` [unit of the tag] nothing is being made."""
-
-    tag: Name
-    min: NotNegative
 
 
 class Guard(Row):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from linecontrol.config.access import access_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
-from linecontrol.config.line import Gate, Guard, Yield
+from linecontrol.config.line import ACCESS_KEYS, Gate, Guard, Yield
 from linecontrol.config.loop_rules import loop_problems
 from linecontrol.config.scene import Scene, Site
 from linecontrol.config.station_rules import scan_problem
@@ -54,7 +55,7 @@ def _endpoint_problems(scene: Scene) -> Iterator[Problem]:
 
 _OF_PROTOCOL = {
     "modbus": ("word_order", "byte_order", "max_read_words", "max_write_words", "max_gap_words", "inter_frame_ms"),
-    "opcua": ("max_nodes_per_read",),
+    "opcua": ("max_nodes_per_read", *ACCESS_KEYS),
 }
 
 
@@ -82,6 +83,8 @@ def _station_problems(scene: Scene) -> Iterator[Problem]:
                 limit = getattr(brand, key)
                 message = f"{value} is more than {brand.name} takes"
                 yield scene.doc.problem((*loc, "settings", key), message, f"up to {limit}")
+        if brand.protocol == "opcua":
+            yield from access_problems(scene.doc, (*loc, "settings"), site.at.settings)
 
 
 def _name_problems(scene: Scene) -> Iterator[Problem]:

@@ -33,6 +33,8 @@ def loop_problems(scene: Scene) -> Iterator[Problem]:
         yield from _sp_problems(scene, loc, loop)
         yield from _op_problems(scene, loc, loop)
         yield from _ratio_problems(scene, loc, loop)
+        if loop.needs is not None:
+            yield from scene.number((*loc, "needs", "tag"), loop.needs.tag)
     yield from _circles(scene)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from linecontrol.config.access import Access, access_of
 from linecontrol.config.address import Table
 from linecontrol.config.brand import Brand
 from linecontrol.config.endpoint import Endpoint, EndpointError, parse_endpoint
@@ -36,6 +37,7 @@ class StationConfig:
         probes: what a technician's probe expects, by tag.
         fingerprint: SHA-256 over all that decides how a value is read or written. A probe accepted under one
             fingerprint says nothing about another. Titles, notes and sources do not count; nor does the endpoint.
+        access: certificates and user name for its server.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StationConfig:
     wires: Mapping[str, tuple[Table, int]]
     probes: Mapping[str, Probe]
     fingerprint: str
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,11 @@ def read_line(path: Path | str) -> LineConfig:
     scene = library.line(path)
     if library.problems or scene is None:
         raise ConfigError(library.problems)
-    stations = {name: _station(site) for name, site in scene.sites.items()}
+    stations = {name: _station(site, path) for name, site in scene.sites.items()}
     return LineConfig(path, scene.line, MappingProxyType(stations))
 
 
-def _station(site: Site) -> StationConfig:
+def _station(site: Site, line_file: Path) -> StationConfig:
     profile, brand, endpoint = site.profile, site.brand, site.endpoint
     if profile is None or brand is None or endpoint is None:
         raise ConfigError(f"station {site.name} cannot be read")
@@ -131,6 +134,7 @@ def _station(site: Site) -> StationConfig:
         wires=MappingProxyType(wires),
         probes=MappingProxyType(probes),
         fingerprint=fingerprint(profile, brand, namespace, tags, wires, probes),
+        access=access_of(site.at.settings, line_file),
     )
 
 

@@ -69,6 +69,7 @@ class Loop:
         before = self.mode
         self._take_commands(x, pv)
         following = _follows(x)
+        earlier = (self.pid, self.bad_s, self.holding)
         if self.mode is Mode.MAN or following or isfinite(pv):
             self.bad_s, self.holding = 0.0, False
         else:
@@ -82,6 +83,11 @@ class Loop:
             op, terms = self._manual(x, pv)
         else:
             op, terms = self._control(x, pv, led=self.mode is not before)
+            if terms.held and not self.holding:  # the PID could make nothing of this PV: as good as none
+                pv, doubt = math.nan, "absurd"
+                self.pid, self.bad_s, self.holding = earlier
+                self.holding = self._wait_for_pv(x.dt_s, doubt)
+                op, terms = self._control(x, pv, led=False) if self.holding else self._manual(x, pv)
         if op is not None:
             self.unwritten_s = 0.0
         return self._output(x, op, terms, pv, doubt, asked, following)

@@ -71,7 +71,7 @@ class LoopOutput(NamedTuple):
         pv: measurement used [PV unit]; NaN when it was not believed.
         holding: PV bad (or stuck) while in control: output and integral are frozen.
         bad_s: for how long the PV has been bad while in control [s].
-        doubt: why the PV is not believed: "", "quality", "range", "spike", "rate", "stuck".
+        doubt: why the PV is not believed: "", "quality", "range", "spike", "rate", "stuck", "absurd".
         safe: the hold has expired: put the station to its safe outputs and hold the run. Stays until a mode command.
         following: the output follows the inner loop or the actuator, since neither listens to us now.
         source_bad: the set-point source is bad; the set point is held.

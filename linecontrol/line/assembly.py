@@ -29,7 +29,7 @@ from linecontrol.line.build import divert_guard, new_extraction, run_tags, yield
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.links import link_for, load_libraries
 from linecontrol.line.lock import LineLock
-from linecontrol.line.loops import STATION, LoopBank, loop_settings, loop_words, soft_tags
+from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.recipes import RecipeEntry, shipped_recipes
 from linecontrol.line.runs import RunDirector
@@ -127,7 +127,7 @@ class Line:
         await asyncio.gather(self.historian.start(), load_libraries(config.stations.values()))
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
-        self.bank = LoopBank(settings, titles, units, self.image)
+        self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config))
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)

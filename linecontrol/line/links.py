@@ -23,6 +23,12 @@ def link_for(config: StationConfig) -> Link:
             namespace=config.namespace,
             timeout_s=brand.timeout_s,
             max_nodes_per_read=brand.max_nodes_per_read,
+            security=config.access.security,
+            certificate=config.access.certificate,
+            private_key=config.access.private_key,
+            server_certificate=config.access.server_certificate,
+            username=config.access.username,
+            password_file=config.access.password_file,
         )
         return OpcuaLink(settings, config.tags)
     from linecontrol.links.modbus import ModbusLink

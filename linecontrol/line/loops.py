@@ -51,9 +51,11 @@ class LoopBank:
         titles: Mapping[str, Text],
         units: Mapping[str, str],
         image: ProcessImage,
+        needs: Mapping[str, tuple[str, float]] | None = None,
     ) -> None:
         self.settings = {row.name: row for row in settings}
         self._titles, self._units, self._image = titles, units, image
+        self._needs = dict(needs or {})
         self._loops = {row.name: Loop(row) for row in settings}
         self._outer_of = {row.inner: row.name for row in settings if row.inner is not None}
         self._order = _outer_first(self.settings)
@@ -142,13 +144,18 @@ class LoopBank:
                     ratio=self._image.at(row.ratio.tag, now) if row.ratio is not None else None,
                     downstream=inner.downstream if inner is not None else None,
                     readback=self._image.at(row.op, now) if row.inner is None else None,
-                    op_available=row.inner is not None or is_available(row.op),
+                    op_available=self._has_work(name, now) and (row.inner is not None or is_available(row.op)),
                 )
             )
             self.outputs[name] = out
             if out.op is not None and row.inner is None:
                 writes.append(Write(row.op, out.op, f"loop:{name}"))
         return writes
+
+    def _has_work(self, name: str, now: float) -> bool:
+        """False while what the loop needs is known to be missing; it then rests, and a missing PV is no fault."""
+        tag, least = self._needs.get(name, ("", 0.0))
+        return not tag or not self._image.at(tag, now).number < least
 
     @staticmethod
     def _gains(loop: Loop, changed: Mapping[str, float]) -> IsaGains | None:
@@ -272,10 +279,19 @@ def loop_settings(config: LineConfig) -> list[LoopSettings]:
     rows = []
     for loop in config.line.loops:
         try:
-            rows.append(LoopSettings.from_row(loop.model_dump(exclude_none=True), config.line.control_period_s))
+            rows.append(
+                LoopSettings.from_row(
+                    loop.model_dump(exclude_none=True, exclude={"needs"}), config.line.control_period_s
+                )
+            )
         except ValueError as error:
             raise ConfigError([Problem(str(config.path), None, f"loops.{loop.name}", str(error))]) from None
     return rows
+
+
+def loop_needs(config: LineConfig) -> dict[str, tuple[str, float]]:
+    """What each loop needs: a tag and the value below which there is nothing to control."""
+    return {loop.name: (loop.needs.tag, loop.needs.min) for loop in config.line.loops if loop.needs is not None}
 
 
 def loop_words(config: LineConfig) -> tuple[dict[str, Text], dict[str, str], dict[str, str]]:

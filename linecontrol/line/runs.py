@@ -157,6 +157,13 @@ class RunDirector:
                 return
             await self._line.clock.sleep(1.0)
 
+    async def settled(self, patience_s: float = 10.0) -> None:
+        """Wait until the run rests in a state that waits for a command, at most ``patience_s`` [real s]."""
+        if self.engine is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self.engine.settled()
+
     # -- the control cycle's share
     def tick(self, dt_s: float, now: float) -> None:
         """Once per control cycle: totals, and the record every two seconds."""

@@ -18,6 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import Status, Tag, Value
+from linecontrol.links.certificates import (
+    Credentials,
+    channel_advice,
+    read_credentials,
+    read_password,
+    user_advice,
+    utc_now,
+)
 from linecontrol.links.codec import Convert, converter, encode
 from linecontrol.links.nodes import cast, identifier, kinds, odd_reading, unix_seconds
 from linecontrol.links.settings import OpcuaSettings
@@ -49,19 +57,20 @@ class _Refused(DeviceRefused):
         self.status = status
 
 
-def mapped(error: Exception, place: str) -> LinkError:
+def mapped(error: Exception, place: str, advice: str = "") -> LinkError:
     """Our error for one of asyncua's, of the operating system, or of a parser that met nonsense."""
     from asyncua import ua
     from asyncua.ua.uaerrors import UaStatusCodeError
 
-    text = f"{place}: {str(error) or type(error).__name__}"
+    text = f"{place}: {str(error) or type(error).__name__}{advice}"
     if isinstance(error, UaStatusCodeError):
         name = ua.StatusCode(error.code).name
+        text = f"{place}: {name}{advice}"
         if name in _TIMEOUTS:
-            return LinkTimeout(f"{place}: {name}")
+            return LinkTimeout(text)
         if any(word in name for word in _LOST):
-            return LinkDown(f"{place}: {name}")
-        return _Refused(f"{place}: {name}", Status.from_code(error.code))
+            return LinkDown(text)
+        return _Refused(text, Status.from_code(error.code))
     if isinstance(error, TimeoutError):
         return LinkTimeout(text)
     return LinkDown(text)
@@ -106,6 +115,7 @@ class OpcuaLink:
         self._client: Client | None = None
         self._namespace = 0
         self._renew_at = 0.0
+        self._advice = ""  # what to look at should the present step of an open fail
         self._chunks: dict[frozenset[str] | None, list[_Chunk]] = {}
         self._variant_types: dict[str, ua.VariantType] = {}
         self._owners: dict[str, ua.NodeId] = {}
@@ -115,23 +125,31 @@ class OpcuaLink:
         """Connect, look up the namespace, the types of writable nodes and the owners of methods.
 
         Raises:
-            LinkDown: no server there, or it hung up.
+            LinkDown: no server there, or it hung up; a certificate or the password cannot be used.
             LinkTimeout: not done within four times ``timeout_s``.
             DeviceRefused: the server turns us away, or does not have the namespace.
         """
         await self.close()
         await load()
-        for name in ("asyncua.client", "asyncua.common"):  # a traceback a second while down; the station says it once
+        credentials, password = await asyncio.to_thread(self._read_files)
+        for name in (
+            "asyncua.client",
+            "asyncua.common",
+            "asyncua.crypto",
+        ):  # a traceback a second while down; the station says it once
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         client = self._make_client()
+        self._advice = ""
         try:
             async with asyncio.timeout(_OPEN_FACTOR * self._settings.timeout_s):
-                await self._establish(client)
+                if credentials is not None:
+                    await _secure(client, credentials)
+                await self._establish(client, credentials, password)
         except BaseException as error:
             _abort(client)
             if isinstance(error, LinkError) or not isinstance(error, Exception):
                 raise
-            raise mapped(error, self._settings.url) from error
+            raise mapped(error, self._settings.url, self._advice) from error
         self._client = client
         self.counters.connects += 1
 
@@ -191,18 +209,21 @@ class OpcuaLink:
         client.session_timeout = int(_SESSION_MS)
         client.secure_channel_timeout = int(settings.channel_lifetime_s * 1000)
         client.uaclient.pre_request_hook = None
-        if settings.username is not None:
-            client.set_user(settings.username)
-            client.set_password(settings.password or "")
         return client
 
-    async def _establish(self, client: Client) -> None:
+    def _read_files(self) -> tuple[Credentials | None, str | None]:
+        return read_credentials(self._settings, utc_now()), read_password(self._settings)
+
+    async def _establish(self, client: Client, credentials: Credentials | None, password: str | None) -> None:
         await client.connect_socket()
         await client.send_hello()
+        self._advice = channel_advice(self._settings, credentials)
         await client.open_secure_channel()
         self._schedule_renewal(client)
         await client.create_session()
-        await client.activate_session(self._settings.username, self._settings.password)
+        self._advice = user_advice(self._settings)
+        await client.activate_session(self._settings.username, password)
+        self._advice = ""
         found = await client.get_namespace_array()
         if self._settings.namespace not in found:
             raise DeviceRefused(f"{self._settings.url}: no namespace {self._settings.namespace!r} (there: {found})")
@@ -382,6 +403,20 @@ class OpcuaLink:
         results = await self._ask(lambda client: client.uaclient.call([call]))
         status: ua.StatusCode = results[0].StatusCode
         return status
+
+
+async def _secure(client: Client, credentials: Credentials) -> None:
+    """Basic256Sha256, signed and encrypted, with this one server; nothing is fetched, and nothing less is tried."""
+    from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+    from asyncua.crypto.uacrypto import CertProperties
+
+    client.application_uri = credentials.application_uri
+    await client.set_security(
+        SecurityPolicyBasic256Sha256,
+        CertProperties(credentials.certificate, "der"),
+        CertProperties(credentials.private_key, "pem"),
+        server_certificate=CertProperties(credentials.server_certificate, "der"),
+    )
 
 
 def _is_up(client: Client) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from linecontrol.core.errors import ConfigError
@@ -75,11 +76,15 @@ class OpcuaSettings:
         namespace: URI of the namespace all node ids of the station are in; its index is looked up at every open.
         timeout_s: real seconds any one request may take; an open, which needs about ten, may take four times as long.
         max_nodes_per_read: nodes in one Read, 1..10000.
-        username, password: None = anonymous.
+        username, password: None = anonymous. ``password_file`` instead of a password: read at every open.
         channel_lifetime_s: asked of the server; the security token is renewed after three quarters of it.
+        security: ``sign_and_encrypt`` is Basic256Sha256, and nothing less is ever taken in its place.
+        certificate, private_key: ours, the key in a ``.pem`` file.
+        server_certificate: the only one that is trusted; there is no trust on first use.
+        application_uri: None = the one in our certificate, which servers hold it against.
 
     Raises:
-        ConfigError: a number outside its range.
+        ConfigError: a number outside its range, or security settings that do not go together.
     """
 
     url: str
@@ -89,11 +94,34 @@ class OpcuaSettings:
     username: str | None = None
     password: str | None = None
     channel_lifetime_s: float = 3600.0
+    security: Literal["none", "sign_and_encrypt"] = "none"
+    certificate: Path | None = None
+    private_key: Path | None = None
+    server_certificate: Path | None = None
+    application_uri: str | None = None
+    password_file: Path | None = None
 
     def __post_init__(self) -> None:
         _check("timeout_s", self.timeout_s, 0.001, 3600.0)
         _check("max_nodes_per_read", self.max_nodes_per_read, 1, 10_000)
         _check("channel_lifetime_s", self.channel_lifetime_s, 1.0, 86_400.0)
+        self._check_security()
+
+    def _check_security(self) -> None:
+        if self.security not in ("none", "sign_and_encrypt"):
+            raise ConfigError(f"security {self.security!r} is not accepted (accepted: none, sign_and_encrypt)")
+        for name in ("certificate", "private_key", "server_certificate", "application_uri"):
+            given = getattr(self, name) is not None
+            if self.security == "none" and given:
+                raise ConfigError(f"{name} is given with security none (accepted: security sign_and_encrypt)")
+            if self.security != "none" and not given and name != "application_uri":
+                raise ConfigError(f"{name} is missing (accepted: a file, with security {self.security})")
+        if self.private_key is not None and self.private_key.suffix != ".pem":
+            raise ConfigError(f"private_key {self.private_key} is not accepted (accepted: a file ending in .pem)")
+        if self.password is not None and self.password_file is not None:
+            raise ConfigError("password_file is given beside password (accepted: one of them)")
+        if self.username is None and (self.password is not None or self.password_file is not None):
+            raise ConfigError("username is missing (accepted: a name, with its password or password_file)")
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

@@ -35,6 +35,7 @@ class Engine:
         self.ports = ports
         self.pulse = Pulse()
         self._driver: asyncio.Task[None] | None = None
+        self._savers: set[asyncio.Task[bool]] = set()
         self._save_lock = asyncio.Lock()
         self._seq = 0
         self._is_recorded = True
@@ -121,6 +122,9 @@ class Engine:
                 self._recall()
         self.tell("run.mode", f"{mode}, was {old}, by {who}", who=who, mode=mode.value, was=old.value)
         self.pulse.beat()
+        task = asyncio.create_task(self.save(), name="recipe mode record")
+        self._savers.add(task)
+        task.add_done_callback(self._savers.discard)
 
     def proceed(self, unit: str, who: str) -> None:
         """Let the next phase of this unit procedure begin (Semi-automatic). Raises StateError when none waits."""
@@ -358,6 +362,6 @@ class Engine:
     async def close(self) -> None:
         """Let go without changing the run's state: the controller ends. ``resume`` goes on from the last snapshot."""
         self._recall()
-        if self._driver is not None:
-            await end_tasks([self._driver], 3 * CANCEL_PATIENCE_S)
+        driver = [] if self._driver is None else [self._driver]
+        await end_tasks([*driver, *self._savers], 3 * CANCEL_PATIENCE_S)
         await self._everybody_gone()

@@ -17,15 +17,17 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that it runs from anywhere
 
 from linecontrol.core.model import DataType, Status, Tag, Text
+from linecontrol.links.certificates import CERTIFICATE_FILE, KEY_FILE, make_certificate, utc_now
 from linecontrol.links.modbus import ModbusLink
 from linecontrol.links.opcua import OpcuaLink
 from linecontrol.links.plan import Limits, Point, plan
@@ -66,7 +68,8 @@ async def serve_modbus(delay_s: float) -> None:
     await server.serve_forever()
 
 
-async def serve_opcua() -> None:
+async def serve_opcua(papers: Path | None) -> None:
+    """500 nodes; with ``papers`` also over Basic256Sha256, with the certificate made there."""
     import logging
     import socket
 
@@ -79,6 +82,12 @@ async def serve_opcua() -> None:
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
+    if papers is not None:
+        await server.set_application_uri("urn:localhost:linecontrol")
+        await server.load_certificate(papers / CERTIFICATE_FILE)
+        await server.load_private_key(papers / KEY_FILE)
+        kinds = ua.SecurityPolicyType
+        server.set_security_policy([kinds.NoSecurity, kinds.Basic256Sha256_SignAndEncrypt])
     index = await server.register_namespace(NAMESPACE)
     for i in range(TAGS):
         await server.nodes.objects.add_variable(ua.NodeId(f"T.{i}", index), f"T{i}", float(i))
@@ -256,17 +265,23 @@ async def measure_side_by_side(rounds: int) -> list[Figure]:
     return [Figure(f"M2 four devices answering in {DELAY_S * 1000:.0f} ms: together / one", 1.3, True, ratios)]
 
 
+async def opcua_link(settings: OpcuaSettings) -> OpcuaLink:
+    """Our link to the 500 nodes, open; it reads what is there."""
+    names = [f"T{i}" for i in range(TAGS)]
+    tags = [
+        Tag(n, "s", Text(n, n), "", DataType.FLOAT64, f"s=T.{i}", low=0.0, high=1000.0) for i, n in enumerate(names)
+    ]
+    link = OpcuaLink(settings, tags)
+    await link.open()
+    readings = await link.read()
+    assert [readings[name].value for name in names] == [float(i) for i in range(TAGS)]
+    return link
+
+
 async def measure_opcua(rounds: int, scans: int) -> tuple[list[Figure], list[Speed]]:
     with device("opcua") as dev:
         url = f"opc.tcp://127.0.0.1:{dev.port}/"
-        names = [f"T{i}" for i in range(TAGS)]
-        tags = [
-            Tag(n, "s", Text(n, n), "", DataType.FLOAT64, f"s=T.{i}", low=0.0, high=1000.0) for i, n in enumerate(names)
-        ]
-        link = OpcuaLink(OpcuaSettings(url, NAMESPACE, timeout_s=10.0), tags)
-        await link.open()
-        readings = await link.read()
-        assert [readings[name].value for name in names] == [float(i) for i in range(TAGS)]
+        link = await opcua_link(OpcuaSettings(url, NAMESPACE, timeout_s=10.0))
         from asyncua import Client, ua
 
         async with Client(url, timeout=10) as bare:
@@ -290,11 +305,39 @@ async def measure_opcua(rounds: int, scans: int) -> tuple[list[Figure], list[Spe
     ], speeds
 
 
+async def measure_encrypted(rounds: int, scans: int) -> tuple[list[Figure], list[Speed]]:
+    with tempfile.TemporaryDirectory() as name:
+        ours, theirs = (make_certificate(Path(name) / end, "localhost", utc_now()) for end in ("ours", "theirs"))
+        with device("opcua", str(theirs.certificate.parent)) as dev:
+            settings = OpcuaSettings(f"opc.tcp://127.0.0.1:{dev.port}/", NAMESPACE, timeout_s=10.0)
+            plain = await opcua_link(settings)
+            encrypted = await opcua_link(
+                replace(
+                    settings,
+                    security="sign_and_encrypt",
+                    certificate=ours.certificate,
+                    private_key=ours.private_key,
+                    server_certificate=theirs.certificate,
+                )
+            )
+            ways: dict[str, tuple[Scan, int]] = {
+                "OPC UA, ours, plain": (plain.read, scans),
+                "OPC UA, ours, signed and encrypted": (encrypted.read, scans),
+            }
+            table, speeds = await interleaved(ways, rounds, dev)
+            await plain.close()
+            await encrypted.close()
+    figure = "O3 OPC UA, 500 nodes: speed signed and encrypted / plain"
+    return [Figure(figure, 0.90, False, ratio(table, *ways))], speeds
+
+
 async def measure(rounds: int, scans: int) -> tuple[list[Figure], list[Speed]]:
     modbus, modbus_speeds = await measure_modbus(rounds, scans)
     side_by_side = await measure_side_by_side(rounds)
     opcua, opcua_speeds = await measure_opcua(rounds, max(scans // 2, 1))
-    return [*modbus, *side_by_side, *opcua], [*modbus_speeds, *opcua_speeds]
+    encrypted, encrypted_speeds = await measure_encrypted(rounds, max(scans // 2, 1))
+    figures = [*modbus, *side_by_side, *opcua, *encrypted]
+    return figures, [*modbus_speeds, *opcua_speeds, *encrypted_speeds]
 
 
 def main() -> int:
@@ -307,7 +350,10 @@ def main() -> int:
     if options.serve:
         kind, *more = options.serve
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(serve_opcua() if kind == "opcua" else serve_modbus(float(more[0]) if more else 0.0))
+            if kind == "opcua":
+                asyncio.run(serve_opcua(Path(more[0]) if more else None))
+            else:
+                asyncio.run(serve_modbus(float(more[0]) if more else 0.0))
         return 0
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/start.py [--json]
 
-Limit: at most 1.2 times the sum of the unavoidable imports (asyncua, pymodbus, SQLAlchemy, FastAPI), measured in the same
-run, each in a fresh process.
+Limit: at most 1.2 times the sum of the unavoidable imports (asyncua, pymodbus, SQLAlchemy, FastAPI), measured in the
+same run, each in a fresh process.
 """
 
 from __future__ import annotations

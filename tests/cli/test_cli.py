@@ -86,3 +86,15 @@ def test_recipes_are_listed_for_people_and_programs() -> None:
     rows = json.loads(linecontrol("recipes", "--json").stdout)
     assert {row["name"] for row in rows} == {"kudzu-lobata-standard", "kudzu-thomsonii-fine", "end-of-day-wash"}
     assert "root_kg" in linecontrol("recipes").stdout
+
+
+def test_certificate_is_made_once(tmp_path: Path) -> None:
+    done = linecontrol("certificate", "--out", tmp_path / "keys", "--host", "mill", "--json")
+    facts = json.loads(done.stdout)
+    assert (done.returncode, facts["application_uri"]) == (0, "urn:mill:linecontrol")
+    assert Path(facts["private_key"]).stat().st_mode & 0o777 == 0o600
+    before = Path(facts["certificate"]).read_bytes()
+    again = linecontrol("certificate", "--out", tmp_path / "keys", "--host", "mill")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    assert Path(facts["certificate"]).read_bytes() == before

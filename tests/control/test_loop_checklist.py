@@ -212,6 +212,23 @@ def test_item_17_in_a_loop_bad_pv_holds_then_safe_and_one_good_sample_recovers()
     assert (out.op, out.safe, out.mode) == (0.0, False, Mode.AUTO)
 
 
+@pytest.mark.parametrize("absurd", [1e308, -1e308, 1e30])
+def test_item_17_a_good_but_absurd_pv_counts_as_lost_and_leads_to_safe(absurd: float) -> None:
+    """17. What the PID cannot use is held for at most hold_s too, however GOOD its quality says it is."""
+    loop = in_auto(sp=155.0)
+    before = loop.tick(LoopInputs(1.0, good(150.0)))
+    for n in range(1, 31):
+        out = loop.tick(LoopInputs(1.0, good(absurd)))
+        assert (out.op, out.holding, out.doubt, out.bad_s) == (before.output, True, "absurd", float(n))
+    out = loop.tick(LoopInputs(1.0, good(absurd)))
+    assert (out.op, out.mode, out.safe) == (None, Mode.MAN, True)
+    fallback = in_auto(replace(HEATER, on_bad_pv=OnBadPv.FALLBACK, fallback_op=20.0, hold_s=5.0))
+    for _ in range(40):
+        out = fallback.tick(LoopInputs(1.0, good(absurd)))
+    assert (out.op, out.holding) == (pytest.approx(20.0), True)
+    assert fallback.tick(LoopInputs(1.0, good(150.0))).holding is False
+
+
 @pytest.mark.parametrize("action", list(OnBadPv))
 def test_item_18_what_follows_a_lost_pv_is_chosen_per_loop_and_logged(action: OnBadPv) -> None:
     """18. Action after the hold: safe, manual or fallback, chosen per loop, one event each."""

@@ -119,7 +119,8 @@ def test_no_change_of_mode_source_gains_or_quality_makes_a_bump(ticks: list[Loop
     for x in ticks:
         before, mode_before = loop.pid, loop.mode
         out = loop.tick(x)
-        if out.op is None or out.holding or (out.mode is Mode.MAN):
+        assert out.terms.held is out.holding or out.op is None or out.mode is Mode.MAN or out.mode is not mode_before
+        if out.op is None or out.holding or out.mode is Mode.MAN:
             continue  # followed, held or commanded by hand: checked in the other property
         if out.mode is not mode_before or out.terms.restarted:
             assert out.output == pytest.approx(before.out, abs=1e-9)

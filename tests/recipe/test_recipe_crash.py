@@ -52,6 +52,7 @@ class Journey:
         heat = [(tag, value) for _, tag, value in self.line.writes[writes:] if tag in HEAT and value]
         assert heat == [], "heat and wet feed do not come back by themselves"
         assert self.line.modes["TIC-303"] == "MAN"
+        self.engine.set_mode(RunMode.AUTOMATIC, "li")  # a run taken over in Manual comes back in Manual
 
     def check_reason(self, was: dict[str, Any]) -> None:
         reason = self.engine.reason
