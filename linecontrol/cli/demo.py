@@ -59,6 +59,7 @@ async def _demo(
     stay: bool,
     as_json: bool,
 ) -> int:
+    import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
     from linecontrol.line.assembly import assemble
     from linecontrol.line.recipes import prepare
 

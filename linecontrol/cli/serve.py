@@ -33,6 +33,7 @@ def run_serve(line: str, data: Path | None, host: str, port: int, speed: float) 
 
 
 async def _serve(line_name: str, data: Path | None, host: str, port: int, speed: float) -> int:
+    import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
     from linecontrol.line.assembly import assemble
 
     config = read_line(line_name)

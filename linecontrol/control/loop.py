@@ -161,8 +161,6 @@ class Loop:
         if wanted is not self.mode:
             if self.mode is Mode.MAN and isfinite(self.settings.sp_rate_per_s):
                 self.sp = clamp(pv, self.settings.sp_low, self.settings.sp_high)
-            elif wanted is Mode.AUTO and self.mode is not Mode.MAN:
-                self.sp_local = self.sp
             self.mode = wanted
             self.op_target = self.pid.out
         self.safe = False

@@ -11,11 +11,13 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -32,17 +34,17 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What an encrypted open needs, judged: our certificate [DER] with its key [PEM], the pinned server's [DER]."""
+    """What an encrypted open needs, judged: our certificate with its key, the pinned server's, our URI."""
 
-    certificate: bytes
-    private_key: bytes
-    server_certificate: bytes
+    certificate: x509.Certificate
+    private_key: rsa.RSAPrivateKey
+    server_certificate: x509.Certificate
     application_uri: str
 
     @property
     def server_fingerprint(self) -> str:
         """SHA-256 [hex] of the pinned certificate."""
-        return fingerprint(self.server_certificate)
+        return fingerprint(self.server_certificate.public_bytes(Encoding.DER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_credentials(settings: OpcuaSettings, now: datetime) -> Credentials | No
         uri = _application_uri(settings, own)
     except ValueError as error:
         raise LinkDown(f"{settings.url}: not connected: {error}") from error
-    return Credentials(own.public_bytes(Encoding.DER), key, server.public_bytes(Encoding.DER), uri)
+    return Credentials(own, key, server, uri)
 
 
 def read_password(settings: OpcuaSettings) -> str | None:
@@ -220,15 +222,21 @@ def _check_dates(field: str, path: Path, found: x509.Certificate, now: datetime,
         )
 
 
-def _private_key(path: Path, own: x509.Certificate) -> bytes:
+def _private_key(path: Path, own: x509.Certificate) -> rsa.RSAPrivateKey:
     content = _content("private_key", path)
     try:
-        key = load_pem_private_key(content, None)
+        key = _parsed_key(content)
     except Exception as error:  # as above
         raise ValueError(f"private_key {path} is no key (accepted: PEM without a passphrase)") from error
-    if key.public_key() != own.public_key():
+    if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != own.public_key():
         raise ValueError(f"private_key {path} does not belong to the certificate (accepted: the key made with it)")
-    return content
+    return key
+
+
+@lru_cache(maxsize=8)
+def _parsed_key(content: bytes) -> PrivateKeyTypes:
+    """Parsed once: checking a key stops every thread for 40 ms, and a server that is down is tried again and again."""
+    return load_pem_private_key(content, None)
 
 
 def _application_uri(settings: OpcuaSettings, own: x509.Certificate) -> str:

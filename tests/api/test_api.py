@@ -12,6 +12,7 @@ from line_rig import demo_at, driven, simulator, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+import linecontrol.api.app  # noqa: F401 - before scans begin
 from linecontrol.cli.serving import serving
 from linecontrol.line.assembly import Line
 

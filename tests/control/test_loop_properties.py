@@ -202,6 +202,20 @@ def test_moved_limits_leave_a_manual_output_alone_until_it_is_commanded_or_in_co
         assert walked == [80.0 - 2.0 * (n + 1) for n in range(10)]
 
 
+def test_a_long_pause_does_not_make_the_set_point_or_a_manual_output_jump() -> None:
+    pid = replace(PID, op_rate_up_per_s=2.0, op_rate_down_per_s=2.0)
+    loop = Loop(replace(BASE, pid=pid, sp_rate_per_s=1.0), output=40.0)
+    loop.tick(LoopInputs(1.0, good(100.0), mode=Mode.AUTO))
+    loop.tick(LoopInputs(1.0, good(100.0), sp=180.0))
+    before = loop.sp
+    out = loop.tick(LoopInputs(3600.0, good(100.0)))
+    assert out.sp == before + 5.0
+    assert out.terms.restarted
+    manual = Loop(replace(BASE, pid=pid), output=40.0)
+    manual.tick(LoopInputs(1.0, good(100.0), op=90.0))
+    assert manual.tick(LoopInputs(3600.0, good(100.0))).op == 52.0
+
+
 def test_set_point_follows_the_pv_in_manual_when_asked_to() -> None:
     loop = Loop(replace(BASE, sp_tracks_pv=True), output=40.0)
     out = loop.tick(LoopInputs(1.0, good(87.0)))

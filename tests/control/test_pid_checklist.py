@@ -295,6 +295,12 @@ def test_item_12_a_pinned_secondary_does_not_wind_up_the_primary() -> None:
     assert 30.0 < out <= 30.0 + 5.0 + 1e-6  # K e Tt/Ti above the selected value, no more
     assert pid.step(50.0, 56.0, 1.0, applied=30.0)[0] < 30.0  # takes over within one sample when it wants less
 
+    conditional = replace(s, anti_windup="conditional")
+    pid = Pid(conditional, warm(conditional, 50.0, 45.0, 40.0))
+    for _ in range(3600):
+        out, _ = pid.step(50.0, 45.0, 1.0, applied=30.0)
+    assert out == pytest.approx(40.0, abs=1e-9)  # it asks for more than passes: it does not integrate further up
+
 
 def test_item_14_feedforward_acts_before_the_limits_and_stays_out_of_the_integral() -> None:
     """14. FF before limiting, not in I; bumpless on and off; a NaN keeps the last value."""
@@ -306,6 +312,7 @@ def test_item_14_feedforward_acts_before_the_limits_and_stays_out_of_the_integra
     for ff, expected in ((15.0, 43.0), (2.0, 30.0), (math.nan, 30.0), (1e308, 30.0), (100.0, 100.0), (12.0, 40.0)):
         out, state, terms = step(s, state, 50.0, 50.0, 1.0, feedforward=ff)
         assert out == pytest.approx(expected, abs=1e-9)
+        assert not terms.held  # a broken feed-forward is no reason to stop controlling
         assert total(terms) == pytest.approx(out, abs=1e-9)
         if ff != 100.0:
             assert state.i == pytest.approx(integral, abs=1e-12)

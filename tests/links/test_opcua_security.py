@@ -231,7 +231,7 @@ async def test_a_server_certificate_out_of_its_time_is_refused(name: str, said: 
         with pytest.raises(LinkDown, match=f"server_certificate .*{name}.der {said}"):
             await link_to(settings).open()
         assert visitors == 0
-        with pytest.raises(LinkError, match="no plain one is tried"):
+        with pytest.raises(LinkDown):
             await link_to(replace(settings, server_certificate=folder / "server.der")).open()
         assert visitors == 1
 
@@ -291,7 +291,7 @@ def test_certificates_may_be_pem_too(folder: Path, tmp_path: Path) -> None:
     path.write_bytes(x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM))
     credentials = read_credentials(settings_for_url(folder, server_certificate=path), NOW)
     assert credentials is not None
-    assert credentials.server_certificate == der
+    assert credentials.server_certificate.public_bytes(Encoding.DER) == der
     assert credentials.application_uri == "urn:controller:linecontrol"
 
 
