@@ -4,6 +4,7 @@
 Only the standard library, and only syntax that an old Python can read, so that the version check can speak.
 Uses uv where it is found; otherwise .venv is made by the standard library and filled by pip from the hashed lock.
 """
+
 from __future__ import print_function
 
 import hashlib

@@ -153,9 +153,9 @@ class LoopBank:
         return writes
 
     def _has_work(self, name: str, now: float) -> bool:
-        """False while what the loop needs is known to be missing; it then rests, and a missing PV is no fault."""
+        """False while what a loop in control needs is known to be missing: it rests, and a missing PV is no fault."""
         tag, least = self._needs.get(name, ("", 0.0))
-        return not tag or not self._image.at(tag, now).number < least
+        return not tag or self._loops[name].mode is Mode.MAN or not self._image.at(tag, now).number < least
 
     @staticmethod
     def _gains(loop: Loop, changed: Mapping[str, float]) -> IsaGains | None:

@@ -3,8 +3,9 @@
     python tests/benchmarks/outage.py [--json]
 
 Real time (speed 1). Limits: every tag BAD within 3 scans (of 0.5 s), an event within 5 s, GOOD within 2 s of the
-device's answering again; CPU afterwards what it was before. Reference: the best of five open peers in the same test
-took 0.4 to 8.8 s to BAD after a kill, never noticed a hang or a Modbus exception, and needed 1.6 to 11.7 s to be good again.
+device's answering again; CPU afterwards what it was before. For comparison: the best of five open peers in the same
+test took 0.4 to 8.8 s to BAD after a kill, never noticed a hang or a Modbus exception, and needed 1.6 to 11.7 s to be
+good again.
 """
 
 from __future__ import annotations
