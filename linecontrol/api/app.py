@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
@@ -60,7 +61,8 @@ def create_app(line: Line) -> FastAPI:
         await asyncio.gather(task, return_exceptions=True)
         line.listeners.remove(broadcast.event)
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its pages come from a package: no request leaves the machine
+        redoc_url=None,
         title="linecontrol",
         version=__version__,
         summary="One kudzu starch line: tags, commands, runs, events, recipes",

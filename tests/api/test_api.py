@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
         await a_run(line, client)
         await foreigners(client)
         await live(line, client)
+        await the_page_needs_no_internet(client)
         await every_route_is_described(client)
 
 
@@ -161,6 +163,14 @@ async def live(line: Line, client: httpx.AsyncClient) -> None:
             update = json.loads(await socket.recv())
             assert update["type"] == "update"
             seen |= update["tags"].keys()
+
+
+async def the_page_needs_no_internet(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    assert "swagger" in page
+    for source in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert source.startswith("/"), source
+        assert (await client.get(source)).status_code == 200
 
 
 async def every_route_is_described(client: httpx.AsyncClient) -> None:

@@ -126,7 +126,7 @@ async def test_sigterm_leaves_safe_outputs_and_exits_cleanly(tmp_path: Path) -> 
         controller = Controller(line_file(tmp_path, sim.endpoints), tmp_path / "data", SPEED)
         await controller.start()
         await start_run(controller)
-        await controller.until_view(lambda view: "feed-roots" in view["units"]["screening"]["phase"])
+        await controller.until_view(lambda view: view["units"]["drying"]["phase"] == "hot")
         assert await controller.stop() == 0
         with open_reader(f"sqlite:///{tmp_path / 'data' / 'history.sqlite3'}") as reader:
             written = {

@@ -50,9 +50,9 @@ def _processes() -> list[str]:
 @pytest.mark.timeout(300)
 async def test_record_agrees_with_the_ledger_and_powder_with_the_guard(tmp_path: Path) -> None:
     truth_file = tmp_path / "truth.json"
-    async with simulator(100.0, ["--truth", str(truth_file)]) as sim:
-        async with driven(demo_at(sim.endpoints), tmp_path, 100.0) as line:
-            await line.runs.start("kudzu-lobata-standard", {"root_kg": 150}, who="operator:test")
+    async with simulator(120.0, ["--truth", str(truth_file)]) as sim:
+        async with driven(demo_at(sim.endpoints), tmp_path, 120.0) as line:
+            await line.runs.start("kudzu-lobata-standard", {"root_kg": 100}, who="operator:test")
             engine = line.runs.engine
             assert engine is not None
             await asyncio.wait_for(line.runs.finished(engine.run_id), 200)
