@@ -26,11 +26,11 @@ from linecontrol.api.wire import (
     RunStart,
     TagOut,
     event_row,
-    iso,
     receipt_row,
     tag_row,
 )
 from linecontrol.core.model import Command, Outcome
+from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -125,7 +125,7 @@ def _plant(line: Line) -> APIRouter:
     @routes.get("/commands", tags=["commands"], response_model=list[ReceiptOut])
     async def commands(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Any:
         """The latest receipts, newest first."""
-        return [receipt_row(receipt) for receipt in await line.historian.commands(limit=limit)]
+        return [receipt_row(receipt) for receipt in reversed(await line.historian.commands(limit=limit))]
 
     return routes
 
@@ -190,7 +190,7 @@ def _records(line: Line) -> APIRouter:
     ) -> Any:
         """The latest events, newest first."""
         found = await line.historian.events(since=since, limit=limit, kinds=[kind] if kind else None)
-        return [event_row(event) for event in found]
+        return [event_row(event) for event in reversed(found)]
 
     @routes.get("/samples", tags=["history"])
     async def samples(

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.core.model import Event, Receipt, Sample, Tag, Value
-
-
-def iso(at: float | None) -> str | None:
-    """UTC time as ISO 8601 with milliseconds; None stays None."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from linecontrol.line.run_view import iso
 
 
 def sample_row(sample: Sample, now: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from linecontrol.core.model import Event, Severity
 from linecontrol.history import RecipeRow, RunRow
 from linecontrol.line.plant import LinePlant
 from linecontrol.line.recipes import prepare
+from linecontrol.line.run_view import iso, run_view
 from linecontrol.recipe.bench import Ports
 from linecontrol.recipe.engine import Engine
 from linecontrol.recipe.model import ControlRecipe
@@ -224,8 +225,8 @@ class RunDirector:
             "recipe": engine.recipe.name,
             "recipe_hash": engine.recipe.hash,
             "state": engine.state.value,
-            "started_at": _iso(status.started_at),
-            "ended_at": _iso(status.ended_at),
+            "started_at": iso(status.started_at),
+            "ended_at": iso(status.ended_at),
             **measured,
             "samples": counts.pop("samples"),
             "reads": {"modbus": counts.get("modbus", 0), "opcua": counts.get("opcua", 0)},
@@ -261,40 +262,8 @@ class RunDirector:
         engine = self.engine
         if engine is None:
             raise StateError("there is no run in hand")
-        status = engine.status()
         now = self._line.clock.now()
-        return {
-            "run_id": status.run_id,
-            "recipe": status.recipe,
-            "title": {"en": status.title.en, "zh": status.title.zh},
-            "state": status.state,
-            "mode": status.mode,
-            "legal": list(status.legal),
-            "is_ended": engine.state in ENDED,
-            "reason": None if status.reason is None else status.reason.text,
-            "since": None if status.reason is None else _iso(status.reason.since),
-            "elapsed_s": round((status.ended_at or now) - status.started_at, 1) if status.started_at else 0.0,
-            "remaining_s": round(status.time_left_s, 1),
-            "fraction": round(status.done_fraction, 4),
-            "units": {
-                unit.name: {
-                    "operation": None if unit.operation is None else unit.operation.en,
-                    "phase": unit.phase,
-                    "title": None if unit.phase_title is None else unit.phase_title.en,
-                    "title_zh": None if unit.phase_title is None else unit.phase_title.zh,
-                    "text": "waits for proceed" if unit.waits_for_proceed else unit.waiting_for,
-                    "fraction": unit.done_fraction,
-                    "is_finished": unit.is_finished,
-                }
-                for unit in status.units
-            },
-            "prompts": [
-                {"id": p.id, "unit": p.unit, "text": {"en": p.text.en, "zh": p.text.zh}, "since": _iso(p.since)}
-                for p in status.prompts
-            ],
-            "loops": self._line.bank.view(now),
-            "record": self.current_record(),
-        }
+        return run_view(engine.status(), now, self._line.bank.view(now), self.current_record())
 
     # -- keeping and taking up
     async def _save(self, snapshot: dict[str, Any]) -> None:
@@ -392,9 +361,3 @@ def mode_named(word: str) -> RunMode:
         return _MODES[word.strip().lower()]
     except KeyError:
         raise ConfigError([Problem("", None, "mode", f"{word!r} is not a mode", ", ".join(_MODES))]) from None
-
-
-def _iso(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

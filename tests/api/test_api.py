@@ -131,7 +131,9 @@ async def a_run(line: Line, client: httpx.AsyncClient) -> None:
     receipts = (await client.get("/commands", params={"limit": 1000})).json()
     assert any(row["who"] == "operator:li" and row["tag"] == "SC-307" for row in receipts)
     assert any(row["outcome"] == "refused" and row["tag"] == "SC-103" for row in receipts)
-    kinds = {row["kind"] for row in (await client.get("/events", params={"limit": 1000})).json()}
+    events = (await client.get("/events", params={"limit": 1000})).json()
+    assert [row["time"] for row in events] == sorted((row["time"] for row in events), reverse=True)  # newest first
+    kinds = {row["kind"] for row in events}
     assert {"run.state", "plc.claimed"} <= kinds
     rows = (await client.get("/samples", params={"tag": "SC-307"})).json()["SC-307"]
     assert 25.0 in [row["value"] for row in rows]

@@ -1,0 +1,55 @@
+"""A run as people and programs are shown it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from linecontrol.recipe.progress import RunStatus
+from linecontrol.recipe.states import ENDED
+
+_ENDED = frozenset(state.value for state in ENDED)
+
+
+def run_view(status: RunStatus, now: float, loops: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """State, phases, prompts, time left, loops and totals so far. ``now`` is line time [s]."""
+    return {
+        "run_id": status.run_id,
+        "recipe": status.recipe,
+        "title": {"en": status.title.en, "zh": status.title.zh},
+        "state": status.state,
+        "mode": status.mode,
+        "legal": list(status.legal),
+        "is_ended": status.state in _ENDED,
+        "reason": None if status.reason is None else status.reason.text,
+        "since": None if status.reason is None else iso(status.reason.since),
+        "elapsed_s": round((status.ended_at or now) - status.started_at, 1) if status.started_at else 0.0,
+        "remaining_s": round(status.time_left_s, 1),
+        "fraction": round(status.done_fraction, 4),
+        "units": {
+            unit.name: {
+                "operation": None if unit.operation is None else unit.operation.en,
+                "phase": unit.phase,
+                "title": None if unit.phase_title is None else unit.phase_title.en,
+                "title_zh": None if unit.phase_title is None else unit.phase_title.zh,
+                "text": "waits for proceed" if unit.waits_for_proceed else unit.waiting_for,
+                "fraction": unit.done_fraction,
+                "is_finished": unit.is_finished,
+            }
+            for unit in status.units
+        },
+        "prompts": [
+            {"id": p.id, "unit": p.unit, "text": {"en": p.text.en, "zh": p.text.zh}, "since": iso(p.since)}
+            for p in status.prompts
+        ],
+        "loops": dict(loops),
+        "record": dict(record),
+    }
+
+
+def iso(at: float | None) -> str | None:
+    """UTC instant as ISO 8601 with milliseconds; None stays None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
