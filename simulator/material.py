@@ -14,7 +14,7 @@ Material: TypeAlias = list[float]
 
 FREE, BOUND, COARSE, FINE, WATER, SOIL, SOLUBLE, HEAT = range(8)
 
-CP_STARCH_KJ_KG_K = 1.25  # dry starch, general value, PROCESS 3.6 (unverified)
+CP_STARCH_KJ_KG_K = 1.25  # dry starch, general value, common engineering value (unverified)
 CP_FIBRE_KJ_KG_K = 1.30  # dry plant fibre, general value (unverified)
 CP_WATER_KJ_KG_K = 4.18  # liquid water, steam tables
 CP_SOIL_KJ_KG_K = 0.84  # quartz sand, general value (unverified)

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 from math import exp, log
 
-CP_AIR_KJ_KG_K = 1.006  # dry air, PROCESS 3.6
-CP_VAPOUR_KJ_KG_K = 1.88  # steam, PROCESS 3.6
-LATENT_0C_KJ_KG = 2501.0  # evaporation at 0 °C, PROCESS 3.6
-CP_LIQUID_KJ_KG_K = 4.18  # liquid water, PROCESS 3.6
+CP_AIR_KJ_KG_K = 1.006  # dry air, common engineering value
+CP_VAPOUR_KJ_KG_K = 1.88  # steam, common engineering value
+LATENT_0C_KJ_KG = 2501.0  # evaporation at 0 °C, common engineering value
+CP_LIQUID_KJ_KG_K = 4.18  # liquid water, common engineering value
 GAS_CONSTANT_J_MOL_K = 8.314
 PRESSURE_PA = 101_325.0  # sea level
 _MOLAR_RATIO = 0.62198  # water over dry air

@@ -40,7 +40,7 @@ class RaspParameters:
 
 
 def liberation(size_um: float, cell_um: float) -> float:
-    """Share of cells cut open at a particle size (0..1): ``1 - max(0, 1 - d_c/d_p)^3``, PROCESS 3.2."""
+    """Share of cells cut open at a particle size (0..1): ``1 - max(0, 1 - d_c/d_p)^3``; geometric."""
     intact = 1.0 - cell_um / size_um
     return 1.0 - intact**3 if intact > 0.0 else 1.0
 

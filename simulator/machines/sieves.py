@@ -32,7 +32,7 @@ class SieveParameters:
 
 
 def free_starch_left(wash: float, feed: float, retained: float, stages: int, efficiency: float) -> float:
-    """Share (0..1) of free starch that leaves with the pulp of N counter-current stages (Kremser, PROCESS 3.3).
+    """Share (0..1) of free starch that leaves with the pulp of N counter-current stages (Kremser equation).
 
     Written with a feed liquor that differs from the retained one; with both equal it is
     ``(A-1)/(A^(N+1)-1)``, A being wash over retained liquor.

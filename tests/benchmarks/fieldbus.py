@@ -342,7 +342,7 @@ async def measure(rounds: int, scans: int) -> tuple[list[Figure], list[Speed]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="at least 5")
+    parser.add_argument("--rounds", type=int, default=15, help="at least 5")
     parser.add_argument("--scans", type=int, default=30, help="of each kind in a round")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--serve", nargs="+", help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment (F37): Held, says why and since when, nothing counted twice, no heat by itself, finishes."""
+"""kill -9 at any moment: Held, says why and since when, nothing counted twice, no heat by itself, finishes."""
 
 import asyncio
 import json
@@ -257,7 +257,7 @@ def test_killed_again_and_again_while_held_it_tells_of_the_first() -> None:
 
 
 def test_a_run_goes_on_with_its_own_recipe_not_with_the_file() -> None:
-    """F58: the recorded text is what counts; a record that was tampered with is refused."""
+    """The recorded text is what counts; a record that was tampered with is refused."""
 
     async def story() -> None:
         line = FakeLine()
@@ -304,7 +304,7 @@ def test_a_record_that_cannot_be_read_is_refused_plainly(change: Callable[[dict[
 @given(st.integers(0, 2**32))
 @settings(max_examples=25, deadline=None)
 def test_a_storm_of_commands_never_leaves_the_table(seed: int) -> None:
-    """F61: every change of state an engine makes, under random commands at random moments, is in the ISA-88 table."""
+    """Every change of state an engine makes, under random commands at random moments, is in the ISA-88 table."""
     line = virtually(storm(seed, 150))
     check_path([(about["was"], about["to"]) for about in line.of("run.state")])
 

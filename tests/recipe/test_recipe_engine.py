@@ -141,7 +141,7 @@ def test_restart_phases_run_before_the_outputs_come_back() -> None:
 
 
 def test_a_step_that_never_completes_holds_the_run_at_its_limit() -> None:
-    """F60: at the limit, with an alarm that says what was waited for; after a Restart it may try again."""
+    """At the limit, with an alarm that says what was waited for; after a Restart it may try again."""
     hot = {"name": "hot", "kind": "wait_until", "time_limit_s": 120, "params": {"tag": "TT-303", "at_least": 90}}
 
     async def story(line: FakeLine, engine: Engine) -> None:
@@ -337,7 +337,7 @@ LONG = small(screening=[START, feed(), dwell("rest", 20)], grinding=[dwell("a", 
 
 @pytest.mark.parametrize("state", RunState)
 def test_abort_in_every_state(state: RunState) -> None:
-    """F61: accepted where the table says so, at once; else refused and nothing changes."""
+    """Accepted where the table says so, at once; else refused and nothing changes."""
 
     async def story(line: FakeLine, engine: Engine) -> None:
         await bring_to(state, line, engine)

@@ -232,7 +232,7 @@ anything = st.recursive(
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_no_replacement_of_any_part_gives_anything_but_a_refusal(data: st.DataObject) -> None:
-    """F59: whatever stands at any place of a recipe, it is taken or refused with a path; nothing else happens."""
+    """Whatever stands at any place of a recipe, it is taken or refused with a path; nothing else happens."""
     mapping = copy.deepcopy(SOURCES[data.draw(st.sampled_from(SHIPPED))])
     at: Any = mapping
     for _ in range(data.draw(st.integers(0, 7))):

@@ -1,4 +1,4 @@
-"""What physics forbids, the dryer does not do; where PROCESS gives a range, it lies inside."""
+"""What physics forbids, the dryer does not do; where practice gives a range, it lies inside."""
 
 from __future__ import annotations
 

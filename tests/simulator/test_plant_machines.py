@@ -1,4 +1,4 @@
-"""The wet machines do what PROCESS says they do, in the right direction and size."""
+"""The wet machines do what published practice says, in the right direction and size."""
 
 from __future__ import annotations
 
