@@ -45,6 +45,7 @@ def run_probe(line: str, only: str | None, accept_by: str | None, *, as_json: bo
                     "passed": one.has_passed,
                     "accepted": is_accepted(config, one.station, acceptances),
                     "error": one.error,
+                    "notices": list(one.notices),
                     "tags": rows(one),
                 }
                 for one in found
@@ -79,6 +80,8 @@ def _print(one: StationProbe, *, accepted: bool) -> None:
         paper.print(f"{one.station}  {one.endpoint}: {one.error}", markup=False, soft_wrap=True)
         return
     paper.print(table)
+    for notice in one.notices:
+        paper.print(f"{one.station}: {notice}.", markup=False, soft_wrap=True)
     count = sum(bool(finding.problem) for finding in one.findings)
     verdict = f"{count} tags look wrong; writing stays locked" if count else "everything looks right"
     if not count and not accepted:

@@ -14,7 +14,7 @@ from linecontrol.config.document import Document, load_document
 from linecontrol.config.endpoint import EndpointError, parse_endpoint
 from linecontrol.config.fields import near_names
 from linecontrol.config.files import find_file, known_names
-from linecontrol.config.line import ACCESS_KEYS, LineFile, StationAt
+from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, LineFile, StationAt
 from linecontrol.config.line_rules import line_problems
 from linecontrol.config.reading import Checked, read_model
 from linecontrol.config.scene import Scene, Site
@@ -140,6 +140,6 @@ class Library:
         checked, brand = self.station(path, [doc.path])
         if checked is None:
             return Site(name, at, endpoint=endpoint)
-        settings = at.settings.model_dump(exclude_none=True, exclude=set(ACCESS_KEYS))
+        settings = at.settings.model_dump(exclude_none=True, exclude={*ACCESS_KEYS, *REPORTING_KEYS})
         tuned = brand.model_copy(update=settings) if brand is not None else None
         return Site(name, at, checked, tuned, brand, endpoint, place_tags(checked, brand, name))

@@ -29,11 +29,14 @@ Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 ACCESS_FILES = ("certificate", "private_key", "server_certificate", "password_file")
 ACCESS_KEYS = ("security", "username", *ACCESS_FILES)
+REPORTING_KEYS = ("reading", "publishing_s", "queue_size")
 
 
 class Settings(Row):
     """What commissioning found to differ from the brand file at this one device, and how its server lets us in.
 
+    ``reading: subscribe`` lets an OPC UA server report what changes, every ``publishing_s`` [s, real time], keeping up
+    to ``queue_size`` changes of a node for a report.
     Files are named from the line file's folder. A password is never written here: ``password_file`` holds it.
     """
 
@@ -45,6 +48,9 @@ class Settings(Row):
     max_gap_words: Annotated[Whole, Field(ge=0, le=124)] | None = None
     inter_frame_ms: Annotated[Number, Field(ge=0, le=1000)] | None = None
     max_nodes_per_read: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
+    reading: Literal["scan", "subscribe"] | None = None
+    publishing_s: Annotated[Number, Field(ge=0.05, le=10)] | None = None
+    queue_size: Annotated[Whole, Field(ge=2, le=1000)] | None = None
     security: Literal["none", "sign_and_encrypt"] | None = None
     certificate: Line | None = None
     private_key: Line | None = None

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from linecontrol.config.access import access_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
-from linecontrol.config.line import ACCESS_KEYS, Gate, Guard, Yield
+from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, Gate, Guard, Yield
 from linecontrol.config.loop_rules import loop_problems
+from linecontrol.config.reporting import reporting_problems
 from linecontrol.config.scene import Scene, Site
 from linecontrol.config.station_rules import scan_problem
 from linecontrol.config.tag_rules import value_finding
@@ -55,7 +56,7 @@ def _endpoint_problems(scene: Scene) -> Iterator[Problem]:
 
 _OF_PROTOCOL = {
     "modbus": ("word_order", "byte_order", "max_read_words", "max_write_words", "max_gap_words", "inter_frame_ms"),
-    "opcua": ("max_nodes_per_read", *ACCESS_KEYS),
+    "opcua": ("max_nodes_per_read", *REPORTING_KEYS, *ACCESS_KEYS),
 }
 
 
@@ -85,6 +86,8 @@ def _station_problems(scene: Scene) -> Iterator[Problem]:
                 yield scene.doc.problem((*loc, "settings", key), message, f"up to {limit}")
         if brand.protocol == "opcua":
             yield from access_problems(scene.doc, (*loc, "settings"), site.at.settings)
+            scan_s = site.at.scan_s or (site.profile.scan_s if site.profile else None)
+            yield from reporting_problems(scene.doc, (*loc, "settings"), site.at.settings, scan_s)
 
 
 def _name_problems(scene: Scene) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from linecontrol.config.fields import near_names
 from linecontrol.config.files import line_path
 from linecontrol.config.library import Library
 from linecontrol.config.line import LineFile
+from linecontrol.config.reporting import Reporting, reporting_of
 from linecontrol.config.scene import Site
 from linecontrol.config.station import Probe, StationProfile
 from linecontrol.config.tag_rules import wire_of
@@ -38,6 +39,7 @@ class StationConfig:
         fingerprint: SHA-256 over all that decides how a value is read or written. A probe accepted under one
             fingerprint says nothing about another. Titles, notes and sources do not count; nor does the endpoint.
         access: certificates and user name for its server.
+        reporting: whether its server is asked or reports.
     """
 
     name: str
@@ -51,6 +53,7 @@ class StationConfig:
     probes: Mapping[str, Probe]
     fingerprint: str
     access: Access
+    reporting: Reporting
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +126,20 @@ def _station(site: Site, line_file: Path) -> StationConfig:
             wires[tag.name] = (wire.table, wire.register)
     probes = {placed.tag.name: placed.row.probe for placed in site.placed if placed.row.probe is not None}
     namespace = (profile.namespace or brand.namespace) if brand.protocol == "opcua" else ""
+    scan_s = site.at.scan_s or profile.scan_s
     return StationConfig(
         name=site.name,
         profile=profile,
         brand=brand,
         endpoint=endpoint,
-        scan_s=site.at.scan_s or profile.scan_s,
+        scan_s=scan_s,
         namespace=namespace,
         tags=tags,
         wires=MappingProxyType(wires),
         probes=MappingProxyType(probes),
         fingerprint=fingerprint(profile, brand, namespace, tags, wires, probes),
         access=access_of(site.at.settings, line_file),
+        reporting=reporting_of(site.at.settings, scan_s),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -33,6 +33,9 @@ class LinkCounters:
     timeouts: int = 0
     exceptions: int = 0
     bad_frames: int = 0
+    notifications: int = 0  # values a device reported by itself
+    republished: int = 0  # reports that went missing and were had again
+    lost: int = 0  # reports that were not, and values for which the device had no room before it could report them
 
 
 class Link(Protocol):
@@ -43,6 +46,11 @@ class Link(Protocol):
 
     counters: LinkCounters
 
+    @property
+    def notices(self) -> Sequence[str]:
+        """What a person should know of the present connection though it works; found by ``open``."""
+        ...
+
     async def open(self) -> None:
         """Connect and make ready to read. Raises LinkError. A failed open leaves nothing behind."""
         ...
@@ -52,6 +60,14 @@ class Link(Protocol):
 
         A tag the device refuses is in the answer with a bad status; the others are unharmed.
         Raises LinkDown or LinkTimeout when the device as a whole did not answer.
+        """
+        ...
+
+    def earlier(self) -> Sequence[dict[str, Reading]]:
+        """What a device that reports by itself said before the readings of the last ``read``; empty on other wires.
+
+        Each is handed over once, for every tag the oldest first. After a ``read`` that raised, it is all that had
+        arrived. ``open`` forgets it.
         """
         ...
 

@@ -61,8 +61,12 @@ class SourceTime:
     """Turns a device's own stamps into line time without trusting its clock to agree with ours.
 
     The newest stamp of a scan is the device's "now"; it is tied to our clock at the moment it was first seen. A device
-    whose stamps stand still therefore grows old here, however often it answers.
+    whose stamps stand still therefore grows old here, however often it answers. A stamp that took longer to get here
+    than those before it does not move the tie, or values that are reported late would come out of order.
     """
+
+    LATE_S = 2.0  # [device s] later than this, the device's clock was changed rather than the stamp held up
+    DRIFT = 0.01  # of the time passed: how fast the tie follows a clock that is slower than ours
 
     def __init__(self) -> None:
         self._newest = float("-inf")
@@ -74,7 +78,11 @@ class SourceTime:
         if newest is None:
             return [arrival] * len(readings)
         if newest > self._newest or self._newest - newest > 60.0:  # set back: the device's clock was changed
-            self._newest, self._seen_at = newest, arrival
+            passed = newest - self._newest
+            late = arrival - self._seen_at - passed * speed
+            held_up = passed > 0.0 and 0.0 < late <= self.LATE_S * speed
+            self._seen_at = arrival - max(late - self.DRIFT * passed * speed, 0.0) if held_up else arrival
+            self._newest = newest
         return [
             arrival if r.source_time is None else self._seen_at - max(0.0, self._newest - r.source_time) * speed
             for r in readings
@@ -126,8 +134,10 @@ class Station:
         self._emit = emit
         self._on_restart = on_restart
         self._source_time = SourceTime()
+        self._lost = 0
         self._is_marked_bad = False
         self._bad: set[str] = set()
+        self._refused: set[str] = set()
         self._settled = asyncio.Event()
         self._reset_watch()
         image.set_stale_after(name, clock.patience(max(3 * scan_s, 3.0), 3.0))
@@ -192,21 +202,32 @@ class Station:
         if not self.is_up:
             self._came_up()
         self._watch_program(readings)
+        earlier = self.link.earlier()
+        self._tell_lost(arrival)
         if self._is_stalled:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
-            self._publish(readings, arrival)
+            self._tell_quality({name for name, reading in readings.items() if reading.status >> 31}, arrival)
+            self._publish([*earlier, readings], arrival)
         await self._keep_duty(readings)
 
-    def _publish(self, readings: dict[str, Reading], arrival: float) -> None:
-        times = self._source_time.stamp(list(readings.values()), arrival, self._clock.speed)
-        samples = {
-            name: Sample(reading.value, reading.status, at)
-            for (name, reading), at in zip(readings.items(), times, strict=True)
-        }
+    def _publish(self, scans: Sequence[dict[str, Reading]], arrival: float) -> None:
+        """Oldest first. Their times are found together, for the newest stamp of all is the device's "now"."""
+        stamped = [reading for readings in scans for reading in readings.values()]
+        times = iter(self._source_time.stamp(stamped, arrival, self._clock.speed))
         self._is_marked_bad = False
-        self._tell_quality({name for name, reading in readings.items() if reading.status >> 31}, arrival)
-        self._image.publish(Scan(self.name, arrival, samples))
+        for readings in scans:
+            samples = {name: Sample(r.value, r.status, next(times)) for name, r in readings.items()}
+            self._image.publish(Scan(self.name, arrival, samples))
+
+    def _tell_lost(self, at: float) -> None:
+        """Nothing a device reported goes missing without a word."""
+        lost, self._lost = self.link.counters.lost - self._lost, self.link.counters.lost
+        if lost > 0:
+            text = (
+                f"{self.name}: {lost} reported values or reports were lost; shorten publishing_s or raise queue_size."
+            )
+            self._emit(Event(at, "link.lost", self.name, text, Severity.WARNING, data={"lost": lost}))
 
     def _tell_quality(self, bad: set[str], at: float) -> None:
         """One event per scan for what the device has begun, or ceased, to refuse or to measure badly."""
@@ -232,6 +253,9 @@ class Station:
     def _went_down(self, error: LinkError) -> None:
         now = self._clock.now()
         first_try = self.down_since is None and not self.is_up
+        if self.is_up and not self._is_stalled and (arrived := self.link.earlier()):
+            self._publish(arrived, now)  # before the outage begins
+        self._tell_lost(now)
         self._publish_bad(Status.BAD_NO_COMMUNICATION if self.is_up else Status.BAD_NOT_CONNECTED, now)
         if self.is_up or first_try:
             self.down_since = now
@@ -250,6 +274,8 @@ class Station:
         else:
             self._emit(Event(now, "link.up", self.name, f"{self.name}: connected."))
         self.is_up, self.down_since = True, None
+        for notice in self.link.notices:
+            self._emit(Event(now, "link.notice", self.name, f"{self.name}: {notice}.", Severity.WARNING))
         self._reset_watch()
 
     # -- watching each other
@@ -337,9 +363,12 @@ class Station:
         try:
             await self.link.write(name, value)
         except DeviceRefused as error:
-            text = f"{self.name}: {name} could not be written: {error}"
-            self._emit(Event(self._clock.now(), "plc.refused", self.name, text, Severity.WARNING))
+            if name not in self._refused:
+                text = f"{self.name}: {name} could not be written: {error}"
+                self._emit(Event(self._clock.now(), "plc.refused", self.name, text, Severity.WARNING))
+            self._refused.add(name)  # told once, until it is taken again
             return False
+        self._refused.discard(name)
         return True
 
     # -- writing

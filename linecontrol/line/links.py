@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from linecontrol.config import LineConfig, StationConfig, parse_endpoint
+from linecontrol.config.brand import WireRange
 from linecontrol.core.link import Link
-from linecontrol.links.plan import Point
+from linecontrol.links.plan import Point, Run
 from linecontrol.links.settings import ModbusSettings, OpcuaSettings, SerialPort
 
 
@@ -23,6 +24,9 @@ def link_for(config: StationConfig) -> Link:
             namespace=config.namespace,
             timeout_s=brand.timeout_s,
             max_nodes_per_read=brand.max_nodes_per_read,
+            reading=config.reporting.reading,
+            publishing_s=config.reporting.publishing_s,
+            queue_size=config.reporting.queue_size,
             security=config.access.security,
             certificate=config.access.certificate,
             private_key=config.access.private_key,
@@ -48,6 +52,10 @@ def link_for(config: StationConfig) -> Link:
             max_gap_words=brand.max_gap_words,
             timeout_s=brand.timeout_s,
             inter_frame_s=brand.inter_frame_ms / 1000.0,
+            forbidden=_runs(run for run in brand.forbidden if run.access == "any"),
+            write_forbidden=_runs(brand.forbidden),
+            worn=_runs(brand.write_policy.wear_limited),
+            ram_write_offset=brand.write_policy.ram_write_offset,
         ),
         points,
     )
@@ -59,6 +67,10 @@ async def load_libraries(stations: Iterable[StationConfig]) -> None:
         from linecontrol.links import opcua
 
         await opcua.load()
+
+
+def _runs(ranges: Iterable[WireRange]) -> tuple[Run, ...]:
+    return tuple(Run(found.table.value, found.first, found.last) for found in ranges)
 
 
 def _serial(config: StationConfig) -> SerialPort:

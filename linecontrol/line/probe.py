@@ -29,12 +29,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class StationProbe:
-    """What was found at one station. ``error``: it could not be read at all."""
+    """What was found at one station. ``error``: it could not be read at all.
+
+    ``notices``: what a person should know though it works, as a certificate that expires soon.
+    """
 
     station: str
     endpoint: str
     findings: Sequence[Finding] = ()
     error: str = ""
+    notices: Sequence[str] = ()
 
     @property
     def has_passed(self) -> bool:
@@ -44,22 +48,22 @@ class StationProbe:
 async def probe(station: StationConfig) -> StationProbe:
     """Connect once, read once, close."""
     try:
-        readings = await _read_once(station)
-        raw = await _read_once(_as_words(station)) if station.wires else {}
+        readings, notices = await _read_once(station)
+        raw = (await _read_once(_as_words(station)))[0] if station.wires else {}
     except LinkError as error:
         return StationProbe(station.name, station.endpoint.url, error=str(error))
     findings = []
     for tag in station.tags:
         words = [int(raw[name].value or 0) for name in _word_names(tag) if name in raw]
         findings.append(judge(tag, readings[tag.name], words, station.probes.get(tag.name)))
-    return StationProbe(station.name, station.endpoint.url, findings)
+    return StationProbe(station.name, station.endpoint.url, findings, notices=notices)
 
 
-async def _read_once(station: StationConfig) -> dict[str, Reading]:
+async def _read_once(station: StationConfig) -> tuple[dict[str, Reading], Sequence[str]]:
     link = link_for(station)
     try:
         await link.open()
-        return await link.read()
+        return await link.read(), link.notices
     finally:
         await link.close()
 

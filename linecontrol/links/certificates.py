@@ -27,8 +27,12 @@ from linecontrol.links.settings import OpcuaSettings
 LIFE_DAYS = 3650  # a line runs for years, and nobody is there to renew a certificate in the middle of a lot
 CERTIFICATE_FILE, KEY_FILE = "linecontrol.der", "linecontrol-key.pem"
 
+NOTICE_DAYS = 30  # before a certificate expires a person is told at every connect
+
 _KEY_BITS = (2048, 4096)  # of Basic256Sha256, OPC 10000-7
 _MAX_BYTES = 1 << 16
+_REMEDY = "make a new one with `linecontrol certificate`"
+_SERVER_REMEDY = "renew it at the server and copy it here"
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?")
 
 
@@ -71,14 +75,27 @@ def read_credentials(settings: OpcuaSettings, now: datetime) -> Credentials | No
     try:
         own = _certificate("certificate", settings.certificate)
         server = _certificate("server_certificate", settings.server_certificate)
-        _check_dates("certificate", settings.certificate, own, now, "make a new one with `linecontrol certificate`")
-        again = "renew it at the server and copy it here"
-        _check_dates("server_certificate", settings.server_certificate, server, now, again)
+        _check_dates("certificate", settings.certificate, own, now, _REMEDY)
+        _check_dates("server_certificate", settings.server_certificate, server, now, _SERVER_REMEDY)
         key = _private_key(settings.private_key, own)
         uri = _application_uri(settings, own)
     except ValueError as error:
         raise LinkDown(f"{settings.url}: not connected: {error}") from error
     return Credentials(own, key, server, uri)
+
+
+def expiry_notices(settings: OpcuaSettings, credentials: Credentials, now: datetime) -> list[str]:
+    """A sentence for each certificate that is still good at ``now`` but not for another 30 days."""
+    ends = (
+        ("certificate", settings.certificate, credentials.certificate, _REMEDY),
+        ("server_certificate", settings.server_certificate, credentials.server_certificate, _SERVER_REMEDY),
+    )
+    return [
+        f"{field} {path} expires on {found.not_valid_after_utc:%Y-%m-%d}, in {(found.not_valid_after_utc - now).days}"
+        f" days; {remedy}"
+        for field, path, found, remedy in ends
+        if found.not_valid_after_utc - now < timedelta(days=NOTICE_DAYS)
+    ]
 
 
 def read_password(settings: OpcuaSettings) -> str | None:

@@ -1,217 +1,38 @@
-"""Modbus TCP, RTU over TCP and serial RTU. The only controller file that imports pymodbus.
+"""Modbus TCP, RTU over TCP and serial RTU: which blocks are read, what a refusal means, where a write goes.
 
-pymodbus brings transports, frames and requests. Its ``execute`` is not used: one request at a time is sent under our
-own lock and deadline, what comes back is judged by ``frames``, and nothing is retried or reconnected here. After a
-deadline, a cancelled request or a stream out of step the connection is closed, so that a late answer can never be
-taken for the next one; ``open`` starts afresh.
+One request at a time, under our own lock. What goes wrong on the wire closes it; ``open`` starts afresh.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
-from pymodbus.framer import FramerType
-from pymodbus.pdu import ModbusPDU
-from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest, WriteSingleCoilRequest
-from pymodbus.pdu.register_message import (
-    ReadHoldingRegistersRequest,
-    ReadInputRegistersRequest,
-    WriteMultipleRegistersRequest,
-    WriteSingleRegisterRequest,
-)
-
-from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
+from linecontrol.core.errors import ConfigError, DeviceRefused, LinkDown, LinkError
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import Status, Value
 from linecontrol.links.codec import BitDecoder, Order, RegisterDecoder, Slot, encode, to_words
-from linecontrol.links.frames import EXCEPTION, Asked, Verdict, exception, judge_rtu, judge_tcp, read_asked, write_asked
-from linecontrol.links.plan import BIT_TABLES, Block, Limits, Point, check_points, plan, split
+from linecontrol.links.frames import EXCEPTION, exception
+from linecontrol.links.modbus_wire import Request, Wire, WrongAnswer, coil_request, read_request, words_request
+from linecontrol.links.plan import (
+    BIT_TABLES,
+    Block,
+    Limits,
+    Point,
+    WriteRules,
+    check_points,
+    plan,
+    split,
+    write_register,
+)
 from linecontrol.links.settings import ModbusSettings, SerialPort
 
-__all__ = ["ModbusLink", "ModbusSettings", "Point", "SerialPort", "mapped"]
-
-try:
-    from termios import error as _termios_error  # not an OSError: a port that cannot do the parity asked for
-except ImportError:  # Windows
-    _PORT_ERRORS: tuple[type[Exception], ...] = (OSError, ValueError)
-else:
-    _PORT_ERRORS = (OSError, ValueError, _termios_error)
+__all__ = ["ModbusLink", "ModbusSettings", "Point", "SerialPort"]
 
 _SPLITTABLE = (2, 3)  # illegal address, or more asked at once than the device gives
 _RETRY_SPLIT = 16  # a block refused in all its parts is taken apart again every so many refusals
 _KEPT_PLANS = 64  # plans for parts of the tags, remembered
-
-
-def mapped(error: Exception, place: str) -> LinkError:
-    """Our error for one of pymodbus's or of the operating system."""
-    if isinstance(error, OSError | ConnectionException | ModbusIOException):
-        return LinkDown(f"{place}: {error}")
-    return LinkError(f"{place}: {error}")
-
-
-_READS: dict[str, type[ModbusPDU]] = {
-    "coil": ReadCoilsRequest,
-    "discrete": ReadDiscreteInputsRequest,
-    "holding": ReadHoldingRegistersRequest,
-    "input": ReadInputRegistersRequest,
-}
-
-
-class _WrongAnswer(Exception):
-    """The device answered this request, but not rightly; the connection is still in step."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    """The request on the wire, what answers it, and who waits for that."""
-
-    request: ModbusPDU
-    asked: Asked
-    answer: asyncio.Future[bytes]
-    foreign: int = 0
-
-    def fail(self, error: Exception) -> None:
-        """End the waiting now."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
-class _Wire:
-    """One connection, made once and closed once."""
-
-    def __init__(self, settings: ModbusSettings, counters: LinkCounters) -> None:
-        self._settings = settings
-        self._counters = counters
-        self._pending: _Pending | None = None
-        self._silent_until = 0.0
-        self.late_until = 0.0  # until then an answer to an abandoned request may still come
-        self._client = self._make_client()
-
-    def _make_client(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
-        settings, port = self._settings, self._settings.serial
-        common: dict[str, Any] = {
-            "framer": FramerType.RTU if settings.is_rtu else FramerType.SOCKET,
-            "retries": 0,
-            "reconnect_delay": 0.0,
-            "trace_packet": self._on_bytes,
-            "trace_connect": self._on_connect,
-        }
-        if port is None:
-            return AsyncModbusTcpClient(settings.host, port=settings.port, **common)
-        return AsyncModbusSerialClient(
-            port.device,
-            baudrate=port.baud,
-            parity=port.parity,
-            stopbits=port.stop_bits,
-            bytesize=port.data_bits,
-            **common,
-        )
-
-    async def connect(self) -> None:
-        """Raises LinkDown or LinkTimeout, and then leaves nothing behind."""
-        settings, context = self._settings, self._client.ctx
-        try:
-            async with asyncio.timeout(settings.timeout_s):
-                # client.connect() would hide the reason behind False
-                context.transport, _ = await context.call_create()
-                await asyncio.sleep(0)  # a serial port adds its reader in the next round of the loop
-        except TimeoutError:
-            self.abort("no connection")
-            raise LinkTimeout(f"{settings.place}: no connection within {settings.timeout_s:g} s") from None
-        except _PORT_ERRORS as error:
-            self.abort("no connection")
-            raise LinkDown(f"{settings.place}: {error}") from error
-        except BaseException:
-            self.abort("no connection")
-            raise
-        self._counters.connects += 1
-
-    def abort(self, why: str) -> None:
-        """Close now, whatever the device does; a request under way ends in LinkDown."""
-        if self._pending is not None:
-            self._pending.fail(LinkDown(f"{self._settings.place}: {why}"))
-        transport = self._client.ctx.transport
-        self._client.close()
-        if transport is not None:
-            transport.abort()  # type: ignore[attr-defined]  # close() alone waits for unsent bytes
-
-    async def exchange(self, request: ModbusPDU, asked: Asked) -> bytes:
-        """Send one request; its answer from the function code on, which may be that of a refusal.
-
-        Raises:
-            _WrongAnswer: answered wrongly; the wire is still good.
-            LinkDown, LinkTimeout: the wire is of no more use; abort it.
-        """
-        await self._keep_silence()
-        loop, settings, counters = asyncio.get_running_loop(), self._settings, self._counters
-        context = self._client.ctx
-        answer: asyncio.Future[bytes] = loop.create_future()
-        if not context.is_active():
-            raise LinkDown(f"{settings.place}: the device closed the connection")
-        pending = self._pending = _Pending(request, asked, answer)
-        deadline = loop.call_later(settings.timeout_s, self._expire, pending)
-        self.late_until = loop.time() + 2.0 * settings.timeout_s
-        counters.requests += 1
-        try:
-            request.transaction_id = context.getNextTID()
-            context.pdu_send(request)
-            reply = await answer
-        except (ModbusException, OSError) as error:
-            raise mapped(error, settings.place) from error
-        finally:
-            deadline.cancel()
-            self._pending = None
-            counters.bad_frames += pending.foreign
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # seen, should we have been cancelled in the same moment
-            if settings.inter_frame_s:
-                self._silent_until = loop.time() + settings.inter_frame_s
-        self.late_until = 0.0
-        counters.answers += 1
-        counters.exceptions += reply[0] >= EXCEPTION
-        return reply
-
-    def _expire(self, pending: _Pending) -> None:
-        if not pending.answer.done():
-            self._counters.timeouts += 1
-            pending.fail(LinkTimeout(f"{self._settings.place}: no answer within {self._settings.timeout_s:g} s"))
-
-    async def _keep_silence(self) -> None:
-        if self._settings.inter_frame_s:
-            await asyncio.sleep(self._silent_until - asyncio.get_running_loop().time())  # at once when past
-
-    def _on_connect(self, up: bool) -> None:
-        if not up and self._pending is not None:
-            self._pending.fail(LinkDown(f"{self._settings.place}: the device closed the connection"))
-
-    def _on_bytes(self, sending: bool, data: bytes) -> bytes:
-        """pymodbus's hook for raw bytes, all since the request: takes the answer; its own parser gets nothing."""
-        if sending:
-            return data
-        pending = self._pending
-        if pending is None or pending.answer.done():
-            return b""
-        if self._settings.is_rtu:
-            judged = judge_rtu(data, pending.asked)
-        else:
-            judged = judge_tcp(data, pending.request.transaction_id, pending.asked)
-        pending.foreign = max(pending.foreign, judged.foreign)
-        if judged.verdict is Verdict.ANSWER:
-            pending.answer.set_result(judged.pdu)
-        elif judged.verdict is Verdict.WRONG:
-            self._counters.bad_frames += 1
-            pending.fail(_WrongAnswer(judged.reason))
-        elif judged.verdict is Verdict.LOST:
-            self._counters.bad_frames += 1
-            pending.fail(LinkDown(f"{self._settings.place}: not a Modbus answer: {judged.reason}"))
-        return b""
 
 
 @dataclass(slots=True, eq=False)
@@ -219,8 +40,7 @@ class _Part:
     """A block with its ready request and decoder, and how often the device has refused it whole."""
 
     block: Block
-    request: ModbusPDU
-    asked: Asked
+    request: Request
     decoder: RegisterDecoder | BitDecoder
     refusals: int = 0
 
@@ -237,18 +57,24 @@ class ModbusLink:
     at its holes first, until only the tags it really refuses are bad; that is remembered until the next ``open``.
 
     Raises:
-        ConfigError: a point that cannot be read over Modbus.
+        ConfigError: a point that cannot be read over Modbus, or a writable one that must not be written.
     """
+
+    notices: Sequence[str] = ()
 
     def __init__(self, settings: ModbusSettings, points: Iterable[Point]) -> None:
         self.counters = LinkCounters()
         self._settings = settings
         self._order = Order(settings.word_order, settings.byte_order)
-        self._limits = Limits(settings.max_read_words, settings.max_gap_words)
+        self._limits = Limits(settings.max_read_words, settings.max_gap_words, settings.forbidden)
+        self._write_rules = WriteRules(settings.write_forbidden, settings.worn, settings.ram_write_offset)
         self._points = {point.tag.name: point for point in points}
         check_points(self._points.values(), self._limits)
+        for point in self._points.values():
+            if point.tag.writable:
+                write_register(point, self._write_rules)
         self._plans: dict[frozenset[str] | None, list[_Part]] = {}
-        self._wire: _Wire | None = None
+        self._wire: Wire | None = None
         self._lock = asyncio.Lock()
         self._late_until = 0.0
 
@@ -261,8 +87,7 @@ class ModbusLink:
         await self.close()
         if self._settings.is_rtu:
             await asyncio.sleep(self._late_until - asyncio.get_running_loop().time())
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs frames; the station logs down and up
-        wire = _Wire(self._settings, self.counters)
+        wire = Wire(self._settings, self.counters)
         await wire.connect()
         self._plans.clear()
         self._wire = wire
@@ -278,8 +103,12 @@ class ModbusLink:
                 parts[at : at + 1] = now
         return out
 
+    def earlier(self) -> Sequence[dict[str, Reading]]:
+        """Nothing: a Modbus device says what it is asked, and no more."""
+        return ()
+
     async def write(self, name: str, value: Value) -> None:
-        """Write one tag once.
+        """Write one tag once; one in memory that wears out past that memory, where the device has a way to.
 
         Raises:
             DeviceRefused: the device answered with an exception.
@@ -287,10 +116,10 @@ class ModbusLink:
             LinkError: it cannot be written, or was confirmed wrongly.
             KeyError: the name is not on this link.
         """
-        request, asked = self._write_request(self._points[name], value)
+        request = self._write_request(self._points[name], value)
         try:
-            reply = await self._exchange(request, asked)
-        except _WrongAnswer as error:
+            reply = await self._exchange(request)
+        except WrongAnswer as error:
             raise LinkError(f"{self._settings.place}: {name} was not confirmed: {error}") from None
         if reply[0] >= EXCEPTION:
             place, code = self._settings.place, reply[1]
@@ -304,14 +133,14 @@ class ModbusLink:
             self._wire = None
             await asyncio.sleep(0)  # the loop closes the socket in its next round
 
-    async def _exchange(self, request: ModbusPDU, asked: Asked) -> bytes:
+    async def _exchange(self, request: Request) -> bytes:
         async with self._lock:
             wire = self._wire
             if wire is None:
                 raise LinkDown(f"{self._settings.place}: not connected")
             try:
-                return await wire.exchange(request, asked)
-            except _WrongAnswer:
+                return await wire.exchange(request)
+            except WrongAnswer:
                 raise
             except BaseException:
                 self._late_until = wire.late_until
@@ -338,15 +167,14 @@ class ModbusLink:
             decoder = BitDecoder(slots, block.count)
         else:
             decoder = RegisterDecoder(slots, block.count, self._order)
-        unit = self._settings.unit
-        request = _READS[block.table](address=block.start, count=block.count, dev_id=unit)
-        return _Part(block, request, read_asked(unit, request.function_code, decoder.size), decoder)
+        request = read_request(self._settings.unit, block.table, block.start, block.count)
+        return _Part(block, request, decoder)
 
     async def _read_part(self, part: _Part, out: dict[str, Reading]) -> list[_Part]:
         """Read a block into ``out``; returns what to ask for instead next time, as a rule the same."""
         try:
-            reply = await self._exchange(part.request, part.asked)
-        except _WrongAnswer:
+            reply = await self._exchange(part.request)
+        except WrongAnswer:
             part.mark(Status.BAD_COMMUNICATION_ERROR, out)
             return [part]
         if reply[0] < EXCEPTION:
@@ -364,25 +192,19 @@ class ModbusLink:
         found = [leaf for piece in pieces for leaf in await self._read_part(self._part(piece), out)]
         return [part] if all(leaf.refusals for leaf in found) else found
 
-    def _write_request(self, point: Point, value: Value) -> tuple[ModbusPDU, Asked]:
-        tag, unit, address = point.tag, self._settings.unit, point.register
+    def _write_request(self, point: Point, value: Value) -> Request:
+        tag, unit = point.tag, self._settings.unit
         if point.table in ("discrete", "input"):
             raise LinkError(f"{tag.name}: a {point.table} cannot be written (accepted: coil or holding register)")
         if tag.bit is not None:
             raise LinkError(f"{tag.name}: one bit of a register is not written; that would undo changes of the others")
-        request: ModbusPDU
         try:
+            address = write_register(point, self._write_rules)
             if point.table == "coil":
-                on = bool(encode(tag, value))
-                request = WriteSingleCoilRequest(address=address, bits=[on], dev_id=unit)
-                return request, write_asked(unit, 5, struct.pack(">HH", address, 0xFF00 if on else 0))
+                return coil_request(unit, address, bool(encode(tag, value)))
             words = to_words(tag, value, self._order)
-        except ValueError as error:
+        except (ValueError, ConfigError) as error:
             raise LinkError(str(error)) from error
         if len(words) > self._settings.max_write_words:
             raise LinkError(f"{tag.name}: {len(words)} registers; the device takes {self._settings.max_write_words}")
-        if len(words) == 1:
-            request = WriteSingleRegisterRequest(address=address, registers=words, dev_id=unit)
-            return request, write_asked(unit, 6, struct.pack(">HH", address, words[0]))
-        request = WriteMultipleRegistersRequest(address=address, registers=words, dev_id=unit)
-        return request, write_asked(unit, 16, struct.pack(">HH", address, len(words)))
+        return words_request(unit, address, words)

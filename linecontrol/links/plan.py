@@ -1,4 +1,4 @@
-"""Which registers to ask for together. Pure: points and limits in, block reads out."""
+"""Which registers to ask for together, and where a write goes. Pure: points and limits in, block reads out."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Addresses ``first`` to ``last`` of a table, both included."""
+
+    table: Table
+    first: int
+    last: int
+
+    def touches(self, table: Table, start: int, end: int) -> bool:
+        """True when it holds one of the addresses from ``start`` up to, not including, ``end``."""
+        return table == self.table and start <= self.last and end > self.first
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one request may ask.
 
@@ -42,10 +55,28 @@ class Limits:
         max_read_words: registers in one answer, 1..125.
         max_gap_words: unused addresses between two points that may be read along, >= 0. Some devices answer
             "illegal address" to a block with a hole in it.
+        forbidden: addresses no request may touch, not even to read along.
     """
 
     max_read_words: int = 125
     max_gap_words: int = 0
+    forbidden: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRules:
+    """Where a device may be written.
+
+    Attributes:
+        forbidden: addresses that must not be written.
+        worn: addresses kept in memory that wears out with writes.
+        ram_offset: added to a worn address to write the value in effect without the memory behind it; such an address
+            cannot be read. 0: the device has no such way.
+    """
+
+    forbidden: tuple[Run, ...] = ()
+    worn: tuple[Run, ...] = ()
+    ram_offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +103,32 @@ def check_points(points: Iterable[Point], limits: Limits) -> None:
             raise ConfigError(f"{tag.name}: {table} {point.register} is outside 0..{LAST_ADDRESS}")
         if table not in BIT_TABLES and point.words > limits.max_read_words:
             raise ConfigError(f"{tag.name}: {point.words} registers exceed a block of {limits.max_read_words}")
+        if _touches(limits.forbidden, table, point.register, point.end):
+            raise ConfigError(f"{tag.name}: {table} {point.register} must not be touched in this device")
+
+
+def write_register(point: Point, rules: WriteRules) -> int:
+    """The address a write of this point goes to; reads, reading back included, go to ``point.register``.
+
+    Raises ConfigError when it must not be written.
+    """
+    table, offset = point.table, 0
+    if _touches(rules.worn, table, point.register, point.end):
+        offset = rules.ram_offset
+    start, end = point.register + offset, point.end + offset
+    if end > LAST_ADDRESS + 1:
+        raise ConfigError(f"{point.tag.name}: {table} {start}, where it is written, is outside 0..{LAST_ADDRESS}")
+    if _touches(rules.forbidden, table, start, end):
+        raise ConfigError(f"{point.tag.name}: {table} {start} must not be written in this device")
+    return start
 
 
 def plan(points: Iterable[Point], limits: Limits) -> tuple[Block, ...]:
     """The fewest block reads that cover all points.
 
-    Every point lies in exactly one block and is never split; no block exceeds the limits or bridges a hole wider
-    than ``max_gap_words``. Going from the lowest address up and closing a block only when it must be is optimal.
+    Every point lies in exactly one block and is never split; no block exceeds the limits, bridges a hole wider than
+    ``max_gap_words`` or touches a forbidden address. Going from the lowest address up and closing a block only when it
+    must be is optimal.
     """
     blocks: list[Block] = []
     run: list[Point] = []
@@ -88,7 +138,8 @@ def plan(points: Iterable[Point], limits: Limits) -> tuple[Block, ...]:
             first = run[0]
             most = MAX_BITS if first.table in BIT_TABLES else limits.max_read_words
             fits = max(end, point.end) - first.register <= most
-            if point.table != first.table or point.register - end > limits.max_gap_words or not fits:
+            is_near = point.table == first.table and point.register - end <= limits.max_gap_words
+            if not (is_near and fits) or _touches(limits.forbidden, point.table, end, point.register):
                 blocks.append(_block(run))
                 run = []
         end = max(end, point.end) if run else point.end
@@ -111,6 +162,10 @@ def split(block: Block) -> tuple[Block, ...]:
         cut = cuts[len(cuts) // 2]
         runs = [block.points[:cut], block.points[cut:]]
     return tuple(_block(run) for run in runs)
+
+
+def _touches(runs: Iterable[Run], table: Table, start: int, end: int) -> bool:
+    return start < end and any(run.touches(table, start, end) for run in runs)
 
 
 def _runs(points: Sequence[Point]) -> list[Sequence[Point]]:

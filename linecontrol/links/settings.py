@@ -8,6 +8,7 @@ from typing import Literal
 
 from linecontrol.core.errors import ConfigError
 from linecontrol.links.codec import ByteOrder, WordOrder
+from linecontrol.links.plan import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class ModbusSettings:
         max_gap_words: unused registers that may be read along, 0..124.
         timeout_s: real seconds a request may take from sending to the whole answer; also a connect.
         inter_frame_s: real seconds of silence the device needs between requests.
+        forbidden: addresses that no request may touch, not even to read along.
+        write_forbidden: addresses that must not be written.
+        worn: addresses in memory that wears out. ram_write_offset: 0..65535, added to these, and only these, to write
+            past that memory; 0 = no such way.
 
     Raises:
         ConfigError: a number outside its range.
@@ -49,6 +54,10 @@ class ModbusSettings:
     max_gap_words: int = 0
     timeout_s: float = 1.0
     inter_frame_s: float = 0.0
+    forbidden: tuple[Run, ...] = ()
+    write_forbidden: tuple[Run, ...] = ()
+    worn: tuple[Run, ...] = ()
+    ram_write_offset: int = 0
 
     def __post_init__(self) -> None:
         _check("unit", self.unit, 0, 255)
@@ -57,6 +66,7 @@ class ModbusSettings:
         _check("max_gap_words", self.max_gap_words, 0, 124)
         _check("timeout_s", self.timeout_s, 0.001, 3600.0)
         _check("inter_frame_s", self.inter_frame_s, 0.0, 60.0)
+        _check("ram_write_offset", self.ram_write_offset, 0, 65535)
 
     @property
     def is_rtu(self) -> bool:
@@ -78,6 +88,10 @@ class OpcuaSettings:
         max_nodes_per_read: nodes in one Read, 1..10000.
         username, password: None = anonymous. ``password_file`` instead of a password: read at every open.
         channel_lifetime_s: asked of the server; the security token is renewed after three quarters of it.
+        reading: ``scan`` reads all nodes at every scan; ``subscribe`` lets the server report what changes.
+        publishing_s: real seconds between two reports, 0.05..10.
+        queue_size: changes of one node the server keeps for a report, 2..1000. It is asked to look at the nodes a
+            quarter as often as would fill the queue, so that a report may be late three times before one is lost.
         security: ``sign_and_encrypt`` is Basic256Sha256, and nothing less is ever taken in its place.
         certificate, private_key: ours, the key in a ``.pem`` file.
         server_certificate: the only one that is trusted; there is no trust on first use.
@@ -94,6 +108,9 @@ class OpcuaSettings:
     username: str | None = None
     password: str | None = None
     channel_lifetime_s: float = 3600.0
+    reading: Literal["scan", "subscribe"] = "scan"
+    publishing_s: float = 0.5
+    queue_size: int = 20
     security: Literal["none", "sign_and_encrypt"] = "none"
     certificate: Path | None = None
     private_key: Path | None = None
@@ -105,6 +122,10 @@ class OpcuaSettings:
         _check("timeout_s", self.timeout_s, 0.001, 3600.0)
         _check("max_nodes_per_read", self.max_nodes_per_read, 1, 10_000)
         _check("channel_lifetime_s", self.channel_lifetime_s, 1.0, 86_400.0)
+        if self.reading not in ("scan", "subscribe"):
+            raise ConfigError(f"reading {self.reading!r} is not accepted (accepted: scan, subscribe)")
+        _check("publishing_s", self.publishing_s, 0.05, 10.0)
+        _check("queue_size", self.queue_size, 2, 1000)
         self._check_security()
 
     def _check_security(self) -> None:

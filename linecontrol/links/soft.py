@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import Status, Tag, Value
@@ -21,6 +21,8 @@ class SoftLink:
     Raises:
         KeyError: an initial value for a tag that is not there.
     """
+
+    notices: Sequence[str] = ()
 
     def __init__(
         self,
@@ -57,6 +59,10 @@ class SoftLink:
         self.counters.answers += 1
         self.counters.reads += 1
         return out
+
+    def earlier(self) -> Sequence[dict[str, Reading]]:
+        """Nothing: values in memory are read, not reported."""
+        return ()
 
     async def write(self, name: str, value: Value) -> None:
         """Write one tag. Raises KeyError for an unknown name, and what ``on_write`` raises."""

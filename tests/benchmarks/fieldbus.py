@@ -1,7 +1,8 @@
 """Tags a second over Modbus and OPC UA beside the bare libraries: ``python tests/benchmarks/fieldbus.py [--json]``.
 
 Both ends are pinned to one core (waking an idle one costs more than any library), rounds are interleaved scan by scan,
-and only ratios within a round are judged: the median of them, with their range. Absolute times mean little.
+and only ratios within a round are judged: the median of them, with their range. Absolute times mean little. For
+notifications the device has a core of its own and only CPU time is compared, each client in a process of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ from linecontrol.links.settings import ModbusSettings, OpcuaSettings
 TAGS = 500
 NAMESPACE = "urn:benchmark"
 DELAY_S = 0.02  # of the slow devices
+CHANGES_PER_S, HEAR_S = 5000, 4.0  # notifications, and how long they are counted
+PUBLISHING_S, QUEUE = 0.25, 20
 Scan = Callable[[], Awaitable[object]]
 
 
@@ -94,6 +98,35 @@ async def serve_opcua(papers: Path | None) -> None:
     async with server:
         print(port, flush=True)
         await asyncio.sleep(86_400)
+
+
+async def serve_changes() -> None:
+    """500 nodes, each counting up ten times a second, on a schedule that late rounds catch up with."""
+    import logging
+    import socket
+
+    logging.disable(logging.CRITICAL)
+    from asyncua import Server, ua
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
+    index = await server.register_namespace(NAMESPACE)
+    objects = server.nodes.objects
+    ids = [(await objects.add_variable(ua.NodeId(f"T.{i}", index), f"T{i}", 0.0)).nodeid for i in range(TAGS)]
+    async with server:
+        print(port, flush=True)
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for count in range(1, 10_000_000):
+            due += TAGS / CHANGES_PER_S
+            await asyncio.sleep(max(due - loop.time(), 0.0))
+            stamp = datetime.now(UTC)
+            for node in ids:
+                await server.write_attribute_value(node, ua.DataValue(ua.Variant(float(count)), SourceTimestamp=stamp))
 
 
 @dataclass
@@ -331,6 +364,117 @@ async def measure_encrypted(rounds: int, scans: int) -> tuple[list[Figure], list
     return [Figure(figure, 0.90, False, ratio(table, *ways))], speeds
 
 
+# -- notifications: every client in a process of its own, for its CPU time ---------------------------------------------
+
+
+async def hear_bare(port: int, is_iterator: bool) -> dict[str, float]:
+    """Values as asyncua's own subscription gives them: to the usual object, or by its iterator."""
+    from asyncua import Client, ua
+
+    heard: list[tuple[Any, Any]] = []
+
+    class Listener:
+        def datachange_notification(self, node: Any, value: Any, _: Any) -> None:
+            heard.append((node.nodeid, value))
+
+    async def listen(subscription: Any) -> None:
+        async for event in subscription:
+            heard.append((event.node.nodeid, event.value))  # noqa: PERF401  # it never ends
+
+    async with Client(f"opc.tcp://127.0.0.1:{port}/", timeout=10) as client:
+        index = await client.get_namespace_index(NAMESPACE)
+        nodes = [client.get_node(ua.NodeId(f"T.{i}", index)) for i in range(TAGS)]
+        listener = None if is_iterator else Listener()
+        subscription = await client.create_subscription(1000 * PUBLISHING_S, listener, queue_maxsize=1_000_000)
+        await subscription.subscribe_data_change(nodes, queuesize=QUEUE, sampling_interval=4000 * PUBLISHING_S / QUEUE)
+        listening = [asyncio.create_task(listen(subscription))] if is_iterator else []
+        await asyncio.sleep(1.0)
+        before, cpu_s = len(heard), time.process_time()
+        await asyncio.sleep(HEAR_S)
+        cpu_s, count = time.process_time() - cpu_s, len(heard) - before
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        await subscription.delete()
+    return {"cpu_s": cpu_s, "count": count, "lost": lost_of(heard)}
+
+
+async def hear_ours(port: int) -> dict[str, float]:
+    """Readings with quality and source time, fetched twice a second as a station does."""
+    url = f"opc.tcp://127.0.0.1:{port}/"
+    tags = [Tag(f"T{i}", "s", Text("", ""), "", DataType.FLOAT64, f"s=T.{i}") for i in range(TAGS)]
+    how = {"reading": "subscribe", "publishing_s": PUBLISHING_S, "queue_size": QUEUE}
+    link = OpcuaLink(OpcuaSettings(url, NAMESPACE, timeout_s=10.0, **how), tags)  # type: ignore[arg-type]
+    scans: list[dict[str, Any]] = []
+
+    async def scan(times: int) -> None:
+        for _ in range(times):
+            await asyncio.sleep(0.5)
+            newest = await link.read()
+            scans.extend([*link.earlier(), newest])
+
+    await link.open()
+    await scan(2)
+    before, cpu_s = link.counters.notifications, time.process_time()
+    await scan(round(2 * HEAR_S))
+    cpu_s, count = time.process_time() - cpu_s, link.counters.notifications - before
+    heard = [(name, reading.value) for scan in scans for name, reading in scan.items()]
+    await link.close()
+    assert all(reading.status is Status.GOOD and reading.source_time for scan in scans for reading in scan.values())
+    return {"cpu_s": cpu_s, "count": count, "lost": lost_of(heard) + link.counters.lost}
+
+
+def lost_of(heard: list[tuple[Any, Any]]) -> int:
+    """Counts left out, node by node; one said again in the next scan is none, one out of order is."""
+    last: dict[Any, float] = {}
+    lost = 0
+    for node, value in heard:
+        step = value - last.get(node, value)
+        lost += int(abs(step - 1)) if step else 0
+        last[node] = value
+    return lost
+
+
+def client(kind: str, port: int) -> dict[str, float]:
+    command = [sys.executable, __file__, "--serve", kind, str(port)]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def measure_notifications(rounds: int) -> tuple[list[Figure], list[str]]:
+    """The device has a core of its own, for it works harder than any client."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    kinds = {"hear-object": "bare, its object", "hear-iterator": "bare, its iterator", "hear-ours": "ours"}
+    table: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
+    all_cores = set(range(os.cpu_count() or 1))
+    if cores:
+        os.sched_setaffinity(0, (all_cores - {cores[0]}) or all_cores)
+    with device("changes") as dev:
+        if cores:
+            os.sched_setaffinity(0, {cores[0]})
+        for number in range(rounds):
+            for kind in list(kinds)[number % 3 :] + list(kinds)[: number % 3]:
+                table[kind].append(client(kind, dev.port))
+    lines = []
+    for kind, name in kinds.items():
+        each_us = statistics.median(1e6 * row["cpu_s"] / row["count"] for row in table[kind])
+        rate = statistics.median(row["count"] / HEAR_S for row in table[kind])
+        lost = sum(row["lost"] for row in table[kind])
+        title = f"OPC UA notifications, {name}"
+        lines.append(f"      {title:<40} {each_us:8.2f} us a value {rate:9.0f} values/s  lost {lost:.0f}")
+
+    def ratios(under: str) -> list[float]:
+        pairs = zip(table["hear-ours"], table[under], strict=True)
+        return [(a["cpu_s"] / a["count"]) / (b["cpu_s"] / b["count"]) for a, b in pairs]
+
+    lost = sum(row["lost"] for row in table["hear-ours"])
+    return [
+        Figure("O2 OPC UA, notifications: our CPU / asyncua's, its object", 1.25, True, ratios("hear-object")),
+        Figure("O2 OPC UA, notifications: our CPU / asyncua's, its iterator", 1.25, True, ratios("hear-iterator")),
+        Figure("O2 OPC UA, notifications: lost by ours, all rounds", 0.0, True, [lost]),
+    ], lines
+
+
 async def measure(rounds: int, scans: int) -> tuple[list[Figure], list[Speed]]:
     modbus, modbus_speeds = await measure_modbus(rounds, scans)
     side_by_side = await measure_side_by_side(rounds)
@@ -344,26 +488,42 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="at least 5")
     parser.add_argument("--scans", type=int, default=30, help="of each kind in a round")
+    parser.add_argument("--only-notifications", action="store_true", help="O2 alone")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--serve", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         kind, *more = options.serve
         with contextlib.suppress(KeyboardInterrupt):
-            if kind == "opcua":
+            if kind.startswith("hear-"):
+                port = int(more[0])
+                heard = hear_ours(port) if kind == "hear-ours" else hear_bare(port, kind == "hear-iterator")
+                print(json.dumps(asyncio.run(heard)))
+            elif kind == "changes":
+                asyncio.run(serve_changes())
+            elif kind == "opcua":
                 asyncio.run(serve_opcua(Path(more[0]) if more else None))
             else:
                 asyncio.run(serve_modbus(float(more[0]) if more else 0.0))
         return 0
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    figures, speeds = asyncio.run(measure(max(options.rounds, 5), options.scans))
+    figures: list[Figure] = []
+    speeds: list[Speed] = []
+    if not options.only_notifications:
+        figures, speeds = asyncio.run(measure(max(options.rounds, 5), options.scans))
+    reported, lines = measure_notifications(max(options.rounds // 3, 5))
+    figures += reported
     passed = all(figure.passed for figure in figures)
     if options.json:
         rows = [{**asdict(f), "median": f.median, "passed": f.passed} for f in figures]
-        print(json.dumps({"passed": passed, "figures": rows, "speeds": [asdict(s) for s in speeds]}))
+        print(
+            json.dumps(
+                {"passed": passed, "figures": rows, "speeds": [asdict(s) for s in speeds], "notifications": lines}
+            )
+        )
     else:
-        print(*(item.line() for item in (*speeds, *figures)), sep="\n")
+        print(*(item.line() for item in speeds), *lines, *(item.line() for item in figures), sep="\n")
     return 0 if passed else 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from linecontrol.config import check_paths, read_line, shipped_dir
+from linecontrol.config.files import line_path
 from linecontrol.line.links import link_for
 from linecontrol.links.opcua import OpcuaLink
 
@@ -47,6 +48,7 @@ def test_files_are_found_beside_the_line_file(
         keys / name for name in FILES
     ]
     assert screening.access.security == "none"
+    assert screening.reporting.reading == drying.reporting.reading == "scan"
     assert drying.fingerprint == read_line("demo").stations["drying"].fingerprint
     assert set(drying.brand.model_dump()) == set(read_line("demo").stations["drying"].brand.model_dump())
     link = link_for(drying)
@@ -101,3 +103,17 @@ def test_the_key_must_be_pem(line: Path) -> None:
     line.write_text(text.replace("keys/own.pem", "keys/own.key"), encoding="utf-8")
     (problem,) = check_paths([line])
     assert (problem.key, problem.accepted) == ("stations.drying.settings.private_key", "a file ending in .pem")
+
+
+def test_a_station_that_reports(tmp_path: Path) -> None:
+    text = line_path("demo").read_text(encoding="utf-8")
+    path = tmp_path / "demo.yaml"
+    for given, wanted in (("", (0.25, 20)), (", publishing_s: 0.2, queue_size: 50", (0.2, 50))):
+        path.write_text(
+            text.replace('14840/drying"', f'14840/drying", settings: {{reading: subscribe{given}}}'), encoding="utf-8"
+        )
+        link = link_for(read_line(path).stations["drying"])
+        assert isinstance(link, OpcuaLink)
+        settings = link._settings
+        assert settings.reading == "subscribe"
+        assert (settings.publishing_s, settings.queue_size) == wanted

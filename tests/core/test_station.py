@@ -1,6 +1,7 @@
 """A station over a scripted link: outages, frozen programs, restarts, ownership. The real wires are in tests/links."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,7 @@ from linecontrol.core.clock import Clock
 from linecontrol.core.errors import LinkDown, LinkTimeout
 from linecontrol.core.image import LosslessFeed, ProcessImage, Scan
 from linecontrol.core.link import LinkCounters, Reading
-from linecontrol.core.model import DataType, Event, Quality, Status, Tag, Text, Value
+from linecontrol.core.model import DataType, Event, Quality, Severity, Status, Tag, Text, Value
 from linecontrol.core.station import Duty, SourceTime, Station, retry_delays_s
 
 TITLE = Text("x", "x")
@@ -30,6 +31,8 @@ DUTY = Duty("HB", "OWN", "XI", "SEQ", heartbeat_period_s=0.01, alive_timeout_s=0
 class ScriptedLink:
     """A device in memory whose troubles the test chooses."""
 
+    notices: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         self.counters = LinkCounters()
         self.values: dict[str, Value | None] = {"PV": 20.0, "XI": 7, "SEQ": 0, "HB": 0, "OWN": 0, "SP": 0}
@@ -38,6 +41,7 @@ class ScriptedLink:
         self.each_read: Callable[[], None] = lambda: None
         self.written: list[tuple[str, Value]] = []
         self.opened = 0
+        self.reported: list[dict[str, Reading]] = []
 
     async def open(self) -> None:
         self.opened += 1
@@ -56,6 +60,10 @@ class ScriptedLink:
             name: Reading(value, Status.GOOD if value is not None else Status.BAD_SENSOR_FAILURE)
             for name, value in wanted.items()
         }
+
+    def earlier(self) -> list[dict[str, Reading]]:
+        reported, self.reported = self.reported, []
+        return reported
 
     async def write(self, name: str, value: Value) -> None:
         if self.trouble is not None:
@@ -77,6 +85,7 @@ class Bench:
         self.image.attach(self.feed)
         self.clock = Clock()
         self.count = 0
+        self.rest: list[Scan] = []
         self.station = Station(
             "s",
             self.link,
@@ -97,11 +106,13 @@ class Bench:
         return self.count
 
     async def scans(self, wanted: Callable[[Scan], bool]) -> Scan:
-        """The next scan for which ``wanted`` is true."""
+        """The next scan for which ``wanted`` is true; those taken along with it are in ``rest``."""
         async with asyncio.timeout(5):
             while True:
-                for scan in await self.feed.take():
+                taken = await self.feed.take()
+                for at, scan in enumerate(taken):
                     if wanted(scan):
+                        self.rest = taken[at + 1 :]
                         return scan
 
     def kinds(self) -> list[str]:
@@ -117,6 +128,14 @@ async def running(duty: Duty | None = DUTY, **more: object) -> AsyncIterator[Ben
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def following(bench: Bench, count: int) -> list[Scan]:
+    """The scans next to the one just found."""
+    async with asyncio.timeout(5):
+        while len(bench.rest) < count:
+            bench.rest += await bench.feed.take()
+    return bench.rest[:count]
 
 
 def is_good(scan: Scan) -> bool:
@@ -145,6 +164,55 @@ async def test_an_outage_is_one_bad_row_one_event_and_ends_by_itself_twice(troub
             assert bench.kinds().count("link.down") == outage
         assert [e.active for e in bench.events if e.kind == "link.down"] == [True, True]
         assert [e.active for e in bench.events if e.kind == "link.up"] == [None, False, False]
+
+
+async def test_what_a_device_reported_between_two_scans_is_published_first_with_its_own_times() -> None:
+    async with running() as bench:
+        await bench.scans(is_good)
+        bench.link.reported = [{"PV": Reading(at, Status.GOOD, 100.0 + at)} for at in (1.0, 2.0)]
+        first = await bench.scans(lambda scan: set(scan.samples) == {"PV"})
+        second, third = await following(bench, 2)
+        assert [scan.samples["PV"].value for scan in (first, second, third)] == [1.0, 2.0, 20.0]
+        assert second.samples["PV"].time - first.samples["PV"].time == pytest.approx(1.0, abs=0.001)
+        assert first.time == second.time == third.time
+        assert len(third.samples) == len(TAGS)
+
+
+async def test_what_had_arrived_when_a_device_was_lost_comes_before_the_outage() -> None:
+    async with running() as bench:
+        await bench.scans(is_good)
+        bench.link.reported = [{"PV": Reading(33.0, Status.GOOD, 100.0)}]
+        bench.link.trouble = LinkTimeout("silent")
+        last = await bench.scans(lambda scan: set(scan.samples) == {"PV"})
+        assert last.samples["PV"].value == 33.0
+        assert is_all_bad((await following(bench, 1))[0])
+
+
+async def test_values_a_device_could_not_report_are_an_event() -> None:
+    async with running() as bench:
+        await bench.scans(is_good)
+        bench.link.counters.lost = 3
+        await bench.scans(lambda _: bench.kinds().count("link.lost") == 1)
+        bench.link.counters.lost = 4
+        await bench.scans(lambda _: bench.kinds().count("link.lost") == 2)
+        await bench.scans(is_good)
+        events = [event for event in bench.events if event.kind == "link.lost"]
+        assert [event.data["lost"] for event in events] == [3, 1]
+        assert events[0].severity is Severity.WARNING
+
+
+async def test_what_a_person_should_know_of_a_connection_is_told_once_for_each() -> None:
+    async with running() as bench:
+        bench.link.notices = ("certificate own.der expires on 2026-12-01, in 8 days",)
+        for connects in (1, 2):
+            await bench.scans(is_good)
+            await bench.scans(is_good)
+            events = [event for event in bench.events if event.kind == "link.notice"]
+            assert len(events) == connects
+            assert "s: certificate own.der expires" in events[-1].text
+            bench.link.trouble = LinkDown("cut")
+            await bench.scans(is_all_bad)
+            bench.link.trouble = None
 
 
 async def test_starting_while_the_device_is_away_waits_and_says_so() -> None:
@@ -279,6 +347,25 @@ def test_device_clock_need_not_agree_with_ours() -> None:
     assert source.stamp([reading(12.0)], 5060.0, 60.0) == [5060.0]
     # its clock set back by an hour is a new beginning, not an hour of age
     assert source.stamp([reading(-3588.0)], 5061.0, 1.0) == [5061.0]
+
+
+def test_a_stamp_that_was_held_up_on_its_way_does_not_come_before_older_ones() -> None:
+    """Reports are fetched now soon after they came, now late; the times of the values must not jump with that."""
+    source = SourceTime()
+    times = []
+    for stamp, delay in ((10.0, 0.05), (11.0, 0.45), (12.0, 0.30), (13.0, 0.02), (14.0, 0.40)):
+        readings = [reading(stamp + part / 10 - 0.9) for part in range(10)]
+        times += source.stamp(readings, 5000.0 + stamp + delay, 1.0)
+    assert times == sorted(times)
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    assert steps == pytest.approx([0.1] * len(steps), abs=0.05)
+
+
+def test_a_clock_that_is_slower_than_ours_is_followed() -> None:
+    source = SourceTime()
+    for second in range(300):
+        (at,) = source.stamp([reading(second * 0.995)], 5000.0 + second, 1.0)
+        assert 5000.0 + second - at < 0.02
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10)), min_size=1, max_size=30))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tty
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,14 @@ from linecontrol.core.link import Link
 from linecontrol.core.model import DataType, Tag, Text, Value
 from linecontrol.links.modbus import ModbusLink
 from linecontrol.links.opcua import OpcuaLink
+from linecontrol.links.opcua_subscription import KEEP_ALIVE_S
 from linecontrol.links.plan import Point, Table
 from linecontrol.links.settings import ModbusSettings, OpcuaSettings, SerialPort
 from linecontrol.links.soft import SoftLink
 
 TIMEOUT_S = 0.4
+PUBLISHING_S = 0.1
+LOSS_S = KEEP_ALIVE_S + TIMEOUT_S + 0.4  # a silent subscription is noticed sooner than this
 HERE = Path(__file__).parent
 
 
@@ -168,10 +172,20 @@ class Cable:
             far.transport.close()
 
 
+async def loses(link: Link, asks: bool) -> None:
+    """Read as a station does until it raises: at once where every read asks, else when a sign of life is overdue."""
+    async with asyncio.timeout(LOSS_S):
+        while True:
+            await link.read()
+            assert not asks, "a lost device answered"
+            await asyncio.sleep(0.01)
+
+
 class Bench:
-    """One wire with its device."""
+    """One wire with its device. ``asks``: every read of all tags is a request."""
 
     can_fail = True
+    asks = True
 
     def __init__(self, ports: dict[str, int]) -> None:
         self.ports = ports
@@ -232,7 +246,12 @@ class OpcuaBench(TcpBench):
 
     def link(self) -> Link:
         url = f"opc.tcp://127.0.0.1:{self.cable.port}/"
-        return OpcuaLink(OpcuaSettings(url, NAMESPACE, timeout_s=TIMEOUT_S, max_nodes_per_read=5), opcua_tags())
+        settings = OpcuaSettings(url, NAMESPACE, timeout_s=TIMEOUT_S, max_nodes_per_read=5, publishing_s=PUBLISHING_S)
+        return OpcuaLink(settings if self.asks else replace(settings, reading="subscribe"), opcua_tags())
+
+
+class SubscribedBench(OpcuaBench):
+    asks = False
 
 
 class SerialBench(Bench):
@@ -310,6 +329,7 @@ BENCHES = {
     "modbus-rtu-over-tcp": RtuTcpBench,
     "modbus-serial": SerialBench,
     "opcua": OpcuaBench,
+    "opcua-subscribed": SubscribedBench,
     "soft": SoftBench,
 }
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from link_bench import EXPECTED, TIMEOUT_S, WRITABLE, Bench, OpcuaBench, SerialBench, open_files
+from link_bench import EXPECTED, TIMEOUT_S, WRITABLE, Bench, OpcuaBench, SerialBench, loses, open_files
 
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import Link
@@ -36,6 +36,18 @@ async def test_reads_every_type_and_isolates_what_the_device_lacks(bench: Bench)
     assert everything["missing"].status.quality is Quality.BAD
     assert everything["refuses"].status is Status.GOOD
     assert set(everything) >= {*EXPECTED, "missing", "refuses", *(name for name, *_ in WRITABLE)}
+    await link.close()
+
+
+async def test_a_read_of_all_is_one_request_or_none_and_nothing_comes_twice(bench: Bench) -> None:
+    link = await opened(bench)
+    assert list(link.notices) == []
+    before = link.counters.requests
+    for _ in range(5):
+        assert set(await link.read()) >= set(EXPECTED)
+        assert list(link.earlier()) == [], "nothing has changed"
+    assert (link.counters.requests > before) is bench.asks
+    assert link.counters.lost == 0
     await link.close()
 
 
@@ -85,8 +97,11 @@ async def test_what_the_register_cannot_hold_is_never_sent(faulty: Bench, value:
 
 async def test_counts_what_happens(bench: Bench) -> None:
     link = await opened(bench)
+    requests, answers = link.counters.requests, link.counters.answers
+    assert requests == answers
     await link.read(["u16"])
-    assert (link.counters.connects, link.counters.requests, link.counters.answers) == (1, 1, 1)
+    assert (link.counters.requests, link.counters.answers) == (requests + 1, answers + 1)
+    assert link.counters.connects == 1
     with pytest.raises(DeviceRefused):
         await link.write("refuses", 13)
     assert link.counters.timeouts == 0
@@ -119,7 +134,7 @@ async def test_a_lost_device_is_noticed_and_found_again(faulty: Bench, reset: bo
         await is_right(link)
         await faulty.cut(reset)
         with pytest.raises((LinkDown, LinkTimeout)):
-            await link.read()
+            await loses(link, faulty.asks)
         with pytest.raises((LinkDown, LinkTimeout)):
             await link.read()
         if not isinstance(faulty, SerialBench):
@@ -134,7 +149,7 @@ async def test_a_lost_device_is_noticed_and_found_again(faulty: Bench, reset: bo
 async def test_a_device_lost_during_a_request_is_noticed_at_once(wired: Bench) -> None:
     link = await opened(wired)
     await wired.silence()
-    reading = asyncio.create_task(link.read())
+    reading = asyncio.create_task(link.read(EXPECTED))
     while link.counters.requests == link.counters.answers:
         await asyncio.sleep(0)
     await wired.cut(reset=True)
@@ -150,7 +165,7 @@ async def test_a_silent_device_ends_in_a_timeout_and_no_late_answer(faulty: Benc
     loop = asyncio.get_running_loop()
     start = loop.time()
     with pytest.raises(LinkTimeout):
-        await link.read()
+        await loses(link, faulty.asks)
     assert loop.time() - start < TIMEOUT_S + 1.0
     assert link.counters.timeouts == 1
     with pytest.raises((LinkDown, LinkTimeout)):  # until it is opened again nothing is sent
@@ -213,7 +228,7 @@ async def test_a_failed_open_leaves_nothing_behind(wired: Bench) -> None:
 async def test_a_cancelled_read_is_cancelled_and_harms_nothing(bench: Bench) -> None:
     link = await opened(bench)
     for steps in (1, 2, 3, 5, 8):  # cancel at several stages of a request
-        reading = asyncio.create_task(link.read())
+        reading = asyncio.create_task(link.read(None if steps % 2 else EXPECTED))
         for _ in range(steps):
             await asyncio.sleep(0)
         reading.cancel()
@@ -229,7 +244,7 @@ async def test_a_cancelled_read_is_cancelled_and_harms_nothing(bench: Bench) -> 
 async def test_a_cancel_under_silence_is_obeyed_at_once(faulty: Bench) -> None:
     link = await opened(faulty)
     await faulty.silence()
-    reading = asyncio.create_task(link.read())
+    reading = asyncio.create_task(link.read(EXPECTED))
     while link.counters.requests == link.counters.answers:
         await asyncio.sleep(0)
     reading.cancel()
@@ -247,19 +262,19 @@ async def test_requests_at_the_same_time_never_swap_answers(bench: Bench) -> Non
         reading = (await link.read([name]))[name]
         assert reading.value == EXPECTED[name], name
 
-    rounds = 2 if isinstance(bench, SerialBench) else 6
+    rounds, before = 2 if isinstance(bench, SerialBench) else 6, link.counters.requests
     for _ in range(rounds):
         async with asyncio.TaskGroup() as together:
             for name in names:
                 together.create_task(one(name))
-    assert link.counters.requests == rounds * len(names)
+    assert link.counters.requests - before == rounds * len(names)
     await link.close()
 
 
 async def test_closing_ends_a_request_under_way(faulty: Bench) -> None:
     link = await opened(faulty)
     await faulty.silence()
-    reading = asyncio.create_task(link.read())
+    reading = asyncio.create_task(link.read(EXPECTED))
     while link.counters.requests == link.counters.answers:
         await asyncio.sleep(0)
     await link.close()

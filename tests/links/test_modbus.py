@@ -17,7 +17,8 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from linecontrol.core.errors import ConfigError, LinkDown, LinkError
 from linecontrol.core.model import Status
-from linecontrol.links.modbus import ModbusLink, mapped
+from linecontrol.links.modbus import ModbusLink
+from linecontrol.links.modbus_wire import mapped
 from linecontrol.links.plan import Point
 from linecontrol.links.settings import ModbusSettings, SerialPort
 
@@ -219,7 +220,14 @@ async def test_the_reason_for_no_connection_is_told() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"unit": 256}, {"max_read_words": 126}, {"max_write_words": 0}, {"timeout_s": 0.0}, {"max_gap_words": -1}],
+    [
+        {"unit": 256},
+        {"max_read_words": 126},
+        {"max_write_words": 0},
+        {"timeout_s": 0.0},
+        {"max_gap_words": -1},
+        {"ram_write_offset": 65536},
+    ],
 )
 def test_settings_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -205,7 +205,7 @@ async def test_the_security_token_is_renewed_in_time(cable: Cable) -> None:
     link = link_to(cable, ("f64", "float64", "s=Plc.f64"), channel_lifetime_s=1.0)
     await link.open()
     assert len(asyncio.all_tasks()) == 1, "nothing runs in the background"
-    channel = link._client.uaclient.protocol._connection  # type: ignore[union-attr]
+    channel = link._session.client.uaclient.protocol._connection  # type: ignore[union-attr]
     first = channel.security_token.TokenId
     loop = asyncio.get_running_loop()
     end = loop.time() + 2.2
@@ -271,7 +271,7 @@ async def test_a_server_that_talks_nonsense(cable: Cable, garbage: str, answers:
         await bad.open()
     assert loop.time() - start < 0.4 + 0.5
     await link.open()
-    protocol = link._client.uaclient.protocol  # type: ignore[union-attr]
+    protocol = link._session.client.uaclient.protocol  # type: ignore[union-attr]
     assert protocol is not None
     reading = asyncio.create_task(link.read())
     await asyncio.sleep(0)

@@ -24,7 +24,7 @@ from link_server import free_port
 
 from linecontrol.core.errors import ConfigError, DeviceRefused, LinkDown, LinkError
 from linecontrol.core.model import Status
-from linecontrol.links.certificates import make_certificate, read_credentials, self_signed
+from linecontrol.links.certificates import expiry_notices, make_certificate, read_credentials, self_signed
 from linecontrol.links.opcua import OpcuaLink
 from linecontrol.links.settings import OpcuaSettings
 
@@ -138,8 +138,8 @@ async def test_reads_and_writes_encrypted(folder: Path, settings_for: Make) -> N
     async with served(folder) as server:
         link = link_to(settings_for(server))
         await link.open()
-        assert link._client is not None
-        policy = link._client.uaclient.security_policy
+        assert link._session is not None
+        policy = link._session.client.uaclient.security_policy
         assert (policy.URI.rpartition("#")[2], policy.Mode.name) == ("Basic256Sha256", "SignAndEncrypt")
         await link.write("T", 3.25)
         reading = (await link.read())["T"]
@@ -150,6 +150,31 @@ async def test_reads_and_writes_encrypted(folder: Path, settings_for: Make) -> N
         await link.close()
 
 
+async def test_a_certificate_that_expires_soon_is_noticed_at_every_connect(folder: Path, settings_for: Make) -> None:
+    async with served(folder) as server:
+        link = link_to(settings_for(server))
+        assert list(link.notices) == []
+        for _ in range(2):
+            await link.open()
+            (notice,) = link.notices
+            ends = NOW + timedelta(days=10)
+            assert notice.startswith(f"server_certificate {folder}/server.der expires on {ends:%Y-%m-%d}, in 9 days")
+            assert "renew it at the server" in notice
+        await link.close()
+
+
+def test_thirty_days_before_its_end_a_certificate_is_told_of(folder: Path) -> None:
+    settings = settings_for_url(folder, server_certificate=folder / "ours" / "linecontrol.der")
+    ends = NOW + timedelta(days=3650)
+    credentials = read_credentials(settings, NOW)
+    assert credentials is not None
+    assert expiry_notices(settings, credentials, ends - timedelta(days=30, minutes=1)) == []
+    told = expiry_notices(settings, credentials, ends - timedelta(days=29, hours=1))
+    assert [text.split()[0] for text in told] == ["certificate", "server_certificate"]
+    assert all("in 29 days" in text for text in told)
+    assert "`linecontrol certificate`" in told[0]
+
+
 async def test_the_token_is_renewed_under_encryption(folder: Path, settings_for: Make) -> None:
     async with served(folder) as server:
         link = link_to(settings_for(server))
@@ -157,10 +182,10 @@ async def test_the_token_is_renewed_under_encryption(folder: Path, settings_for:
         tokens = set()
         for _ in range(4):
             assert (await link.read())["T"].status is Status.GOOD
-            assert link._client is not None
-            assert link._client.uaclient.protocol is not None
-            tokens.add(link._client.uaclient.protocol._connection.security_token.TokenId)
-            link._renew_at = 0.0
+            assert link._session is not None
+            assert link._session.client.uaclient.protocol is not None
+            tokens.add(link._session.client.uaclient.protocol._connection.security_token.TokenId)
+            link._session._renew_at = 0.0
         assert len(tokens) == 4
         assert link.counters.connects == 1
         await link.close()
