@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -30,8 +31,8 @@ class _LineFigures(Collector):
             scans.add_metric([name], station.scans)
             missed.add_metric([name], station.missed)
             counters = station.link.counters
-            for what in ("connects", "reads", "requests", "answers", "timeouts", "exceptions", "bad_frames"):
-                requests.add_metric([name, what], getattr(counters, what))
+            for what, count in asdict(counters).items():
+                requests.add_metric([name, what], count)
         yield from (up, scans, missed, requests)
         rows = CounterMetricFamily(
             "linecontrol_history_rows",

@@ -80,6 +80,15 @@ class SampleOut(BaseModel):
     age_s: float | None = Field(examples=[0.4])
 
 
+class RecordedOut(BaseModel):
+    """A sample as it is recorded."""
+
+    time: str = Field(examples=["2026-01-12T06:30:00.000Z"])
+    value: Value | None = Field(examples=[141.2])
+    quality: str = Field(examples=["GOOD"], description="GOOD, UNCERTAIN or BAD")
+    status: str = Field(examples=["Good"], description="OPC UA status code name")
+
+
 class TagOut(SampleOut):
     name: str = Field(examples=["TT-303"])
     alias: str = Field(examples=["drying.inlet_air_temp"])

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 API_PORT = 8470
+_SWITCH_S = 0.0005  # a scan waits this long for a thread at work, the historian's writer say; Python's own is ten times
 T = TypeVar("T")
 
 
 def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run on the fastest loop there is."""
+    """asyncio.run on the fastest loop there is, with threads that give way to it soon."""
+    sys.setswitchinterval(_SWITCH_S)
     try:
         import uvloop
     except ImportError:

@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
@@ -44,6 +44,7 @@ from linecontrol.history.spool import Spool
 from linecontrol.history.writer import Writer
 
 if TYPE_CHECKING:
+    from linecontrol.history.aside import Aside
     from linecontrol.history.reader import HistoryReader
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Historian:
         self._is_announced = False
         self._is_running = False
         self._reader: HistoryReader | None = None
+        self._aside: Aside | None = None
         name = secrets.token_hex(8)
         self._intake = Intake(name, memory_rows)
         self._writer = Writer(
@@ -147,6 +149,8 @@ class Historian:
             log.error("the historian did not finish in time; %d rows were not kept", self.counters.pending)
         if self._reader is not None:
             self._reader.close()
+        if self._aside is not None:
+            await self._aside.close()
 
     @property
     def counters(self) -> Counters:
@@ -263,6 +267,14 @@ class Historian:
         if self._reader is None:
             self._reader = HistoryReader(self._url, self._line)
         return await asyncio.to_thread(question, self._reader)
+
+    async def ask_aside(self, question: Callable[..., T], *args: Any) -> T:
+        """``question(reader, *args)`` in another process, for what would keep the scans waiting; see ``aside``."""
+        if self._aside is None:
+            from linecontrol.history.aside import Aside
+
+            self._aside = Aside(self._url, self._line)
+        return await self._aside.ask(question, *args)
 
     async def samples(
         self,
