@@ -79,6 +79,15 @@ class _Door(asyncio.Protocol):
     def eof_received(self) -> bool | None:
         return None if self._inner is None else self._inner.eof_received()
 
+    def pause_writing(self) -> None:
+        """The client does not take its answers: leave its further requests in its own socket."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._gate.leave(self)
         if self._inner is not None:

@@ -21,8 +21,10 @@ from asyncua.common.callback import CallbackType, ServerItemCallback
 from asyncua.common.node import Node
 from asyncua.server.server import Server
 
+from simulator import units
 from simulator.encode import saturate
 from simulator.gate import Gate
+from simulator.opcua_mends import mend_dead_band, mend_republish
 from simulator.plc import Answer, Plc
 from simulator.profile import Point, Station
 
@@ -38,12 +40,6 @@ _TYPES = {
     "float32": ua.VariantType.Float,
     "float64": ua.VariantType.Double,
 }
-# UNECE Recommendation 20 codes, as OPC 10000-8 5.6.3 asks for; the unit id is the code's letters as a number.
-_UNECE = {
-    "kg": "KGM", "kg/h": "E93", "°C": "CEL", "%": "P1", "% wb": "P1", "Pa": "PAL", "kWh": "KWH", "kW": "KWT",
-    "m3": "MTQ", "m3/h": "MQH", "kg/m3": "KMQ", "rpm": "RPM",
-}  # fmt: skip
-_UNITS_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
 _GOOD = ua.StatusCode(ua.StatusCodes.Good)
 _NULL = ua.Variant(None, ua.VariantType.Null)
 _REFUSALS = {
@@ -90,6 +86,8 @@ class OpcUaServer:
         listeners.addListener(CallbackType.PreRead, self._before_read)  # type: ignore[arg-type]
         listeners.addListener(CallbackType.PreWrite, self._before_write)  # type: ignore[arg-type]
         listeners.addListener(CallbackType.PostWrite, self._after_write)  # type: ignore[arg-type]
+        mend_republish(server.iserver.subscription_service, ua.uaerrors.BadMessageNotAvailable)
+        mend_dead_band(server.iserver.subscription_service)
         # The library insists on a listener of its own: let it have a free port, then take its place.
         server.socket_address = (self.gate.host, 0)
         await server.start()
@@ -147,31 +145,44 @@ class OpcUaServer:
         return folders[name]
 
     async def _add_variable(self, folder: Node, node_id: _NodeId, point: Point, space: int) -> None:
-        name = ua.QualifiedName(point.name, space)
-        node = await folder.add_variable(node_id, name, _plain(point, 0.0), _TYPES[point.kind])
-        await node.write_attribute(
-            ua.AttributeIds.DisplayName, ua.DataValue(ua.Variant(ua.LocalizedText(f"{point.name} {point.title}", "en")))
+        """Added with its final name and type: what a client sees of it in its folder is copied when it is added."""
+        kind = _TYPES[point.kind]
+        access = ua.AccessLevel.CurrentRead.mask | (ua.AccessLevel.CurrentWrite.mask if point.writable else 0)
+        of_type = ua.ObjectIds.BaseDataVariableType if point.kind == "bool" else ua.ObjectIds.AnalogItemType
+        attributes = ua.VariableAttributes(
+            DisplayName=ua.LocalizedText(f"{point.name} {point.title}", "en"),
+            Description=ua.LocalizedText(point.title, "en"),
+            Value=ua.Variant(_plain(point, 0.0), kind),
+            DataType=ua.NodeId(kind.value),
+            ValueRank=ua.ValueRank.Scalar,
+            AccessLevel=access,
+            UserAccessLevel=access,
         )
-        if point.writable:
-            await node.set_writable()
+        item = ua.AddNodesItem(
+            ParentNodeId=folder.nodeid,
+            ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasComponent),
+            RequestedNewNodeId=node_id,
+            BrowseName=ua.QualifiedName(point.name, space),
+            NodeClass=ua.NodeClass.Variable,
+            NodeAttributes=attributes,
+            TypeDefinition=ua.NodeId(of_type),
+        )
+        added = await self._server.iserver.isession.add_nodes([item])
+        added[0].StatusCode.check()
         if point.kind != "bool":
-            await self._make_analog(node, point, space)
+            await self._describe_analog(self._server.get_node(node_id), point, space)
         value = self._server.iserver.aspace[node_id].attributes[ua.AttributeIds.Value]
         self._slots[node_id] = (point, value)
 
-    async def _make_analog(self, node: Node, point: Point, space: int) -> None:
+    async def _describe_analog(self, node: Node, point: Point, space: int) -> None:
         """Give the variable what an AnalogItemType has (OPC 10000-8 5.3.2.3)."""
-        plain, analog = ua.ObjectIds.BaseDataVariableType, ua.ObjectIds.AnalogItemType
-        await node.delete_reference(ua.NodeId(plain), ua.ObjectIds.HasTypeDefinition)
-        await node.add_reference(ua.NodeId(analog), ua.ObjectIds.HasTypeDefinition, bidirectional=False)
         low, high = saturate(point.kind, point.low), saturate(point.kind, point.high)
         bounds = ua.Range(float(low), float(high))
         await node.add_property(_part(node.nodeid, "EURange", space), ua.QualifiedName("EURange", 0), bounds)
         if point.unit:
-            code = _UNECE.get(point.unit, "")
             unit = ua.EUInformation(
-                NamespaceUri=_UNITS_NAMESPACE,
-                UnitId=int.from_bytes(code.encode(), "big") if code else -1,
+                NamespaceUri=units.NAMESPACE,
+                UnitId=units.unit_id(point.unit),
                 DisplayName=ua.LocalizedText(point.unit),
                 Description=ua.LocalizedText(point.unit),
             )
@@ -179,9 +190,11 @@ class OpcUaServer:
             await node.add_property(_part(node.nodeid, "EngineeringUnits", space), label, unit)
 
     def _method(self, name: str, on: bool) -> Callable[..., Awaitable[Any]]:
-        async def call(_parent: _NodeId, *_arguments: Any) -> Any:
+        async def call(_parent: _NodeId, *arguments: Any) -> Any:
             if self.refusing:
                 return ua.StatusCode(self.refusing)
+            if arguments:
+                return ua.StatusCode(ua.StatusCodes.BadTooManyArguments)
             answer = self._plc.write(name, float(on))
             return [] if answer is Answer.DONE else ua.StatusCode(_REFUSALS[answer])
 
@@ -231,14 +244,16 @@ class OpcUaServer:
             event.response_params.insert(k, answer)
 
     def _is_ours(self, wish: Any) -> bool:
-        return wish.AttributeId == ua.AttributeIds.Value and wish.NodeId in self._slots
+        return wish.NodeId in self._slots or wish.NodeId not in self._server.iserver.aspace
 
     def _write(self, wish: Any) -> Any:
+        if wish.NodeId not in self._slots:
+            return ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
         point, _ = self._slots[wish.NodeId]
         data = wish.Value
         if self.refusing:
             return ua.StatusCode(self.refusing)
-        if not point.writable:
+        if not point.writable or wish.AttributeId != ua.AttributeIds.Value:
             return ua.StatusCode(ua.StatusCodes.BadNotWritable)
         if wish.IndexRange or (data.StatusCode is not None and not data.StatusCode.is_good()):
             return ua.StatusCode(ua.StatusCodes.BadWriteNotSupported)

@@ -125,3 +125,36 @@ async def test_another_namespace_and_node_ids_need_no_python(tmp_path: Path) -> 
         broken = await node(client, space, '"DB_Line"."MT-306"').read_data_value(raise_on_bad_status=False)
         assert broken.StatusCode.name == "BadSensorFailure"
         assert broken.Value.Value is None
+
+
+async def test_what_foreign_clients_rely_on() -> None:
+    async with running(DEMO, "drying") as simulation, opcua(simulation) as (client, space):
+        references = await node(client, space, "Heater").get_references(ua.ObjectIds.HasComponent)
+        inlet = next(found for found in references if found.BrowseName.Name == "TT-303")
+        assert inlet.TypeDefinition == ua.NodeId(ua.ObjectIds.AnalogItemType)
+        assert inlet.DisplayName.Text == "TT-303 Inlet air temperature"
+        assert inlet.NodeClass == ua.NodeClass.Variable
+        flow = await (await node(client, space, "Fan.FT-307").get_child("0:EngineeringUnits")).read_value()
+        assert flow.NamespaceUri.endswith("/cefact")
+
+        with pytest.raises(ua.uaerrors.BadTooManyArguments):
+            await node(client, space, "Plc").call_method(f"{space}:Start", 1.0)
+        assert await node(client, space, "Plc.XS-301").read_value() is False
+        with pytest.raises(ua.uaerrors.BadNodeIdUnknown):
+            await write(client, space, "No.Such", 1.0, ua.VariantType.Double)
+        title = ua.DataValue(ua.Variant(ua.LocalizedText("mine"), ua.VariantType.LocalizedText))
+        with pytest.raises(ua.uaerrors.BadNotWritable):
+            await node(client, space, "Fan.SC-307").write_attribute(ua.AttributeIds.DisplayName, title)
+
+        got: asyncio.Queue[Any] = asyncio.Queue()
+
+        class Watcher:
+            def datachange_notification(self, _node: Any, value: Any, _data: Any) -> None:
+                got.put_nowait(value)
+
+        subscription = await client.create_subscription(50, Watcher())
+        await subscription.subscribe_data_change(node(client, space, "Plc.SEQ-300"))
+        await asyncio.wait_for(got.get(), 5)
+        with pytest.raises(ua.uaerrors.BadMessageNotAvailable):
+            await subscription.server.republish(subscription.subscription_id, 10_000)
+        await subscription.delete()
