@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.faults import FaultError, read_fault
+from simulator.floor import Plant
 from simulator.profile import ProfileError, read_line, shipped_folder
-from simulator.simulation import Plant, Simulation
+from simulator.simulation import Simulation
 
 _log = logging.getLogger("simulator")
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         line = read_line(options.line)
         ports = dict(_port(text, [station.name for station in line.stations]) for text in options.endpoint)
-        plant = _make_plant(options.seed, options.root_kg)
+        plant = _make_plant(options)
         simulation = Simulation(
             line,
             plant,
@@ -70,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--fault", action="append", default=[], metavar="SPEC", help="NAME:STATION[:ARGUMENT][@START[+DURATION]]")
     add("--sequence-log", type=Path, help="write every value of the sequence counters here")
     add("--root-kg", type=_mass_kg, help="roots in the hopper at the start [kg]")
+    add("--species", help="of the roots, a name in data/parameters.yaml (default lobata_cultivated)")
+    add("--month", type=int, choices=range(1, 13), metavar="1..12", help="month of digging (default 1)")
+    add("--storage-days", type=_days, help="days between digging and tipping, 0..60 (default 2)")
+    add("--line-type", default="mechanised", help="a name in data/line_types.yaml (default mechanised)")
     add("--truth", type=Path, help="write the plant's inner state here, as JSON, each second")
     add("--boot-id", type=_boot_id, help="start number the PLCs show, 1..65535 (default: from the clock)")
     add("--interactive", action="store_true", help="read 'fault SPEC', 'clear SPEC' and 'clear all' from stdin")
@@ -77,14 +82,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _make_plant(seed: int, root_kg: float | None) -> Plant:
+def _make_plant(options: argparse.Namespace) -> Plant:
+    from simulator.line_types import with_line_type
     from simulator.parameters import default_parameters
     from simulator.plant import Plant as RealPlant
 
-    parameters = default_parameters()
-    if root_kg is not None:
-        parameters = parameters.with_values({"hopper.start_kg": root_kg})
-    return RealPlant(seed=seed, parameters=parameters)
+    wanted = {"hopper.start_kg": options.root_kg, "site.month": options.month, "lot.stored_days": options.storage_days}
+    try:
+        parameters = with_line_type(default_parameters(), options.line_type)
+        if options.species is not None:
+            parameters = parameters.with_species(options.species)
+    except KeyError as error:
+        raise ProfileError(str(error.args[0])) from None
+    parameters = parameters.with_values({name: value for name, value in wanted.items() if value is not None})
+    return RealPlant(seed=options.seed, parameters=parameters)
 
 
 async def _serve(simulation: Simulation, interactive: bool, exit_with_parent: bool) -> int:
@@ -168,6 +179,13 @@ def _positive(text: str) -> float:
     if not 0.0 < value <= 10_000.0:
         raise argparse.ArgumentTypeError(f"{text} is not accepted (accepted: above 0, up to 10000)")
     return value
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0.0 <= days <= 60.0:
+        raise argparse.ArgumentTypeError("0..60 days")
+    return days
 
 
 def _mass_kg(text: str) -> float:

@@ -15,18 +15,29 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulator.gate import Gate
 from simulator.plc import Answer, Plc
 
 _log = logging.getLogger(__name__)
 Undo = Callable[[], Awaitable[None]] | None
 
 
-class Face(Protocol):
-    """What faults can reach of a protocol server."""
+class Plug(Protocol):
+    """The connection of a PLC to the world; see ``simulator.gate.Gate``."""
 
-    gate: Gate
+    is_silent: bool
+
+    async def open(self) -> None: ...
+    def close(self) -> None: ...
+    def cut(self) -> None: ...
+
+
+class Face(Protocol):
+    """What faults can reach of what stands in front of a PLC."""
+
     refusing: int
+
+    @property
+    def gate(self) -> Plug: ...
 
     def failure_code(self, text: str) -> int:
         """The protocol's own number for this failure; "" = its usual one. Raises ValueError."""

@@ -24,7 +24,7 @@ EXITS = (
     "waste",
 )
 HEAT_ENTRIES = ("fuel", "electricity", "air")
-HEAT_EXITS = ("exhaust_air", "flue", "walls", "machines", "cooler")
+HEAT_EXITS = ("exhaust_air", "flue", "walls", "machines", "cooler", "tanks")
 
 COMPONENTS: dict[str, tuple[int, ...]] = {
     "starch": (m.FREE, m.BOUND),
@@ -63,6 +63,7 @@ class Books:
     def __init__(self) -> None:
         self.inflow: Material = m.empty()
         self.exits: dict[str, Material] = {name: m.empty() for name in EXITS}
+        self.grown: Material = m.empty()  # wet age, germs and browning that time has made
         self.heat_in_kj: dict[str, float] = dict.fromkeys(HEAT_ENTRIES, 0.0)
         self.heat_out_kj: dict[str, float] = dict.fromkeys(HEAT_EXITS, 0.0)
 
@@ -90,4 +91,12 @@ class Books:
         heat_in = self.inflow[m.HEAT] + sum(self.heat_in_kj.values())
         heat_out = sum(gone[m.HEAT] for gone in self.exits.values()) + sum(self.heat_out_kj.values())
         ledgers["energy"] = Ledger("energy", "kJ", heat_in, 0.0, heat_out, held[m.HEAT] + held_in_metal_kj)
+        return ledgers
+
+    def time_balance(self, held: Material) -> dict[str, Ledger]:
+        """Ledgers of what time makes of wet starch: here ``created`` is its whole point."""
+        ledgers: dict[str, Ledger] = {}
+        for name, unit, i in (("wet_age", "kg h", m.AGE), ("germs", "1e9 CFU", m.GERMS), ("browning", "kg", m.BROWN)):
+            outflow = sum(gone[i] for gone in self.exits.values())
+            ledgers[name] = Ledger(name, unit, self.inflow[i], self.grown[i], outflow, held[i])
         return ledgers

@@ -15,13 +15,17 @@ from simulator.lot import LotParameters, Species
 from simulator.machines.concentrator import ConcentratorParameters
 from simulator.machines.dewatering import DewateringParameters
 from simulator.machines.dryer import DryerParameters
+from simulator.machines.exhaust import ExhaustParameters
+from simulator.machines.feeder import FeederParameters
 from simulator.machines.heater import HeaterParameters
 from simulator.machines.hopper import HopperParameters
+from simulator.machines.optics import OpticsParameters
 from simulator.machines.packing import PackingParameters
 from simulator.machines.rasp import RaspParameters
 from simulator.machines.sieves import SieveParameters
 from simulator.machines.trommel import TrommelParameters
 from simulator.psychrometrics import IsothermParameters
+from simulator.wet_clocks import ClockParameters
 
 EVIDENCE = {"S": "public source", "G": "general knowledge, unverified", "D": "derived here"}
 _ROW_KEYS = {"value", "unit", "evidence", "source"}
@@ -55,13 +59,27 @@ class Parameters:
     sieves: SieveParameters
     concentrator: ConcentratorParameters
     dewatering: DewateringParameters
+    clocks: ClockParameters
     isotherm: IsothermParameters
+    exhaust: ExhaustParameters
     heater: HeaterParameters
+    feeder: FeederParameters
     dryer: DryerParameters
     packing: PackingParameters
+    optics: OpticsParameters
     species: Mapping[str, Species]
     season: tuple[float, ...]
     default_species: str = "lobata_cultivated"
+
+    def with_species(self, name: str) -> Parameters:
+        """A copy whose trucks bring roots of another species.
+
+        Raises:
+            KeyError: no such species.
+        """
+        if name not in self.species:
+            raise KeyError(f"no species {name!r} (accepted: {', '.join(self.species)})")
+        return replace(self, default_species=name)
 
     def with_values(self, changes: Mapping[str, float]) -> Parameters:
         """A copy with some values changed, by dotted name such as ``rasp.size_um``.
@@ -113,10 +131,14 @@ def parse_parameters(content: Mapping[str, Any]) -> Parameters:
         "sieves": SieveParameters,
         "concentrator": ConcentratorParameters,
         "dewatering": DewateringParameters,
+        "clocks": ClockParameters,
         "isotherm": IsothermParameters,
+        "exhaust": ExhaustParameters,
         "heater": HeaterParameters,
+        "feeder": FeederParameters,
         "dryer": DryerParameters,
         "packing": PackingParameters,
+        "optics": OpticsParameters,
     }
     unknown = set(content) - set(groups) - {"species", "season"}
     if unknown:

@@ -16,19 +16,24 @@ from simulator.lot import Lot, draw_lot, parcels
 from simulator.machines.concentrator import Concentrator
 from simulator.machines.dewatering import MilkTank, Peeler
 from simulator.machines.drives import Actuator, Switch, Wander
-from simulator.machines.dryer import CakeHopper, FlashDryer
+from simulator.machines.dryer import FlashDryer
+from simulator.machines.exhaust import Exhaust
+from simulator.machines.feeder import CakeHopper
 from simulator.machines.heater import Heater
 from simulator.machines.hopper import Hopper
+from simulator.machines.optics import Optics
 from simulator.machines.packing import Packing
 from simulator.machines.rasp import Rasp
 from simulator.machines.sieves import Sieves
 from simulator.machines.trommel import Trommel
+from simulator.machines.valves import CoastingMotor, StickyValve
 from simulator.material import Material
 from simulator.parameters import Parameters, default_parameters
 from simulator.psychrometrics import Isotherm, humidity_kg_kg
 from simulator.sensors import Noise, Sensors
 from simulator.taps import RATE_TAGS, TOTAL_TAGS, true_rates
 from simulator.truth import describe
+from simulator.wet_clocks import WetClocks
 
 INPUT_TAGS = (
     "XS-101",  # station powered 0/1: its motors may turn
@@ -48,7 +53,6 @@ INPUT_TAGS = (
     "SC-307",  # fan %
     "XV-312",  # divert gate 0 good, 1 rework, 2 waste
 )
-_NIR_BLIND_KG_H = 3.0  # below it the window shows the belt, not powder
 _WANDERS = 7
 
 
@@ -61,21 +65,28 @@ class Plant:
         self.seed = seed
         self.inputs: dict[str, float] = dict.fromkeys(INPUT_TAGS, 0.0)
         self.time_s = 0.0
+        self.has_mains = True
+        """False = power dip: motors coast, the burner goes out, pumps and sprays stop; instruments run on batteries."""
         self.books = Books()
         self._lot_rng = Random(f"{seed}:lot")
         self._noise = Noise(f"{seed}:noise")
         self.hopper = Hopper(p.hopper, self.books)
         self.trommel = Trommel(p.trommel, self.books)
         self.rasp = Rasp(p.rasp, self.books)
-        self.sieves = Sieves(p.sieves, self.books)
-        self.concentrator = Concentrator(p.concentrator, self.books, p.site.water_c)
+        adhering = p.clocks.adhering_share
+        self.sieves = Sieves(p.sieves, self.books, adhering)
+        self.concentrator = Concentrator(p.concentrator, self.books, p.site.water_c, adhering)
         self.milk_tank = MilkTank(p.dewatering, self.books)
-        self.peeler = Peeler(p.dewatering, self.books)
-        self.cake_hopper = CakeHopper(p.dryer, self.books)
+        self.peeler = Peeler(p.dewatering, self.books, adhering)
+        self.clocks = WetClocks(p.clocks, self.books)
         self.isotherm = Isotherm(p.isotherm)
+        self.cake_hopper = CakeHopper(p.feeder, self.books)
+        self.exhaust = Exhaust(p.exhaust, self.books)
         self.heater = Heater(p.heater, p.site.ambient_c, self.books)
         self.dryer = FlashDryer(p.dryer, self.isotherm, p.site.ambient_c, self.books)
-        self.packing = Packing(p.packing, p.site.ambient_c, self.books)
+        self.packing = Packing(p.packing, self.isotherm, p.site.ambient_c, self.books)
+        self.optics = Optics(p.optics, p.clocks)
+        self._met: Lot | None = None
         self._build_drives(p)
         self.ambient_c, self.ambient_humidity_pct = p.site.ambient_c, p.site.ambient_humidity_pct
         self.slurry_c = p.site.water_c
@@ -84,7 +95,6 @@ class Plant:
         self.wash_m3_h = self.sieve_m3_h = 0.0
         self.trommel_rpm = self.rasp_rpm = self.fan_pct = 0.0
         self.ambient_humidity = 0.0
-        self.nir_pct, self._nir_quiet_s = math.nan, math.inf
         self.lot = lot or self._draw()
         self.load(p.hopper.start_kg, self.lot)
         self.root_starch_pct = self.hopper.starch_pct_wb(0.0)
@@ -104,15 +114,18 @@ class Plant:
             "FV-203": Actuator(0.0, 100.0, p.sieves.valve_ramp_pct_s),
             "FV-204": Actuator(0.0, 100.0, p.concentrator.valve_ramp_pct_s),
             "SC-206": Actuator(0.0, 100.0, p.dewatering.pump_ramp_pct_s),
-            "SC-302": Actuator(0.0, 100.0, p.dryer.screw_ramp_pct_s),
-            "TV-303": Actuator(0.0, 100.0, p.heater.valve_ramp_pct_s, p.heater.valve_deadband_pct),
-            "SC-307": Actuator(0.0, 100.0, p.heater.fan_ramp_pct_s),
+            "SC-302": Actuator(0.0, 100.0, p.feeder.screw_ramp_pct_s),
         }
+        heater = p.heater
+        self.heater_valve = StickyValve(
+            0.0, 100.0, heater.valve_ramp_pct_s, heater.valve_stick_pct, heater.valve_slide_pct
+        )
+        self.fan_motor = CoastingMotor(100.0, p.exhaust.fan_ramp_pct_s, p.exhaust.fan_coast_tau_s)
         site = p.site
         self._lumps = Wander(p.hopper.lump_sd, p.hopper.lump_tau_s)
         self._wash_pressure = Wander(p.trommel.pressure_sd, p.trommel.pressure_tau_s)
         self._sieve_pressure = Wander(p.sieves.pressure_sd, p.sieves.pressure_tau_s)
-        self._filling = Wander(p.dryer.screw_fill_sd, p.dryer.screw_fill_tau_s)
+        self._filling = Wander(p.feeder.screw_fill_sd, p.feeder.screw_fill_tau_s)
         self._weather_c = Wander(site.ambient_sd_k, site.ambient_tau_s)
         self._weather_rh = Wander(site.humidity_sd_pct, site.ambient_tau_s)
 
@@ -147,7 +160,7 @@ class Plant:
         if not 0.0 < dt_s <= 1.0:
             raise ValueError(f"step of {dt_s} s is not in 0 < dt <= 1 s")
         noise = self._noise.take(_WANDERS + len(RATE_TAGS))
-        on = {tag: switch.drive(self.inputs[tag]) for tag, switch in self._power.items()}
+        on = {tag: switch.drive(self.inputs[tag]) and self.has_mains for tag, switch in self._power.items()}
         self._weather(noise, dt_s)
         heat_in = self.books.heat_in_kj
         amounts = self._amounts
@@ -186,7 +199,8 @@ class Plant:
         roots = self.hopper.step(speed_pct, self._lumps.step(dt_s, noise[2]), self.trommel.room_kg, dt_s)
         fed_kg = m.mass_kg(roots)
         pressure = 1.0 + self._wash_pressure.step(dt_s, noise[3])
-        flow_m3_h = p.trommel.valve_full_m3_h * self._drive("FV-104", True, dt_s) / 100.0 * pressure
+        nozzles = 1.0 - self.trommel.spray_blocked_share
+        flow_m3_h = p.trommel.valve_full_m3_h * self._drive("FV-104", True, dt_s) / 100.0 * pressure * nozzles
         spray = on["XC-109"]
         self.trommel_rpm = self._drive("SC-103", powered, dt_s)
         washed = self.trommel.step(roots, self.trommel_rpm, flow_m3_h, p.site.water_c, spray, self.rasp.is_open, dt_s)
@@ -203,7 +217,7 @@ class Plant:
         mash = self.rasp.step(roots, self.rasp_rpm, self.sieves.is_open, dt_s)
         pressure = 1.0 + self._sieve_pressure.step(dt_s, noise[4])
         flow_m3_h = p.sieves.valve_full_m3_h * self._drive("FV-203", True, dt_s) / 100.0 * pressure
-        raw_milk = self.sieves.step(mash, flow_m3_h, p.site.water_c, powered, dt_s)
+        raw_milk = self.sieves.step(mash, self.rasp.fines_um, flow_m3_h, p.site.water_c, powered, dt_s)
         self.slurry_c = m.temperature_c(self.sieves.slurry, self.slurry_c)
         milk = self.concentrator.step(raw_milk, self._drive("FV-204", True, dt_s), powered, dt_s)
         pumped = self.milk_tank.step(milk, self._drive("SC-206", powered, dt_s), dt_s)
@@ -211,6 +225,17 @@ class Plant:
         m.pour(self.milk_tank.milk, back)
         self.sieve_m3_h = flow_m3_h + (p.site.rinse_m3_h if on["XC-209"] else 0.0)
         self._rinse(on["XC-209"], dt_s)
+        if self.clocks.is_due(dt_s):
+            sieves, peeler = self.sieves, self.peeler
+            tanks = (
+                sieves.sump,
+                sieves.slurry,
+                self.concentrator.tank,
+                self.milk_tank.milk,
+                peeler.head,
+                peeler.basket,
+            )
+            self.clocks.elapse(tanks, self.cake_hopper.cake, self.ambient_c)
         self._amounts[3] = self.sieve_m3_h / 3600.0 * dt_s
         self._amounts[4] = self.sieves.pulp_kg
         self._amounts[5] = m.mass_kg(cake)
@@ -222,11 +247,12 @@ class Plant:
             self.rinse_solids_pct = 0.0
             return
         site = self.parameters.site
+        self.clocks.rinse(dt_s)
         share = 1.0 - math.exp(-dt_s / site.rinse_flush_s)
         drained = self.books.receive(m.water(site.rinse_m3_h / 3.6 * dt_s, site.water_c))
         for flushed in (
             m.draw(self.rasp.box, share),
-            self.sieves.flush(share),
+            self.sieves.flush(share, dt_s),
             self.concentrator.flush(share),
             m.draw(self.milk_tank.milk, share),
             self.peeler.flush(share),
@@ -238,28 +264,34 @@ class Plant:
     def _drying(self, on: dict[str, bool], cake: Material, noise: list[float], dt_s: float) -> None:
         """Cake hopper to bags."""
         powered = on["XS-301"]
-        heater = self.heater
-        self.fan_pct = self._drive("SC-307", powered, dt_s)
-        valve_pct = self._drive("TV-303", powered, dt_s)
-        heater.step(self.fan_pct, valve_pct, powered, self.ambient_c, self.ambient_humidity, dt_s)
+        heater, dryer, packing = self.heater, self.dryer, self.packing
+        # the fan has a contactor of its own: it cools the duct after the station has stopped
+        self.fan_pct = self.fan_motor.drive(self.inputs["SC-307"], self.has_mains, dt_s)
+        air_kg_s = self.exhaust.step(self.fan_pct, powered, dryer.dust_kg, dryer.outlet_c, dryer.outlet_humidity, dt_s)
+        valve_pct = self.heater_valve.drive(self.inputs["TV-303"] if powered else 0.0, dt_s)
+        heater.step(air_kg_s, valve_pct, powered, self.ambient_c, self.ambient_humidity, dt_s)
         filling = self._filling.step(dt_s, noise[6])
         screw_pct = self._drive("SC-302", powered, dt_s)
-        fed = self.cake_hopper.step(cake, screw_pct, filling, heater.air_kg_s, dt_s)
-        powder = self.dryer.step(fed, heater.air_kg_s, heater.inlet_c, self.ambient_humidity, self.ambient_c, dt_s)
-        packing = self.packing
-        packing.step(powder, self.inputs["XV-312"], powered, self.dryer.outlet_c, self.ambient_c, dt_s)
-        self._look(packing.window, dt_s)
+        fed = self.cake_hopper.step(cake, screw_pct, filling, air_kg_s, dt_s)
+        powder = dryer.step(
+            fed, air_kg_s, heater.inlet_c, self.ambient_humidity, self.ambient_c, dt_s, packing.spill_share
+        )
+        packing.step(powder, self.inputs["XV-312"], powered, dryer.outlet_c, self.ambient_c, dt_s)
+        self._look(packing.window, on["XC-209"], dt_s)
         self._amounts[7:10] = packing.bin_kg
 
-    def _look(self, window: Material, dt_s: float) -> None:
-        """What the NIR sees: the powder in its window, NaN once none has passed for two seconds."""
-        total_kg = m.mass_kg(window)
-        if total_kg * 3600.0 / dt_s >= _NIR_BLIND_KG_H:
-            self.nir_pct, self._nir_quiet_s = 100.0 * window[m.WATER] / total_kg, 0.0
-            return
-        self._nir_quiet_s += dt_s
-        if self._nir_quiet_s > 2.0:
-            self.nir_pct = math.nan
+    def _look(self, window: Material, rinsing: bool, dt_s: float) -> None:
+        """What NIR and camera see of the powder in their window."""
+        lot = self.lot
+        if lot is not self._met:  # its colour is the lot's own, whenever and wherever it is drawn
+            self._met = lot
+            self.optics.meet_lot(Random(f"{self.seed}:{lot.starch_pct_wb!r}:colour").gauss(0.0, 1.0))
+        self.optics.step(window, rinsing, dt_s)
+
+    @property
+    def nir_pct(self) -> float:
+        """Moisture as the optics of the NIR see it [% wb]; NaN once no powder has passed for two seconds."""
+        return self.optics.nir_pct
 
     def measure(self) -> dict[str, float]:
         """What the instruments show now, by tag; NaN where one sees nothing. Looking changes nothing."""
@@ -281,14 +313,22 @@ class Plant:
             "concentrator": self.concentrator.held(),
             "milk_tank": list(self.milk_tank.milk),
             "peeler": self.peeler.held(),
-            "cake_hopper": list(self.cake_hopper.cake),
+            "cake_hopper": self.cake_hopper.held(),
             "packing": self.packing.held(),
         }
+
+    def _all_held(self) -> Material:
+        total = m.empty()
+        for holdup in self.held().values():
+            m.pour(total, holdup)
+        return total
+
+    @property
+    def time_ledgers(self) -> dict[str, Ledger]:
+        """Wet age [kg h], germs [1e9 CFU] and browning: what came in and time made = what left and is held."""
+        return self.books.time_balance(self._all_held())
 
     @property
     def ledgers(self) -> dict[str, Ledger]:
         """The balances of starch, fibre, water, soil, solubles [kg] and energy [kJ] since the plant was built."""
-        total = m.empty()
-        for holdup in self.held().values():
-            m.pour(total, holdup)
-        return self.books.balance(total, self.heater.metal_held_kj + self.dryer.metal_held_kj)
+        return self.books.balance(self._all_held(), self.heater.metal_held_kj + self.dryer.metal_held_kj)

@@ -97,6 +97,17 @@ class Plc:
         override = self.overrides.get(name)
         return value if override is None else override(value)
 
+    def reader(self, name: str) -> Callable[[], float]:
+        """A function that returns what ``value`` would, for whoever reads often."""
+        read, overrides = self._read[name], self.overrides
+
+        def shown() -> float:
+            if overrides and name in overrides:
+                return overrides[name](read())
+            return read()
+
+        return shown
+
     @property
     def check(self) -> int:
         """Value that belongs to the sequence counter: a reader that sees another one read a torn pair."""
@@ -107,6 +118,10 @@ class Plc:
         live = {name: self._effective(name) for name in self._actuators}
         live.update({f"XS-{area}01": float(on and not self.tripped) for area, on in self.running.items()})
         return live
+
+    def is_overrunning(self, name: str) -> bool:
+        """Whether this output keeps its value for a while after a trip, as a fan does."""
+        return self._overrun_left_s.get(name, 0.0) > 0.0
 
     # Writing
 

@@ -15,7 +15,9 @@ LATENT_0C_KJ_KG = 2501.0  # evaporation at 0 °C, common engineering value
 CP_LIQUID_KJ_KG_K = 4.18  # liquid water, common engineering value
 GAS_CONSTANT_J_MOL_K = 8.314
 PRESSURE_PA = 101_325.0  # sea level
-_MOLAR_RATIO = 0.62198  # water over dry air
+MOLAR_RATIO = 0.62198  # water over dry air
+_MOST_BULB_C = 96.0  # wet bulb of air with 4 kg/kg; beyond it Newton's way back is long, and no dryer runs there
+_MOST_VAPOUR_PA = 0.95 * PRESSURE_PA
 
 
 def saturation_pressure_pa(temp_c: float) -> float:
@@ -27,8 +29,10 @@ def saturation_pressure_pa(temp_c: float) -> float:
     at 20, 60, 100 and 150 °C: within 0.3 %.
     """
     kelvin = (max(-40.0, temp_c)) + 273.15
-    if kelvin > 503.15:
-        kelvin = 503.15
+    return _saturation_pa(min(kelvin, 503.15))
+
+
+def _saturation_pa(kelvin: float) -> float:
     return exp(
         -5.8002206e3 / kelvin
         + 1.3914993
@@ -39,13 +43,13 @@ def saturation_pressure_pa(temp_c: float) -> float:
 
 def humidity_kg_kg(temp_c: float, relative_humidity: float) -> float:
     """Humidity of air at sea level; relative humidity as a fraction 0..1, vapour pressure held below 0.95 of total."""
-    vapour_pa = min(relative_humidity * saturation_pressure_pa(temp_c), 0.95 * PRESSURE_PA)
-    return _MOLAR_RATIO * vapour_pa / (PRESSURE_PA - vapour_pa)
+    vapour_pa = min(relative_humidity * saturation_pressure_pa(temp_c), _MOST_VAPOUR_PA)
+    return MOLAR_RATIO * vapour_pa / (PRESSURE_PA - vapour_pa)
 
 
 def water_activity(temp_c: float, humidity: float) -> float:
     """Relative humidity (0..1) that air of this humidity has at a temperature; 1 where it would be a fog."""
-    vapour_pa = PRESSURE_PA * humidity / (_MOLAR_RATIO + humidity)
+    vapour_pa = PRESSURE_PA * humidity / (MOLAR_RATIO + humidity)
     activity = vapour_pa / saturation_pressure_pa(temp_c)
     return min(1.0, activity)
 
@@ -60,23 +64,27 @@ def wet_bulb_c(temp_c: float, humidity: float, start_c: float | None = None) -> 
 
     Args:
         temp_c: dry bulb [°C], -20..230.
-        humidity: kg/kg dry air; supersaturated air has its wet bulb at the dry bulb.
+        humidity: kg/kg dry air, below 4; supersaturated air has its wet bulb at the dry bulb.
         start_c: a guess, such as the last answer: two Newton steps then suffice.
     """
     heat_capacity = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
-    guess = 0.3 * temp_c if start_c is None else start_c
+    top_c = min(temp_c, _MOST_BULB_C)
+    guess = 0.3 * temp_c if start_c is None else min(max(start_c, -40.0), top_c)
     was_at_top = False
-    for _ in range(30):
+    for _ in range(40):
         latent = LATENT_0C_KJ_KG + (CP_VAPOUR_KJ_KG_K - CP_LIQUID_KJ_KG_K) * guess
-        saturated = humidity_kg_kg(guess, 1.0)
+        kelvin = guess + 273.15
+        vapour_pa = _saturation_pa(min(kelvin, 503.15))
+        if vapour_pa > _MOST_VAPOUR_PA:
+            vapour_pa = _MOST_VAPOUR_PA
+        saturated = MOLAR_RATIO * vapour_pa / (PRESSURE_PA - vapour_pa)
         error = latent * (saturated - humidity) - heat_capacity * (temp_c - guess)
         # Clausius-Clapeyron slope of the saturation humidity; good enough for Newton
-        kelvin = guess + 273.15
-        slope = saturated * (1.0 + saturated / _MOLAR_RATIO) * latent / (0.4615 * kelvin * kelvin)
+        slope = saturated * (1.0 + saturated / MOLAR_RATIO) * latent / (0.4615 * kelvin * kelvin)
         change = error / (latent * slope + heat_capacity)
         guess -= change
-        if guess > temp_c:
-            guess = temp_c
+        if guess > top_c:
+            guess = top_c
             if was_at_top:  # a fog
                 break
             was_at_top = True
@@ -85,6 +93,26 @@ def wet_bulb_c(temp_c: float, humidity: float, start_c: float | None = None) -> 
         if -1e-3 < change < 1e-3:  # the error left is the square of it
             break
     return guess
+
+
+def dew_point_c(vapour_pa: float) -> float:
+    """Temperature at which vapour of this pressure begins to condense [°C], within 0.001 K for 1 Pa..1 MPa.
+
+    Air without vapour never does: below 1 Pa the answer is that of 1 Pa, about -60 °C, where this is no longer meant.
+    """
+    goal = log(max(vapour_pa, 1.0))
+    kelvin = 5200.0 / (25.3 - goal)  # Clausius-Clapeyron as a first guess
+    for _ in range(20):
+        change = (log(_saturation_pa(kelvin)) - goal) * kelvin * kelvin / 5300.0
+        kelvin -= change
+        if -1e-4 < change < 1e-4:
+            break
+    return kelvin - 273.15
+
+
+def humid_volume_m3_kg(temp_c: float, humidity: float) -> float:
+    """Volume of humid air per kg of its dry air at sea level, ideal gas; humidity in kg/kg."""
+    return 287.055 * (temp_c + 273.15) / PRESSURE_PA * (1.0 + humidity / MOLAR_RATIO)
 
 
 @dataclass(frozen=True)
@@ -103,10 +131,10 @@ class Isotherm:
     """GAB sorption isotherm of starch: equilibrium moisture from water activity and temperature, and back."""
 
     def __init__(self, parameters: IsothermParameters) -> None:
-        self._p = parameters
+        self.parameters = parameters
 
     def _constants(self, temp_c: float) -> tuple[float, float, float]:
-        p = self._p
+        p = self.parameters
         held_c = -20.0 if temp_c < -20.0 else min(temp_c, 120.0)
         inverse = (1.0 / (held_c + 273.15) - 1.0 / 298.15) / GAS_CONSTANT_J_MOL_K
         return (

@@ -43,6 +43,26 @@ class Totaliser:
     of: str = ""
 
 
+@dataclass
+class Upset:
+    """What is wrong with one instrument. Any of them at once; the fields may be changed while it lasts.
+
+    Attributes:
+        offset: added to what it shows, in its unit (a step: somebody bent the probe, wrong zero).
+        drift_per_h: grows from the moment the upset began, in its unit per hour of plant time (fouling, ageing).
+        noise_times: its own noise so many times over (loose terminal, interference).
+        stuck_at: shows this and nothing else (frozen analyser); None = follows.
+        is_dead: shows nothing (wire off, no power).
+    """
+
+    offset: float = 0.0
+    drift_per_h: float = 0.0
+    noise_times: float = 1.0
+    stuck_at: float | None = None
+    is_dead: bool = False
+    since_s: float = 0.0
+
+
 class Noise:
     """Standard normal numbers for one plant, cheap: windows at random places of a table drawn once from the seed."""
 
@@ -90,6 +110,8 @@ class Sensors:
         self._lagged = [start[tag] * self.gain[tag] + self.bias[tag] for tag in self.tags]
         self._totals = [0.0] * len(self.total_tags)
         self._noise: Sequence[float] = [0.0] * len(self.tags)
+        self._time_s = 0.0
+        self._upsets: dict[str, Upset] = {}
         self._dt_s = 0.0
         self._shares: list[float] = []
 
@@ -104,6 +126,7 @@ class Sensors:
         if dt_s != self._dt_s:
             self._dt_s = dt_s
             self._shares = [1.0 - math.exp(-dt_s / row.tau_s) for row in self._rows]
+        self._time_s += dt_s
         before = self._lagged
         self._lagged = [
             old + (true * gain + bias - old) * share
@@ -118,11 +141,43 @@ class Sensors:
         ]
         self._noise = noise
 
+    def upset(self, tag: str) -> Upset:
+        """The upset of an instrument, to be filled in by the caller; begun now if it had none.
+
+        Raises:
+            KeyError: no such instrument.
+        """
+        if tag not in self.gain:
+            raise KeyError(f"no instrument {tag!r}")
+        return self._upsets.setdefault(tag, Upset(since_s=self._time_s))
+
+    def freeze(self, tag: str) -> None:
+        """The instrument is stuck at what it shows in this moment (dead if it sees nothing)."""
+        now = self.shown()[tag] if tag in self.gain else math.nan
+        upset = self.upset(tag)
+        upset.stuck_at, upset.is_dead = (None, True) if now != now else (now, False)
+
+    def mend(self, tag: str) -> None:
+        """Nothing is wrong with the instrument any more."""
+        self._upsets.pop(tag, None)
+
+    def _with_upset(self, row: Instrument, lagged: float, noise: float, upset: Upset) -> float:
+        """What a troubled instrument shows before its end stops."""
+        if upset.is_dead:
+            return math.nan
+        if upset.stuck_at is not None:
+            return upset.stuck_at
+        drift = upset.drift_per_h * (self._time_s - upset.since_s) / 3600.0
+        return lagged + row.noise_sd * noise * upset.noise_times + upset.offset + drift
+
     def shown(self) -> dict[str, float]:
         """What the tags show now; NaN where an instrument sees nothing."""
         values: dict[str, float] = {}
+        upsets = self._upsets
         for row, lagged, noise in zip(self._rows, self._lagged, self._noise, strict=True):
             value = lagged + row.noise_sd * noise
+            if upsets and row.tag in upsets:
+                value = self._with_upset(row, lagged, noise, upsets[row.tag])
             if value != value:
                 values[row.tag] = math.nan
                 continue
@@ -130,4 +185,7 @@ class Sensors:
             values[row.tag] = round(held / row.quantum) * row.quantum
         for total, value in zip(self._total_rows, self._totals, strict=True):
             values[total.tag] = math.floor(value / total.quantum) * total.quantum
+            if upsets and (upset := upsets.get(total.tag)) is not None:
+                shown = values[total.tag] + upset.offset if upset.stuck_at is None else upset.stuck_at
+                values[total.tag] = math.nan if upset.is_dead else shown
         return values

@@ -7,12 +7,14 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from simulator.faults import Face, FaultBoard, read_fault
+from simulator.faults import Face
+from simulator.floor import Cabinet, Floor, Plant
+from simulator.gate import Gate
 from simulator.plc import Plc
 from simulator.profile import Line, Station
 from simulator.sequence_log import SequenceLog
@@ -27,38 +29,15 @@ PUBLISH_EVERY_S = 0.02  # real time between pushes to OPC UA subscribers [s]
 TRUTH_EVERY_S = 1.0  # real time between writes of the truth file [s]
 
 
-class Plant(Protocol):
-    """The physics, as the PLCs' terminals see it. Keys are tag names; a measurement without value is NaN."""
-
-    inputs: dict[str, float]
-
-    def step(self, dt_s: float) -> None: ...
-    def measure(self) -> Mapping[str, float]: ...
-    def truth(self) -> Mapping[str, object]: ...
-
-
 class Server(Face, Protocol):
     """A protocol server in front of one PLC."""
 
+    @property
+    def gate(self) -> Gate: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     async def publish(self) -> None: ...
     def note_update(self, updated_at: datetime) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Cabinet:
-    """One simulated PLC with its network socket."""
-
-    station: Station
-    plc: Plc
-    face: Server
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        gate = self.face.gate
-        return replace(self.station.endpoint, host=gate.host, port=gate.port).url
 
 
 class Simulation:
@@ -86,26 +65,23 @@ class Simulation:
         truth: Path | None = None,
     ) -> None:
         self.speed = speed
-        self.plant = plant
-        self.plant_time_s = 0.0
         self.step_s = STEP_S if speed >= 2.0 else SLOW_STEP_S
         self._sequence_log = sequence_log
         self._truth = truth
-        measured = plant.measure()
-        self.cabinets = {
-            station.name: _cabinet(
-                station,
-                Plc(station, boot_id, measured, plant.inputs),
-                host,
-                (ports or {}).get(station.name, station.endpoint.port),
-            )
-            for station in line.stations
-        }
-        self.faults = FaultBoard(self.cabinets)
-        self.faults.plan([read_fault(text, self.cabinets) for text in faults])
-        for name, cabinet in self.cabinets.items():
-            if cabinet.plc.unknown:
-                _log.warning("%s: not in the plant, reads 0: %s", name, ", ".join(cabinet.plc.unknown))
+        chosen = ports or {}
+
+        def face_for(station: Station, plc: Plc) -> Server:
+            return _server(station, plc, host, chosen.get(station.name, station.endpoint.port))
+
+        self.floor: Floor[Server] = Floor(line, plant, face_for, boot_id=boot_id, faults=faults)
+        self.plant = plant
+        self.cabinets = self.floor.cabinets
+        self.faults = self.floor.faults
+
+    @property
+    def plant_time_s(self) -> float:
+        """Plant time since the start [s]."""
+        return self.floor.time_s
 
     async def start(self) -> dict[str, str]:
         """Listen everywhere; returns station name to endpoint URL.
@@ -113,7 +89,7 @@ class Simulation:
         Raises:
             OSError: a port is taken. What was opened before is closed again.
         """
-        self._scan(0.0, 0.0)
+        self.floor.scan(0.0, 0.0)
         started = []
         try:
             for cabinet in self.cabinets.values():
@@ -123,9 +99,9 @@ class Simulation:
             for cabinet in started:
                 await cabinet.face.stop()
             raise
-        self._scan(0.0, 0.0)
+        self.floor.scan(0.0, 0.0)
         self._note_update()
-        return {name: cabinet.url for name, cabinet in self.cabinets.items()}
+        return {name: url_of(cabinet) for name, cabinet in self.cabinets.items()}
 
     async def stop(self) -> None:
         await asyncio.gather(*(cabinet.face.stop() for cabinet in self.cabinets.values()))
@@ -154,7 +130,7 @@ class Simulation:
                 last = now
                 for _ in range(steps):
                     await self.faults.advance(self.plant_time_s)
-                    moved = self._step(watched_s / steps)
+                    moved = self.floor.step(self.step_s, watched_s / steps)
                     if log is not None and moved:
                         log.note(moved, self.plant_time_s, datetime.now(UTC))
                 self._note_update()
@@ -165,20 +141,6 @@ class Simulation:
                 if now - written >= TRUTH_EVERY_S:
                     written = now
                     self._write_truth()
-
-    def _step(self, real_s: float) -> dict[str, Plc]:
-        """One plant step; returns the PLCs whose sequence counter moved."""
-        for cabinet in self.cabinets.values():
-            self.plant.inputs.update(cabinet.plc.outputs())
-        self.plant.step(self.step_s)
-        self.plant_time_s += self.step_s
-        return self._scan(self.step_s, real_s)
-
-    def _scan(self, dt_s: float, real_s: float) -> dict[str, Plc]:
-        measured = self.plant.measure()
-        return {
-            name: cabinet.plc for name, cabinet in self.cabinets.items() if cabinet.plc.step(dt_s, real_s, measured)
-        }
 
     def _note_update(self) -> None:
         stamp = datetime.now(UTC)
@@ -195,15 +157,18 @@ class Simulation:
         part.replace(self._truth)
 
 
-def _cabinet(station: Station, plc: Plc, host: str, port: int) -> Cabinet:
+def url_of(cabinet: Cabinet[Server]) -> str:
+    """Where it listens."""
+    gate = cabinet.face.gate
+    return replace(cabinet.station.endpoint, host=gate.host, port=gate.port).url
+
+
+def _server(station: Station, plc: Plc, host: str, port: int) -> Server:
     """The server modules are imported here, so that a line of one protocol does not load the other's library."""
-    face: Server
     if station.is_modbus:
         from simulator.modbus_server import ModbusServer
 
-        face = ModbusServer(station, plc, host, port)
-    else:
-        from simulator.opcua_server import OpcUaServer
+        return ModbusServer(station, plc, host, port)
+    from simulator.opcua_server import OpcUaServer
 
-        face = OpcUaServer(station, plc, host, port)
-    return Cabinet(station, plc, face)
+    return OpcUaServer(station, plc, host, port)

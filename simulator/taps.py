@@ -11,7 +11,7 @@ RATE_TAGS = (
     "WT-101", "WT-102", "AT-106", "ST-103", "FT-104", "AT-105",
     "JT-201", "ST-201", "FT-203", "DT-204", "LT-205", "MT-207", "FT-206", "AT-209", "TT-211",
     "WT-301", "WT-302", "TT-303", "TT-304", "TT-305", "MT-306", "FT-307", "PT-308", "TT-309", "MT-310", "TT-311",
-    "WT-313",
+    "WT-313", "AT-317", "AT-318", "AT-319", "PDT-320",
 )  # fmt: skip
 TOTAL_TAGS = (
     "WQ-102", "FQ-104", "JQ-110", "FQ-203", "WQ-208", "WQ-207", "JQ-210", "WQ-313", "WQ-314", "WQ-315", "JQ-316",
@@ -44,9 +44,13 @@ def true_rates(plant: Plant, dt_s: float) -> list[float]:
         packing.cone_c,
         plant.nir_pct,
         heater.air_kg_s * 3600.0,
-        heater.p.duct_pressure_pa * (plant.fan_pct / 100.0) ** 2,
+        plant.exhaust.duct_pa,
         plant.ambient_c,
         plant.ambient_humidity_pct,
         packing.bag_c,
         sum(packing.bin_kg) * 3600.0 / dt_s,
+        plant.optics.whiteness,
+        plant.optics.specks_cm2,
+        plant.exhaust.dust_g_m3,
+        plant.exhaust.filter_pa,
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator import material as m
 from simulator.machines.packing import BINS
+from simulator.wet_clocks import ph, specks_cm2, whiteness
 
 if TYPE_CHECKING:
     from simulator.plant import Plant
@@ -38,6 +39,8 @@ def describe(plant: Plant) -> dict[str, float]:
         truth[f"held_{name}_starch_kg"] = m.starch_kg(what)
     truth["held_line_starch_kg"] = sum(m.starch_kg(what) for name, what in plant.held().items() if name != "hopper")
     truth.update(_machines(plant))
+    truth.update(_dry_side(plant))
+    truth.update(_wet(plant))
     return truth
 
 
@@ -70,4 +73,61 @@ def _machines(plant: Plant) -> dict[str, float]:
         "heat_to_air_kwh": (heat_in["fuel"] - heat_out["flue"]) / 3600.0,
         "electricity_kwh": heat_in["electricity"] / 3600.0,
         "wall_loss_kwh": heat_out["walls"] / 3600.0,
+    }
+
+
+def _wet(plant: Plant) -> dict[str, float]:
+    """Cloths, clocks and what the eye would say; clean values where a place is empty."""
+    clocks, sieves = plant.clocks, plant.sieves
+    milk, cake, good = plant.milk_tank.milk, plant.cake_hopper.cake, plant.books.exits["good"]
+    return {
+        "lot_stored_days": plant.lot.stored_days,
+        "sieve_blinding_pct": 100.0 * max(sieves.blinding),
+        "fine_pass_share": sieves.fine_pass_share,
+        "desander_share": plant.concentrator.desander_share,
+        "milk_wet_age_h": m.wet_age_h(milk),
+        "milk_log_cfu_g": m.germs_log_cfu_g(milk),
+        "milk_ph": ph(m.germs_log_cfu_g(milk), clocks.p),
+        "cake_wet_age_h": m.wet_age_h(cake),
+        "cake_log_cfu_g": m.germs_log_cfu_g(cake),
+        "cake_whiteness": whiteness(cake, clocks.p),
+        "good_wet_age_h": m.wet_age_h(good),
+        "good_log_cfu_g": m.germs_log_cfu_g(good),
+        "good_browned_points": m.browned_points(good),
+        "good_whiteness": whiteness(good, clocks.p),
+        "good_specks_cm2": specks_cm2(good, clocks.p),
+        "film_log_cfu_cm2": clocks.film_log_cfu_cm2,
+        "hours_since_rinse": clocks.hours_since_rinse,
+    }
+
+
+def _dry_side(plant: Plant) -> dict[str, float]:
+    """Air, filter, starch damage, optics and bags."""
+    exhaust, optics, packing = plant.exhaust, plant.optics, plant.packing
+    activity, dew_c = packing.bag_state()
+    bags = packing.bagging.bags
+    return {
+        "air_kg_h": plant.heater.air_kg_s * 3600.0,
+        "duct_pa": exhaust.duct_pa,
+        "filter_pa": exhaust.filter_pa,
+        "filter_load": exhaust.load,
+        "dust_g_m3": exhaust.dust_g_m3,
+        "raw_dust_g_m3": exhaust.raw_dust_g_m3,
+        "gelatinised_kg": plant.dryer.gelatinised_kg,
+        "gelatinisation_margin_k": plant.dryer.gel_margin_k,
+        "is_gelatinisation_risk": float(plant.dryer.is_gel_risk),
+        "window_moisture_pct_wb": optics.true_pct,
+        "nir_fouling_pct": optics.fouling_pct,
+        "nir_lot_offset_pct": optics.lot_offset_pct,
+        "whiteness": optics.whiteness,
+        "specks_cm2": optics.specks_cm2,
+        "bag_c": packing.bag_c,
+        "bag_water_activity": activity,
+        "bag_dew_point_c": dew_c,
+        "bag_sweats": float(dew_c > plant.ambient_c),
+        "bags_closed": float(packing.bagging.closed),
+        "bags_sweating": float(packing.bagging.sweating),
+        "last_bag_moisture_pct_wb": bags[-1].moisture_pct_wb if bags else 0.0,
+        "last_bag_c": bags[-1].temp_c if bags else plant.ambient_c,
+        "last_bag_water_activity": bags[-1].water_activity if bags else 0.0,
     }

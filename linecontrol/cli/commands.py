@@ -83,6 +83,50 @@ def demo(
 
 
 @app.command()
+def simulate(
+    recipe: Annotated[str, typer.Argument(help="Recipe to run.")] = "kudzu-lobata-standard",
+    runs: Annotated[int, typer.Option(min=1, max=100_000, help="Runs, each on a plant of its own seed.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first run; the others follow.")] = 1,
+    seeds: Annotated[str | None, typer.Option(help="Seeds A..B instead of --seed and --runs.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="auto, manual or hold: who keeps the moisture. Repeat to compare.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault, a schedule file, or random. Repeatable. Checks the invariants.")
+    ] = None,
+    vary: Annotated[str | None, typer.Option(help="Design file: which parameters are varied.")] = None,
+    sets: Sets = None,
+    plant: Annotated[
+        list[str] | None, typer.Option(help="Plant parameter, e.g. --plant rasp.size_um=160. Repeatable.")
+    ] = None,
+    line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
+    every: Annotated[float, typer.Option(min=1, max=3600, help="Record a scan each so many line seconds.")] = 30.0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs; a stopped campaign goes on from it.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to hand the runs to.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe on the simulated plant in virtual time, an hour in seconds, and compare what comes out."""
+    from linecontrol.cli.simulate import plan, read_seeds, run_simulate
+
+    values, parts = formula_values(sets), {name: float(value) for name, value in formula_values(plant).items()}
+    trials = guarded_value(
+        lambda: plan(
+            recipe,
+            line=line,
+            seeds=read_seeds(seeds, seed, runs),
+            policies=list(dict.fromkeys(policy or ["auto"])),
+            values=values,
+            plant=parts,
+            faults=fault or [],
+            vary=vary,
+            every_s=every,
+        )
+    )
+    raise typer.Exit(guarded(lambda: run_simulate(trials, jobs, dask, out, as_json=as_json)))
+
+
+@app.command()
 def serve(
     line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
     data: Data = None,
@@ -289,11 +333,16 @@ def certificate(
     raise typer.Exit(guarded(lambda: run_certificate(out, host, as_json=as_json)))
 
 
-def guarded(work: Any) -> int:
-    """Run ``work``; our own errors end with a sentence and the right exit code, not a traceback."""
+def guarded_value(work: Any) -> Any:
+    """What ``work`` returns; our own errors end the program with a sentence."""
     try:
-        return int(work())
+        return work()
     except ConfigError as error:
         stop(str(error), BAD_INPUT)
     except (LineError, OSError) as error:
         stop(str(error), FAILED)
+
+
+def guarded(work: Any) -> int:
+    """Run ``work``; our own errors end with a sentence and the right exit code, not a traceback."""
+    return int(guarded_value(work))

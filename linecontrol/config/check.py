@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from linecontrol.config.design import Design, Schedule
 from linecontrol.config.document import Document, shown_path
 from linecontrol.config.fields import near_names
 from linecontrol.config.files import shipped_dir
 from linecontrol.config.library import Library
+from linecontrol.config.reading import read_model
 from linecontrol.config.schema_files import MODELS
 from linecontrol.core.errors import Problem
 
+STUDIES: Mapping[str, type[Design | Schedule]] = {"design": Design, "schedule": Schedule}
 Checker = Callable[[Document], list[Problem]]
 
 
@@ -69,6 +72,8 @@ def _check_file(library: Library, path: Path, extra: Mapping[str, Checker]) -> N
         library.station(path)
     elif kind == "line":
         library.line(path)
+    elif kind is not None and kind in STUDIES:
+        library.tell(read_model(doc, STUDIES[kind]).problems)
     elif kind is not None and kind in extra:
         library.tell(extra[kind](doc))
     else:

@@ -70,7 +70,7 @@ class Bilingual(Row):
 UNITS: tuple[str, ...] = (
     *("", "%", "% wb", "% db", "ppm", "pH", "NTU", "pcs"),
     *("g", "kg", "t", "g/s", "kg/s", "kg/min", "kg/h", "t/h"),
-    *("L", "m3", "L/s", "L/min", "L/h", "m3/s", "m3/h", "kg/m3", "g/L"),
+    *("L", "m3", "L/s", "L/min", "L/h", "m3/s", "m3/h", "kg/m3", "g/m3", "g/L", "1/cm2"),
     *("°C", "K", "Pa", "hPa", "kPa", "MPa", "mbar", "bar"),
     *("mA", "A", "mV", "V", "W", "kW", "kVA", "Wh", "kWh", "MWh", "J", "kJ", "MJ", "kJ/kg", "Hz"),
     *("rpm", "N", "Nm", "µm", "mm", "cm", "m", "mm/s", "m/s", "°"),

@@ -7,16 +7,23 @@ from typing import Any
 from pydantic import BaseModel
 
 from linecontrol.config.brand import Brand
+from linecontrol.config.design import Design, Schedule
 from linecontrol.config.fields import near_names
 from linecontrol.config.line import LineFile
 from linecontrol.config.station import StationProfile
 from linecontrol.core.errors import ConfigError
 
-MODELS: dict[str, type[BaseModel]] = {"brand": Brand, "station": StationProfile, "line": LineFile}
+MODELS: dict[str, type[BaseModel]] = {
+    "brand": Brand,
+    "station": StationProfile,
+    "line": LineFile,
+    "design": Design,
+    "schedule": Schedule,
+}
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of ``brand``, ``station`` or ``line``. Raises ConfigError for another kind.
+    """The JSON Schema of a kind in ``MODELS``. Raises ConfigError for another kind.
 
     It describes a file as read here: keys are texts, and so are ``on``, ``yes`` and dates. Rules between fields and
     between files are not in it; ``check_paths`` has them.

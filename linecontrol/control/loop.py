@@ -150,7 +150,7 @@ class Loop:
             self._refused.append(f"mode {wanted} is not known (accepted: {', '.join(m.name for m in Mode)})")
             return
         wanted = Mode(wanted)
-        if self.mode is Mode.MAN and wanted is not Mode.MAN and not isfinite(pv):
+        if self.mode is Mode.MAN and wanted is not Mode.MAN and not isfinite(pv) and x.op_available:
             self._refused.append(f"mode {wanted.name}: the PV is not good (accepted: MAN until it is)")
             return
         if wanted in (Mode.CAS, Mode.REMOTE) and not isfinite(self._asked_sp(wanted, x)):
@@ -159,7 +159,7 @@ class Loop:
             )
             return
         if wanted is not self.mode:
-            if self.mode is Mode.MAN and isfinite(self.settings.sp_rate_per_s):
+            if self.mode is Mode.MAN and isfinite(self.settings.sp_rate_per_s) and isfinite(pv):
                 self.sp = clamp(pv, self.settings.sp_low, self.settings.sp_high)
             self.mode = wanted
             self.op_target = self.pid.out

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,35 +23,36 @@ from linecontrol.core.gate import CommandGate
 from linecontrol.core.image import LosslessFeed, ProcessImage
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
 from linecontrol.core.station import Duty, Station
-from linecontrol.history import Historian
 from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.build import divert_guard, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
-from linecontrol.line.links import link_for, load_libraries
-from linecontrol.line.lock import LineLock
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.recipes import RecipeEntry, shipped_recipes
 from linecontrol.line.runs import RunDirector
 from linecontrol.line.status import accounting, line_status
 from linecontrol.line.watch import PlantWatch
+from linecontrol.line.wiring import Wiring
 from linecontrol.links.soft import SoftLink
 from linecontrol.recipe.model import ControlRecipe
 
 SETTLE_PATIENCE_REAL_S = 5.0
 
 
-def assemble(config: LineConfig, *, data: Path, speed: float = 1.0, fresh_plant: bool = False) -> Line:
+def assemble(
+    config: LineConfig, *, data: Path, speed: float = 1.0, fresh_plant: bool = False, wiring: Wiring | None = None
+) -> Line:
     """A line ready to be entered (``async with``). Nothing is opened yet.
 
     Args:
         data: folder for the historian's database and spool.
         speed: line seconds in a real second; only a simulated line may run at another than 1.
         fresh_plant: the simulated plant begins anew with this controller, so an unfinished run cannot be taken up.
+        wiring: what it is connected to; default: its wires, its database, the time of day.
     """
     if speed != 1.0 and not config.line.simulated:
         raise LineError(f"the line {config.line.name!r} is a real plant: its speed is 1, not {speed:g}")
-    return Line(config, data, speed, fresh_plant=fresh_plant)
+    return Line(config, data, speed, fresh_plant=fresh_plant, wiring=wiring or Wiring())
 
 
 @dataclass
@@ -62,18 +63,16 @@ class Line:
     data: Path
     speed: float = 1.0
     fresh_plant: bool = False
+    wiring: Wiring = field(default_factory=Wiring)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
     stations: dict[str, Station] = field(default_factory=dict)
     soft_station: str = STATION
+    is_running: bool = False
 
     # -- life
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            self.lock = LineLock(
-                self.config.line.name,
-                [station.endpoint.url for station in self.config.stations.values()],
-                {"data": str(self.data), "line": self.config.line.name},
-            )
+            self.lock = self.wiring.lock(self.config, self.data)
             self.lock.take()
             stack.callback(self.lock.release)
             await self._build()
@@ -92,6 +91,7 @@ class Line:
             self._taking_up = asyncio.create_task(self._take_up())
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
+        self.is_running = True
         gc.collect()
         gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
         return self
@@ -99,7 +99,7 @@ class Line:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self.is_closing = True
+        self.is_closing, self.is_running = True, False
         self._taking_up.cancel()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
@@ -116,28 +116,27 @@ class Line:
 
     async def _build(self) -> None:
         config, self.is_closing = self.config, False
-        self.data.mkdir(parents=True, exist_ok=True)
+        self._failing: dict[tuple[str, str], str] = {}
         settings = loop_settings(config)
         titles, units, op_units = loop_words(config)
         run_rows = run_tags()
         loop_tags = soft_tags(settings, titles, units, op_units)
         tags = [*config.tags, *loop_tags, *run_rows]
-        url = config.line.database or f"sqlite:///{self.data / 'history.sqlite3'}"
-        self.historian = Historian(url, self.data / "spool", config.line.name, tags, on_event=self._tell)
-        await asyncio.gather(self.historian.start(), load_libraries(config.stations.values()))
+        self.historian = self.wiring.historian(config, self.data, tags, self._tell)
+        await asyncio.gather(self.historian.start(), self.wiring.load(config.stations.values()))
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
         self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config))
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
-        token = secrets.randbelow(2**32 - 1) + 1
+        token = self.wiring.token()
         accepted = read_acceptances(config)
         for name, station in config.stations.items():
             roles = station.profile.roles
             self.stations[name] = Station(
                 name,
-                link_for(station),
+                self.wiring.link_for(station),
                 station.tags,
                 self.image,
                 self.clock,
@@ -170,8 +169,8 @@ class Line:
 
     def _epoch(self) -> float | None:
         """Simulated time never goes back: it begins after what is recorded. A real line lives in the wall's time."""
-        import time
-
+        if self.wiring.epoch is not None:
+            return self.wiring.epoch
         latest = self.historian.latest_time()
         if latest is None or not self.config.line.simulated:
             return None
@@ -238,7 +237,11 @@ class Line:
 
     def _journal(self, receipt: Receipt) -> None:
         self.historian.command(receipt)
-        if receipt.outcome is Outcome.FAILED and not self.is_closing:
+        asker = (receipt.command.who, receipt.command.tag)
+        if receipt.outcome is not Outcome.FAILED:
+            self._failing.pop(asker, None)
+        elif not self.is_closing and self._failing.get(asker) != receipt.reason:
+            self._failing[asker] = receipt.reason  # a loop tries each second: told once, until it works or fails anew
             text = f"{receipt.command.who}: {receipt.command.tag} = {receipt.command.value} failed: {receipt.reason}"
             self.emit(Event(receipt.time, "command.failed", receipt.command.tag, text, Severity.WARNING))
 

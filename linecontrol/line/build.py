@@ -10,7 +10,7 @@ from linecontrol.analysis.extraction import Declared, Extraction, ExtractionTags
 from linecontrol.config import LineConfig
 from linecontrol.core.model import DataType, Tag, Text
 from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
-from linecontrol.line.loops import STATION
+from linecontrol.line.loops import STATION, loop_settings, loop_words, soft_tags
 
 
 def run_tags() -> list[Tag]:
@@ -23,6 +23,11 @@ def run_tags() -> list[Tag]:
         tag("RUN.ID", "Run", "批次", DataType.STRING),
         tag("RUN.CYCLES", "Control cycles", "控制周期数", DataType.UINT32),
     ]
+
+
+def line_tags(config: LineConfig) -> list[Tag]:
+    """Every tag of a line: those of its stations, of its loops and of its run. Raises ConfigError for a wrong loop."""
+    return [*config.tags, *soft_tags(loop_settings(config), *loop_words(config)), *run_tags()]
 
 
 def divert_guard(config: LineConfig) -> DivertGuard | None:

@@ -12,7 +12,7 @@ from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.line.recipes import line_problems, recipe_problems
 from linecontrol.recipe.model import Recipe
 
-KINDS = ("brand", "station", "line", "recipe")
+KINDS = ("brand", "station", "line", "recipe", "design", "schedule")
 
 
 def check_paths(paths: Sequence[Path]) -> tuple[list[Problem], int]:

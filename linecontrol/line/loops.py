@@ -88,7 +88,8 @@ class LoopBank:
         if key == "MODE":
             mode = Mode(int(number))
             pv = self._image.latest(self.settings[loop_name].pv)
-            if mode is not Mode.MAN and self._loops[loop_name].mode is Mode.MAN and not pv.is_good:
+            leaves_man = mode is not Mode.MAN and self._loops[loop_name].mode is Mode.MAN
+            if leaves_man and not pv.is_good and not self._lacks_work(self._image.latest, loop_name):
                 raise DeviceRefused(f"{loop_name} cannot leave Man: its PV {self.settings[loop_name].pv} is not GOOD")
             wish.mode = mode
         elif key == "SP":
@@ -132,6 +133,8 @@ class LoopBank:
             inner = self.outputs.get(row.inner) if row.inner else None
             outer = self._outer_of.get(name)
             outer_out = self.outputs.get(outer) if outer else None
+            mode = loop.mode if wish.mode is None else wish.mode
+            rests = mode is not Mode.MAN and self._lacks_work(lambda tag: self._image.at(tag, now), name)
             out = loop.tick(
                 LoopInputs(
                     dt_s=dt_s,
@@ -144,7 +147,7 @@ class LoopBank:
                     ratio=self._image.at(row.ratio.tag, now) if row.ratio is not None else None,
                     downstream=inner.downstream if inner is not None else None,
                     readback=self._image.at(row.op, now) if row.inner is None else None,
-                    op_available=self._has_work(name, now) and (row.inner is not None or is_available(row.op)),
+                    op_available=not rests and (row.inner is not None or is_available(row.op)),
                 )
             )
             self.outputs[name] = out
@@ -152,10 +155,10 @@ class LoopBank:
                 writes.append(Write(row.op, out.op, f"loop:{name}"))
         return writes
 
-    def _has_work(self, name: str, now: float) -> bool:
-        """False while what a loop in control needs is known to be missing: it rests, and a missing PV is no fault."""
+    def _lacks_work(self, look: Callable[[str], Sample], name: str) -> bool:
+        """True while what a loop controls is known to be missing: it rests, and a missing PV is no fault."""
         tag, least = self._needs.get(name, ("", 0.0))
-        return not tag or self._loops[name].mode is Mode.MAN or not self._image.at(tag, now).number < least
+        return bool(tag) and look(tag).number < least  # not for NaN
 
     @staticmethod
     def _gains(loop: Loop, changed: Mapping[str, float]) -> IsaGains | None:

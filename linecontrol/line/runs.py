@@ -23,7 +23,6 @@ from linecontrol.recipe.states import ENDED, RunCommand, RunMode, RunState, lega
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-SAVE_PERIOD_REAL_S = 2.0
 UNDER_WAY = frozenset(RunState) - ENDED - {RunState.IDLE}
 _MODES = {mode.value.lower(): mode for mode in RunMode}
 
@@ -167,14 +166,16 @@ class RunDirector:
 
     # -- the control cycle's share
     def tick(self, dt_s: float, now: float) -> None:
-        """Once per control cycle: totals, and the record every two seconds."""
+        """Once per control cycle: totals, and now and then the record."""
         if self.engine is None or self.extraction is None:
             return
         if self.is_under_way:
             needed = self._line.yield_tags
             self.extraction.advance({name: self._line.image.at(name, now) for name in needed}, dt_s)
             real = self._line.clock.real()
-            if real - self._saved_at >= SAVE_PERIOD_REAL_S and (self._saving is None or self._saving.done()):
+            if real - self._saved_at >= self._line.wiring.save_period_s and (
+                self._saving is None or self._saving.done()
+            ):
                 self._saved_at = real
                 self._saving = asyncio.ensure_future(self.engine.save())
         if self.on_view is not None:

@@ -34,6 +34,7 @@ class DewateringParameters:
     filtrate_starch_share: float
     filtrate_fibre_share: float
     centrifuge_kw: float
+    blinding_most_pct: float
 
 
 class MilkTank:
@@ -45,6 +46,8 @@ class MilkTank:
         self.milk: Material = m.empty()
         self.level_pct = 0.0
         self.outflow_m3_h = 0.0
+        self.leak_m3_h = 0.0
+        """Upset [m3/h]: the bottom valve does not close. The level sinks, and no flow to the centrifuge explains it."""
 
     def step(self, milk: Material, pump_pct: float, dt_s: float) -> Material:
         """One step; returns what the feed pump takes."""
@@ -53,6 +56,10 @@ class MilkTank:
         if volume > self.p.tank_m3:
             self._books.release("wet_drain", m.draw(self.milk, 1.0 - self.p.tank_m3 / volume))
             volume = self.p.tank_m3
+        if self.leak_m3_h > 0.0 and volume > 1e-9:
+            share = min(self.leak_m3_h / 3600.0 * dt_s / volume, 1.0 - exp(-dt_s / 10.0))
+            self._books.release("wet_drain", m.draw(self.milk, share))
+            volume *= 1.0 - share
         pumped = m.empty()
         self.outflow_m3_h = 0.0
         if volume > 1e-9 and pump_pct > 0.0:
@@ -69,9 +76,11 @@ class MilkTank:
 class Peeler:
     """Feed, spin, peel, again. A head tank takes the milk meanwhile."""
 
-    def __init__(self, parameters: DewateringParameters, books: Books) -> None:
+    def __init__(self, parameters: DewateringParameters, books: Books, adhering: float) -> None:
+        """Clean and empty. ``adhering``: share of the germs that stays with the solids."""
         self.p = parameters
         self._books = books
+        self._adhering = adhering
         self.head: Material = m.empty()
         self.basket: Material = m.empty()
         self.phase = "feed"
@@ -81,6 +90,11 @@ class Peeler:
         self._moisture_at_peel_db = 0.0
         self.hours_since_rinse = 0.0
         self.cake_pct_wb = parameters.floor_pct_wb + 1.5  # the meter looks at yesterday's smear until cake comes
+        self.cloth_tear_share = 0.0
+        """Upset, 0..1: that share of the filtrate goes through a hole and takes milk as it is. Less cake comes for the
+        same milk, and the drain runs white."""
+        self.cloth_glazed_pct = 0.0
+        """Upset [% wb]: a glazed cloth that a rinse does not open. Every cake is wetter by so much."""
 
     def step(
         self, milk: Material, running: bool, room_kg: float, noise: float, dt_s: float
@@ -122,7 +136,8 @@ class Peeler:
         self.phase, self._phase_s = phase, 0.0
         if phase == "spin":
             blinding = self.p.blinding_pct_h * self.hours_since_rinse
-            self._floor_pct = self.p.floor_pct_wb + self.p.floor_sd_pct * noise + min(blinding, 4.0)
+            blinding = min(blinding, self.p.blinding_most_pct) + self.cloth_glazed_pct
+            self._floor_pct = self.p.floor_pct_wb + self.p.floor_sd_pct * noise + blinding
         elif phase == "peel":
             self._solids_at_peel_kg = m.dry_kg(self.basket)
             self._moisture_at_peel_db = self.basket[m.WATER] / max(self._solids_at_peel_kg, 1e-9)
@@ -141,6 +156,9 @@ class Peeler:
         filtrate[m.SOLUBLE] = self.basket[m.SOLUBLE] * share
         filtrate[m.FREE] = min(self.p.filtrate_starch_share * passed_kg, 0.1 * self.basket[m.FREE])
         filtrate[m.FINE] = self.basket[m.FINE] * share * self.p.filtrate_fibre_share
+        if self.cloth_tear_share > 0.0:
+            filtrate[m.FREE] += (self.basket[m.FREE] - filtrate[m.FREE]) * share * min(1.0, self.cloth_tear_share)
+        m.follow(filtrate, self.basket, self._adhering)
         filtrate[m.HEAT] = m.heat_capacity_kj_k(filtrate) * m.temperature_c(self.basket, 0.0)
         self.basket[:] = m.minus(self.basket, filtrate)
         self._books.release("wet_drain", filtrate)

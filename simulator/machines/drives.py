@@ -11,7 +11,7 @@ class Actuator:
     Not-a-number and values outside ``low..high`` never get through: the first holds, the second is clamped.
     """
 
-    __slots__ = ("_deadband", "_goal", "_high", "_low", "_rate_per_s", "position")
+    __slots__ = ("_deadband", "_goal", "_high", "_low", "_rate_per_s", "is_stuck", "position")
 
     def __init__(self, low: float, high: float, rate_per_s: float, deadband: float = 0.0) -> None:
         self._low, self._high = low, high
@@ -19,9 +19,12 @@ class Actuator:
         self._deadband = deadband
         self._goal = low
         self.position = low
+        self.is_stuck = False  # upset: it stays where it is, whatever is commanded
 
     def drive(self, target: float, dt_s: float) -> float:
         """Move towards ``target`` for ``dt_s`` and return the position reached."""
+        if self.is_stuck:
+            return self.position
         if target == target:  # not NaN
             held = self._low if target < self._low else min(target, self._high)
             if abs(held - self._goal) > self._deadband or held in (self._low, self._high):

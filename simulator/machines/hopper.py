@@ -35,6 +35,8 @@ class Hopper:
         self.mass_kg = 0.0
         self.rate_kg_s = 0.0
         self.fed: Material = m.empty()
+        self.is_bridged = False
+        """Upset: roots wedge above the feeder. The hopper scale stands still, the belt runs empty, the motor idles."""
 
     def tip(self, parcels: Iterable[Material]) -> None:
         """Add parcels on top."""
@@ -52,7 +54,7 @@ class Hopper:
         full_kg_s = self.p.feeder_full_kg_h / 3600.0
         filled = self.mass_kg / (self.mass_kg + self.p.bridging_kg)
         wanted_kg = full_kg_s * speed_pct / 100.0 * (1.0 + lumpiness) * filled * dt_s
-        roots = self._take(min(wanted_kg, room_kg) if room_kg > 0.0 else 0.0)
+        roots = self._take(min(wanted_kg, room_kg) if room_kg > 0.0 and not self.is_bridged else 0.0)
         self.rate_kg_s = m.mass_kg(roots) / dt_s
         self._books.electricity(self.p.feeder_kw * speed_pct / 100.0 * dt_s)
         return roots

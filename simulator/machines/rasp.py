@@ -37,6 +37,13 @@ class RaspParameters:
     box_kg: float
     box_tau_s: float
     ramp_rpm_s: float
+    wear_sand_per_pct: float
+    fines_share_um: float
+    broken_size_factor: float
+    broken_kw: float
+    stone_s: float
+    stone_kw: float
+    stone_wear_h: float
 
 
 def liberation(size_um: float, cell_um: float) -> float:
@@ -57,6 +64,17 @@ class Rasp:
         self.size_um = parameters.size_um
         self.liberation = liberation(parameters.size_um, parameters.cell_um)
         self._load_kg_h = 0.0
+        self._stone_left_s = 0.0
+        self.has_broken_blade = False
+        """Upset: a blade has snapped. The gap leaves slices whole: coarser mash, more starch in the pulp, thinner
+        milk, and the drum hums out of balance: more power, though less is cut."""
+        self.has_stone = False
+        """Upset, taken back when it has struck: a stone passes the drum. Power leaps for seconds, the teeth blunt."""
+
+    @property
+    def fines_um(self) -> float:
+        """Size of the fine fibre that this mash sheds."""
+        return self.p.fines_share_um * self.size_um
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +103,8 @@ class Rasp:
         if rate_kg_h > 0.0:
             load = max(self._load_kg_h, 0.05 * p.reference_kg_h) / p.reference_kg_h
             worn = 1.0 + p.wear_size_per_h * self.blade_hours
+            if self.has_broken_blade:
+                worn *= p.broken_size_factor
             self.size_um = p.size_um * worn * load**p.size_load_exponent / speed**p.size_speed_exponent
             self.liberation = liberation(self.size_um, p.cell_um)
             freed = mash[m.BOUND] * self.liberation
@@ -96,12 +116,33 @@ class Rasp:
             mash[m.FINE] += shed
             specific = p.energy_kwh_t * p.kudzu_energy_factor * (p.energy_size_um / self.size_um) ** p.energy_exponent
             cut_kw = rate_kg_h / 1000.0 * specific * (1.0 + p.wear_power_per_h * self.blade_hours)
-            self.blade_hours += dt_s / 3600.0
-        self.power_kw = idle_kw + cut_kw
+            # an hour at reference load on clean roots wears as an hour; sand grinds the teeth
+            sand_pct = 100.0 * mash[m.SOIL] / m.mass_kg(mash)
+            self.blade_hours += dt_s / 3600.0 * (0.5 + 0.5 * load) * (1.0 + p.wear_sand_per_pct * sand_pct)
+        self.power_kw = idle_kw + cut_kw + self._upset_kw(speed, dt_s)
         warmth_kj = cut_kw * p.heat_to_mash_share * dt_s
         mash[m.HEAT] += warmth_kj
         self._books.heat_in_kj["electricity"] += warmth_kj
         self._books.electricity(self.power_kw * dt_s - warmth_kj)
+
+    def _upset_kw(self, speed: float, dt_s: float) -> float:
+        """What a stone and a broken blade cost; nothing at rest."""
+        if speed <= 0.0:
+            return 0.0
+        if self.has_stone:
+            self.has_stone = False
+            self._stone_left_s = self.p.stone_s
+            self.blade_hours += self.p.stone_wear_h
+        extra_kw = self.p.broken_kw * speed if self.has_broken_blade else 0.0
+        if self._stone_left_s > 0.0:
+            self._stone_left_s -= dt_s
+            extra_kw += self.p.stone_kw
+        return extra_kw
+
+    def turn_blades(self) -> None:
+        """Sharp blades, all of them: what a fitter does every 8 to 24 hours."""
+        self.blade_hours = 0.0
+        self.has_broken_blade = False
 
     def held(self) -> Material:
         """Roots in the box."""

@@ -44,6 +44,9 @@ class Trommel:
         self.sections: list[Material] = [m.empty() for _ in range(_SECTIONS)]
         self.load_kg = 0.0
         self.soil_pct_wb = 0.0
+        self.spray_blocked_share = 0.0
+        """Upset, 0..1: nozzles full of sand. They pass no water, so that less flows at the same valve, and roots that
+        only meet blocked nozzles stay dirty even when the valve makes up the flow: soil behind the drum rises."""
 
     @property
     def room_kg(self) -> float:
@@ -106,7 +109,8 @@ class Trommel:
         crowding = max(self.load_kg, 0.1 * self.p.reference_load_kg) / self.p.reference_load_kg
         water_ratio = min(flow_m3_h / self.p.reference_water_m3_h / crowding, 4.0)
         turning = rpm / self.p.reference_rpm
-        rate_per_s = self.p.wash_rate_per_min / 60.0 * sqrt(water_ratio * turning)
+        reached = 1.0 - min(1.0, max(0.0, self.spray_blocked_share))
+        rate_per_s = self.p.wash_rate_per_min / 60.0 * sqrt(water_ratio * turning * reached)
         soil_share = 1.0 - exp(-rate_per_s * dt_s)
         root_share = 1.0 - exp(-self.p.root_loss_share / self.p.residence_s * turning * dt_s)
         for section in self.sections:
@@ -122,8 +126,11 @@ class Trommel:
 
 
 def _move_soil(source: Material, target: Material, soil_kg: float) -> None:
-    """Move soil with its heat."""
+    """Move soil with its heat and the germs that live in it."""
     heat = soil_kg * m.CP_SOIL_KJ_KG_K * m.temperature_c(source, 0.0)
+    germs = source[m.GERMS] * soil_kg / source[m.SOIL] if source[m.SOIL] > 1e-12 else 0.0
+    source[m.GERMS] -= germs
+    target[m.GERMS] += germs
     source[m.SOIL] -= soil_kg
     source[m.HEAT] -= heat
     target[m.SOIL] += soil_kg

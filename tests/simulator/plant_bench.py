@@ -41,7 +41,7 @@ def run(plant: Plant, minutes: float, **inputs: float) -> None:
 def quiet() -> Parameters:
     """The shipped plant without disturbances and lot variation."""
     changes = {"hopper.lump_sd": 1e-9, "trommel.pressure_sd": 1e-9, "sieves.pressure_sd": 1e-9}
-    changes |= {"dryer.screw_fill_sd": 1e-9, "site.ambient_sd_k": 1e-9, "site.humidity_sd_pct": 1e-9}
+    changes |= {"feeder.screw_fill_sd": 1e-9, "site.ambient_sd_k": 1e-9, "site.humidity_sd_pct": 1e-9}
     changes |= {"lot.within_starch_cv": 0.0, "lot.within_soil_log_sd": 0.0, "dewatering.floor_sd_pct": 0.0}
     return default_parameters().with_values(changes)
 
@@ -54,7 +54,7 @@ def settled_dryer(
     parameters = replace(shipped.dryer, **changes)
     dryer = FlashDryer(parameters, Isotherm(shipped.isotherm), AMBIENT_C, Books())
     dryer.walls_c = [AMBIENT_C + share * (inlet_c - AMBIENT_C) for share in (0.7, 0.45, 0.35)]
-    air_kg_s = shipped.heater.fan_full_kg_h * fan_pct / 100.0 / 3600.0
+    air_kg_s = shipped.exhaust.fan_full_kg_h * fan_pct / 100.0 / 3600.0
     for _ in range(1500):
         cake = m.empty()
         wet_kg = cake_kg_h / 3600.0

@@ -7,8 +7,12 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plant_bench import AMBIENT_C, AMBIENT_HUMIDITY, powder_pct_wb, run, settled_dryer, started
+from plant_bench import AMBIENT_C, AMBIENT_HUMIDITY, powder_pct_wb, quiet, run, settled_dryer, started
 
+from simulator import material as m
+from simulator.ledger import Books
+from simulator.machines.exhaust import Exhaust
+from simulator.machines.feeder import CakeHopper
 from simulator.parameters import default_parameters
 from simulator.psychrometrics import (
     Isotherm,
@@ -158,3 +162,59 @@ def test_heater_lag_and_meter_delay_lie_in_their_ranges() -> None:
     assert 60.0 < lag_s < 120.0
     arrives_s = next(k for k, fall in enumerate(moisture) if fall < -0.02) * 0.5
     assert 30.0 < arrives_s < 60.0
+
+
+def test_moisture_follows_a_step_of_inlet_air_with_the_lag_and_delay_of_a_flash_dryer() -> None:
+    """From 28 and 63 % of the final change: lag 1-3 min, delay 0.5-1.5 min, as the meter shows it."""
+    base, stepped = (started(7, 45.0, quiet()) for _ in range(2))
+    heater_step = stepped.heater.step
+
+    def hotter(*args: float) -> None:
+        heater_step(*args)  # type: ignore[arg-type]
+        stepped.heater.inlet_c += 5.0
+
+    stepped.heater.step = hotter  # type: ignore[method-assign,assignment]
+    at = stepped.sensors.tags.index("MT-306")
+    for plant in (base, stepped):
+        plant.load(2000.0)
+    falls = []
+    for _ in range(900):
+        base.step(1.0)
+        stepped.step(1.0)
+        falls.append(base.sensors._lagged[at] - stepped.sensors._lagged[at])
+    final = sum(falls[600:]) / 300
+    early_s, late_s = (next(k + 1 for k, fall in enumerate(falls) if fall > share * final) for share in (0.283, 0.632))
+    lag_s = 1.5 * (late_s - early_s)
+    assert 0.08 < final / 5.0 < 0.15
+    assert 50.0 < lag_s < 180.0
+    assert 25.0 < late_s - lag_s < 90.0
+
+
+def test_the_screw_delivers_later_the_slower_it_turns_and_keeps_what_is_in_it() -> None:
+    delays = []
+    for screw_pct in (100.0, 50.0):
+        hopper = CakeHopper(default_parameters().feeder, Books())
+        cake = m.empty()
+        cake[m.FREE], cake[m.WATER] = 60.0, 40.0
+        hopper.cake = cake
+        out_kg = [m.mass_kg(hopper.step(m.empty(), screw_pct, 0.0, 0.6, 0.5)) for _ in range(60)]
+        delays.append(next(k for k, kg in enumerate(out_kg) if kg > 0.0) * 0.5)
+        held_kg = m.mass_kg(hopper.held())
+        assert held_kg + sum(out_kg) == pytest.approx(100.0)
+        assert held_kg > hopper.mass_kg + 0.5
+        assert m.mass_kg(hopper.step(m.empty(), 0.0, 0.0, 0.6, 0.5)) == 0.0
+        assert m.mass_kg(hopper.held()) == pytest.approx(held_kg)
+    assert delays == [6.0, 12.0]
+
+
+def test_air_flow_is_near_the_fan_speed_and_pressures_balance() -> None:
+    p = default_parameters().exhaust
+    for speed_pct in (50.0, 55.0, 60.0, 65.0):
+        exhaust = Exhaust(p, Books())
+        for _ in range(20):
+            air_kg_s = exhaust.step(speed_pct, True, 0.0, 50.0, 0.03, 1.0)
+        flow = air_kg_s * 3600.0 / p.fan_full_kg_h
+        assert flow == pytest.approx(speed_pct / 100.0, rel=0.03)
+        given_pa = p.fan_head_pa * (speed_pct / 100.0) ** 2
+        assert p.duct_loss_pa * flow**2 + exhaust.filter_pa == pytest.approx(given_pa, rel=1e-3)
+        assert exhaust.duct_pa == pytest.approx(p.duct_pressure_pa * flow**2, rel=1e-3)

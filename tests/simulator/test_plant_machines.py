@@ -21,14 +21,14 @@ from simulator.parameters import default_parameters
     [(1, 2, 0.333), (1, 4, 0.2), (2, 3, 0.077), (3, 2, 0.067), (3, 3, 0.025), (3, 4, 0.012), (4, 3, 0.008)],
 )
 def test_sieves_are_kremser_when_feed_and_retained_liquor_are_equal(stages: int, ratio: float, left: float) -> None:
-    assert free_starch_left(ratio, 1.0, 1.0, stages, 1.0) == pytest.approx(left, abs=6e-4)
+    assert free_starch_left(ratio, 1.0, [1.0] * stages, 1.0) == pytest.approx(left, abs=6e-4)
 
 
 def test_sieves_without_wash_only_drain() -> None:
-    assert free_starch_left(0.0, 2.0, 1.0, 3, 1.0) == pytest.approx(0.5)
-    assert free_starch_left(0.0, 0.5, 1.0, 3, 1.0) == 1.0
-    assert free_starch_left(0.0, 0.0, 1.0, 3, 1.0) == 1.0
-    assert free_starch_left(5.0, 1.0, 0.0, 3, 1.0) == 0.0
+    assert free_starch_left(0.0, 2.0, [1.0] * 3, 1.0) == pytest.approx(0.5)
+    assert free_starch_left(0.0, 0.5, [1.0] * 3, 1.0) == 1.0
+    assert free_starch_left(0.0, 0.0, [1.0] * 3, 1.0) == 1.0
+    assert free_starch_left(5.0, 1.0, [0.0] * 3, 1.0) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.framer import FramerType
 
 from simulator.profile import Line, read_line, shipped_folder
-from simulator.simulation import Simulation
+from simulator.simulation import Simulation, url_of
 
 DEMO = shipped_folder() / "lines" / "demo.yaml"
 INPUTS = [
@@ -106,7 +106,7 @@ async def modbus(simulation: Simulation, station: str, rtu: bool = False) -> Asy
 async def opcua(simulation: Simulation, station: str = "drying") -> AsyncIterator[tuple[Client, int]]:
     """A connected client and the index of the station's namespace."""
     cabinet = simulation.cabinets[station]
-    client = Client(cabinet.url, timeout=2)
+    client = Client(url_of(cabinet), timeout=2)
     await client.connect()
     try:
         yield client, await client.get_namespace_index(cabinet.station.namespace)

@@ -1,0 +1,159 @@
+"""`linecontrol simulate`: runs of a recipe on the twin, many times faster than real time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from linecontrol.cli.output import DONE, FAILED, paper, people, print_json
+from linecontrol.core.errors import ConfigError, Problem
+from linecontrol.line.recipes import prepare
+from linecontrol.twin.campaign import Row, numbered, rows_of
+from linecontrol.twin.design import Point, points, read_design
+from linecontrol.twin.operators import POLICIES
+from linecontrol.twin.schedules import read_faults
+from linecontrol.twin.summary import MEASURES, summary
+from linecontrol.twin.trial import Trial, line_at_step, plant_parameters
+
+MOST_TRIALS = 100_000
+MOST_COLUMNS = 4
+
+
+def plan(
+    recipe: str,
+    *,
+    line: str,
+    seeds: Sequence[int],
+    policies: Sequence[str],
+    values: Mapping[str, float | bool],
+    plant: Mapping[str, float],
+    faults: Sequence[str],
+    vary: str | None,
+    every_s: float,
+) -> list[Trial]:
+    """The trials of a campaign. Raises ConfigError for whatever is wrong before the first one is run."""
+    for policy in policies:
+        if policy not in POLICIES:
+            raise ConfigError([Problem("", None, "--policy", f"{policy!r} is not known", ", ".join(POLICIES))])
+    config = line_at_step(line)
+    written = read_faults(faults, config)
+    study = points(read_design(vary)) if vary else [Point()]
+    count = len(study) * len(policies) * len(seeds)
+    if count > MOST_TRIALS:
+        raise ConfigError([Problem("", None, "simulate", f"{count} trials are too many", f"up to {MOST_TRIALS}")])
+    first = Trial(recipe, line=line, faults=written, every_s=every_s, watched=bool(written))
+    trials = []
+    for point in study:
+        chosen, parts = {**values, **point.values}, {**plant, **point.plant}
+        prepare(config, recipe, chosen)
+        plant_parameters(parts)
+        for policy in policies:
+            trials += [replace(first, seed=seed, values=chosen, plant=parts, policy=policy) for seed in seeds]
+    return numbered(trials)
+
+
+def run_simulate(trials: Sequence[Trial], jobs: int, dask: str | None, out: Path | None, *, as_json: bool) -> int:
+    """Run the trials, print what came of them; returns the exit code."""
+    rows: list[Row] = []
+    failed = 0
+    try:
+        with _bar(quiet=not sys.stderr.isatty()) as bar:
+            task = bar.add_task("runs", total=len(trials))
+            for trial, row in zip(trials, rows_of(trials, jobs, dask, out), strict=True):
+                rows.append(row)
+                bar.advance(task)
+                failed += _tell(trial, row)
+    except KeyboardInterrupt:
+        people.print(f"Stopped after {len(rows)} of {len(trials)} runs." + (_again(out) if out else ""))
+        return 130
+    found = summary(rows)
+    if as_json:
+        print_json({"trials": rows, "summary": found}, one_line=True)
+    else:
+        paper.print(_table(trials[0].recipe, found))
+        if len(found) > MOST_COLUMNS:
+            paper.print(f"The first {MOST_COLUMNS} of {len(found)} groups; --json has all.")
+        if out is not None:
+            paper.print(f"Every run lies in {out / 'history.sqlite3'}; next: linecontrol runs --data {out}")
+    return FAILED if failed else DONE
+
+
+def _again(out: Path) -> str:
+    return f" The same command goes on from there: what is finished lies in {out}."
+
+
+def _bar(*, quiet: bool) -> Progress:
+    columns = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=people, disable=quiet)
+
+
+def _tell(trial: Trial, row: Row) -> bool:
+    """Say at once what went wrong in a trial, and how to see it again. True when something did."""
+    if "error" in row:
+        people.print(f"not run: {row['error']}", style="bold", markup=False, soft_wrap=True)
+    for breach in row.get("breaches", ()):
+        text = f"seed {trial.seed}, {breach['at_s']:.0f} s: {breach['rule']}: {breach['text']}"
+        people.print(text, style="bold", markup=False, soft_wrap=True)
+    wrong = "error" in row or bool(row.get("breaches"))
+    if wrong:
+        people.print(f"  see it again: {replay(trial)}", markup=False, soft_wrap=True)
+    return wrong
+
+
+def replay(trial: Trial) -> str:
+    """The command that runs this one trial again."""
+    words = ["linecontrol simulate", trial.recipe, f"--seeds {trial.seed}..{trial.seed}"]
+    words += [f"--policy {trial.policy}"] if trial.policy != "auto" else []
+    words += [f"--line {trial.line}"] if trial.line != "demo" else []
+    words += [f"--fault '{fault}'" for fault in trial.faults]
+    words += [f"--set {name}={value}" for name, value in trial.values.items()]
+    words += [f"--plant {name}={value}" for name, value in trial.plant.items()]
+    return " ".join(words)
+
+
+def _table(recipe: str, groups: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title=f"{recipe}: mean and 95 % interval over seeds", title_justify="left", pad_edge=False)
+    table.add_column("")
+    shown = groups[:MOST_COLUMNS]
+    for group in shown:
+        table.add_column(_heading(group), justify="right")
+    table.add_column("")
+    table.add_row("Runs", *(str(group["trials"]) for group in shown), "")
+    table.add_row("of these complete", *(str(group["complete"]) for group in shown), "")
+    table.add_section()
+    for measure in MEASURES:
+        cells = [_cell(group["measures"][measure.key], measure.digits) for group in shown]
+        table.add_row(measure.title, *cells, measure.unit)
+    return table
+
+
+def _heading(group: Mapping[str, Any]) -> str:
+    varied = {**group["values"], **group["plant"]}
+    return "\n".join([group["policy"], *(f"{name} {value:g}" for name, value in varied.items())])
+
+
+def _cell(found: Mapping[str, Any], digits: int) -> str:
+    if found["mean"] is None:
+        return "-"
+    half = "" if found["half_95"] is None else f" ± {found['half_95']:.{digits}f}"
+    return f"{found['mean']:.{digits}f}{half}"
+
+
+def read_seeds(text: str | None, first: int, runs: int) -> range:
+    """``A..B``, or ``runs`` seeds from ``first``. Raises ConfigError."""
+    if text is None:
+        return range(first, first + runs)
+    low, dots, high = text.partition("..")
+    try:
+        found = range(int(low), int(high if dots else low) + 1)
+    except ValueError:
+        found = range(0)
+    if not found or found[0] < 0:
+        raise ConfigError([Problem("", None, "--seeds", f"{text!r} is not understood", "A..B, as 1..60")])
+    return found

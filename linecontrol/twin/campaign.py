@@ -1,0 +1,209 @@
+"""Many trials: one after the other, over processes, or on a Dask cluster, with the same results in the same order.
+
+A campaign with a folder can be stopped at any time and taken up again: what is finished is stored, in the order of the
+trials, as ordinary runs in a historian and as one line each in ``trials.jsonl``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from linecontrol import __version__
+from linecontrol.core.errors import ConfigError, LineError, Problem
+from linecontrol.history import Historian
+from linecontrol.line.build import line_tags
+from linecontrol.twin.trial import Outcome, Trial, line_at_step, run_trial
+
+RESULTS = "trials.jsonl"
+PLAN = "campaign.json"
+_AHEAD = 4  # outcomes per worker that may wait to be stored; each holds a whole run
+
+Row = dict[str, Any]
+"""What is kept of a trial: ``trial``, ``record``, ``truth``, ``breaches``; or ``error``."""
+
+
+def rows_of(trials: Sequence[Trial], jobs: int = 1, dask: str | None = None, out: Path | None = None) -> Iterator[Row]:
+    """Run the trials, and yield a row for each in their order, as soon as it is there.
+
+    Args:
+        jobs: processes. dask: address of a Dask scheduler; then ``jobs`` means nothing.
+        out: folder to store in and to go on from.
+    Raises:
+        ConfigError: the folder holds another campaign. LineError: it cannot be used, or Dask is not installed.
+    """
+    if out is None:
+        for outcome in _outcomes(trials, jobs, dask):
+            yield _row(outcome)
+        return
+    done = _take_up(out, trials)
+    yield from done
+    rest = trials[len(done) :]
+    if not rest:
+        return
+    with asyncio.Runner() as runner, (out / RESULTS).open("a", encoding="utf-8") as results:
+        historian = _historian(out, trials[0])
+        runner.run(historian.start())
+        try:
+            for outcome in _outcomes(rest, jobs, dask):
+                row = _row(outcome)
+                if isinstance(outcome, Outcome) and outcome.kept is not None:
+                    runner.run(_store(historian, outcome))
+                results.write(json.dumps(row, ensure_ascii=False) + "\n")
+                results.flush()
+                yield row
+        finally:
+            runner.run(historian.stop())
+
+
+async def _store(historian: Historian, outcome: Outcome) -> None:
+    if outcome.kept is not None:
+        await outcome.kept.store(historian)
+        await historian.flush()
+
+
+def _historian(out: Path, first: Trial) -> Historian:
+    config = line_at_step(first.line)
+    url = f"sqlite:///{out / 'history.sqlite3'}"
+    return Historian(url, out / "spool", config.line.name, line_tags(config), memory_rows=5_000_000)
+
+
+# -- the folder
+def _take_up(out: Path, trials: Sequence[Trial]) -> list[Row]:
+    """Rows of the trials finished before; makes the folder if there is none."""
+    plan = {"campaign": _fingerprint(trials), "trials": len(trials)}
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / PLAN
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found != plan:
+            problem = Problem(str(path), None, "--out", "this folder holds another campaign", "an empty folder")
+            raise ConfigError([problem])
+    else:
+        if any(out.iterdir()):
+            raise ConfigError([Problem(str(out), None, "--out", "is not empty", "an empty or new folder")])
+        path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
+    return list(_finished(out / RESULTS))
+
+
+def _finished(path: Path) -> Iterator[Row]:
+    """Whole lines of the results; one cut off by a crash is taken away, and its trial run again."""
+    if not path.exists():
+        return
+    kept = 0
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                row: Row = json.loads(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n"):
+                break
+            kept += len(line)
+            yield row
+    with path.open("rb+") as file:
+        file.truncate(kept)
+
+
+def _fingerprint(trials: Sequence[Trial]) -> str:
+    """Of what would be run, and by which version of the program."""
+    text = json.dumps([__version__, *(asdict(trial) for trial in trials)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# -- running
+def _outcomes(trials: Sequence[Trial], jobs: int, dask: str | None) -> Iterator[Outcome | LineError]:
+    """In the order of the trials, whoever finishes first."""
+    if dask is not None:
+        yield from _on_dask(trials, dask)
+    elif jobs <= 1 or len(trials) <= 1:
+        yield from map(_guarded, trials)
+    else:
+        yield from _over_processes(trials, jobs)
+
+
+def _guarded(trial: Trial) -> Outcome | LineError:
+    """A trial that cannot be run is a result too; what is wrong with the program is not."""
+    try:
+        return run_trial(trial)
+    except ConfigError:
+        raise
+    except LineError as error:
+        return LineError(f"{trial.run_id}: {error}")
+
+
+def _over_processes(trials: Sequence[Trial], jobs: int) -> Iterator[Outcome | LineError]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(trials)), mp_context=context)
+    try:
+        yield from _in_order(trials, jobs * _AHEAD, lambda trial: pool.submit(_guarded, trial).result)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _on_dask(trials: Sequence[Trial], address: str) -> Iterator[Outcome | LineError]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise LineError("--dask needs the Dask engine: pip install 'linecontrol[dask]'") from None
+    try:
+        client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]  # the library has no types here
+    except OSError as error:
+        raise LineError(f"no Dask scheduler answers at {address}: {error}") from error
+    with client:
+        ahead = max(1, sum(client.nthreads().values())) * _AHEAD
+        yield from _in_order(trials, ahead, lambda trial: client.submit(_guarded, trial, pure=False).result)
+
+
+def _in_order(
+    trials: Sequence[Trial], ahead: int, submit: Callable[[Trial], Callable[[], Outcome | LineError]]
+) -> Iterator[Outcome | LineError]:
+    """Keep a limited number under way, so that finished runs do not pile up in memory."""
+    waiting: list[Callable[[], Outcome | LineError]] = []
+    rest: Iterator[Trial] = iter(trials)
+    for trial in rest:
+        waiting.append(submit(trial))
+        if len(waiting) >= ahead:
+            break
+    while waiting:
+        result = waiting.pop(0)()
+        for trial in rest:
+            waiting.append(submit(trial))
+            break
+        yield result
+
+
+def _row(outcome: Outcome | LineError) -> Row:
+    if isinstance(outcome, LineError):
+        return {"error": str(outcome)}
+    return {
+        "trial": _plain(asdict(outcome.trial)),
+        "record": outcome.record,
+        "truth": _plain(outcome.truth),
+        "line_s": outcome.line_s,
+        "breaches": [asdict(breach) for breach in outcome.breaches],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value
+
+
+def numbered(trials: Iterable[Trial]) -> list[Trial]:
+    """The same trials with their places, from 0."""
+    return [replace(trial, number=number) for number, trial in enumerate(trials)]

@@ -1,0 +1,177 @@
+"""Who stands at the line: nobody needed (``auto``), an honest operator (``manual``), or one who lets it run (``hold``).
+
+All three answer a held run as a person would: wait until what held it is over, then Restart, and give up after a few
+times. They act through the gate as every person does, and know only what a person there knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from linecontrol.control.loop import Mode
+from linecontrol.core.errors import LineError, StateError
+from linecontrol.core.model import Command, Value
+from linecontrol.line.assembly import Line
+from linecontrol.recipe.states import ENDED, RunState
+
+POLICIES = ("auto", "manual", "hold")
+LOOK_EVERY_S = 5.0
+RESTART_AFTER_S = 120.0  # a person needs that long to come, read and decide
+MOST_RESTARTS = 6
+GIVE_UP_AFTER_S = 3600.0  # held this long: the run is stopped
+
+LAB_EVERY_S = 1200.0
+LAB_TAKES_S = 600.0  # moisture balance, and the way there and back
+LAB_SD_PCT = 0.1  # % wb
+INLET_PER_PCT = 5.0  # what experience says: K of inlet air for 1 % wb
+MOST_LAB_STEP_K = 6.0
+OUTLET_LOOK_S = 300.0
+OUTLET_BAND_K = 2.0
+OUTLET_SHARE = 0.8
+MOST_OUTLET_STEP_K = 3.0
+
+
+class Operator(Protocol):
+    """Acts until cancelled."""
+
+    async def work(self) -> None: ...
+
+
+class Attendant:
+    """Answers held runs; all that an automatic line needs of a person."""
+
+    def __init__(self, line: Line, run_id: str, who: str) -> None:
+        self.line, self.run_id, self.who = line, run_id, who
+        self.restarts = 0
+        self._held_since: float | None = None
+
+    async def work(self) -> None:
+        """Look every few seconds until the run has ended."""
+        while self.line.runs.state not in ENDED:
+            await self.line.clock.sleep(LOOK_EVERY_S)
+            await self._answer_hold()
+            await self.look()
+
+    async def look(self) -> None:
+        """What else this operator does at a look."""
+
+    async def _answer_hold(self) -> None:
+        now = self.line.clock.now()
+        if self.line.runs.state is not RunState.HELD:
+            self._held_since = None
+            return
+        self._held_since = self._held_since or now
+        held_s = now - self._held_since
+        if held_s >= GIVE_UP_AFTER_S or self.restarts >= MOST_RESTARTS:
+            await self._give("stop", "it cannot be brought to run")
+        elif held_s >= RESTART_AFTER_S:
+            await self._give("restart", "")
+
+    async def _give(self, command: str, reason: str) -> None:
+        try:
+            await self.line.runs.command(self.run_id, command, who=self.who, reason=reason)
+        except (StateError, LineError):
+            return  # not possible yet: look again later
+        self.restarts += command == "restart"
+        self._held_since = None
+
+    async def submit(self, tag: str, value: Value, reason: str) -> bool:
+        """A command as a person; True when it was done."""
+        receipt = await self.line.gate.submit(Command(tag, value, self.who, reason))
+        return receipt.ok
+
+
+class Holder(Attendant):
+    """Takes the moisture loop into manual as soon as the recipe puts it in automatic, and leaves it where it stands."""
+
+    def __init__(self, line: Line, run_id: str, who: str) -> None:
+        super().__init__(line, run_id, who)
+        rows = line.config.line.yield_
+        loops = [row for row in line.config.line.loops if rows is not None and row.pv == rows.powder_moisture]
+        if not loops:
+            raise LineError(f"the line {line.config.line.name} has no moisture loop: only the policy auto is possible")
+        self.loop = loops[0].name
+
+    async def look(self) -> None:
+        if self.line.bank.mode_of(self.loop) is not Mode.MAN:
+            await self.submit(f"{self.loop}.MODE", int(Mode.MAN), "drying by hand")
+
+
+class Hand(Holder):
+    """Dries by hand: a lab sample every 20 minutes, whose result comes 10 minutes later, and the outlet temperature.
+
+    Args:
+        powder_moisture: what a sample of the powder at the bags really has [% wb]; NaN when there is none.
+        outlet: tag of the outlet air temperature.
+        seed: of the lab's error.
+    """
+
+    def __init__(
+        self, line: Line, run_id: str, who: str, powder_moisture: Callable[[], float], outlet: str, seed: int
+    ) -> None:
+        super().__init__(line, run_id, who)
+        self._powder_moisture = powder_moisture
+        self._outlet = outlet
+        self._rng = Random(f"{seed}:laboratory")
+        self._drying_since: float | None = None
+        self._next_sample = self._next_outlet = math.inf
+        self._pending: list[tuple[float, float]] = []
+        self._aim_c = math.nan
+
+    async def look(self) -> None:
+        await super().look()
+        now = self.line.clock.now()
+        moisture = self._powder_moisture()
+        if math.isnan(moisture) or self.line.runs.state is not RunState.RUNNING:
+            self._drying_since = None
+            return
+        if self._drying_since is None:
+            self._drying_since = now
+            self._next_sample, self._next_outlet = now + 300.0, now + OUTLET_LOOK_S
+            self._aim_c = math.nan
+        if now >= self._next_sample:
+            self._next_sample = now + LAB_EVERY_S
+            self._pending.append((now + LAB_TAKES_S, moisture + self._rng.gauss(0.0, LAB_SD_PCT)))
+            if math.isnan(self._aim_c):
+                self._aim_c = self._outlet_c()
+        if self._pending and now >= self._pending[0][0]:
+            await self._correct_by_lab(self._pending.pop(0)[1])
+        elif now >= self._next_outlet:
+            self._next_outlet = now + OUTLET_LOOK_S
+            await self._correct_by_outlet()
+
+    def _outlet_c(self) -> float:
+        return self.line.image.at(self._outlet, self.line.clock.now()).number
+
+    async def _correct_by_lab(self, found_pct: float) -> None:
+        engine = self.line.runs.engine
+        aim_pct = float(engine.recipe.values.get("moisture_sp", 13.0)) if engine is not None else 13.0
+        step_k = max(-MOST_LAB_STEP_K, min(MOST_LAB_STEP_K, (found_pct - aim_pct) * INLET_PER_PCT))
+        if abs(found_pct - aim_pct) >= 0.3 and await self._move(step_k, f"laboratory: {found_pct:.1f} % wb"):
+            self._aim_c += 0.4 * step_k  # the outlet follows the inlet in part
+
+    async def _correct_by_outlet(self) -> None:
+        off_k = self._aim_c - self._outlet_c()
+        if abs(off_k) > OUTLET_BAND_K:  # False for NaN
+            step_k = max(-MOST_OUTLET_STEP_K, min(MOST_OUTLET_STEP_K, off_k * OUTLET_SHARE))
+            await self._move(step_k, f"outlet air {off_k:+.1f} K from where it was good")
+
+    async def _move(self, step_k: float, reason: str) -> bool:
+        tag = self.line.image.tags[f"{self.loop}.OP"]
+        present = self.line.image.latest(tag.name).number
+        if math.isnan(present):
+            return False
+        return await self.submit(tag.name, min(tag.high, max(tag.low, present + step_k)), reason)
+
+
+async def stand_by(operator: Attendant) -> None:
+    """Let an operator work until the run has ended; then wait for the run to come to rest."""
+    await operator.work()
+    engine = operator.line.runs.engine
+    if engine is not None:
+        await engine.settled()
+    await asyncio.sleep(0)

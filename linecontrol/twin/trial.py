@@ -1,0 +1,271 @@
+"""One trial: the whole line on a simulated plant, one run of a recipe, under virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from linecontrol.config import LineConfig, StationConfig, read_line
+from linecontrol.core.errors import ConfigError, LineError, Problem
+from linecontrol.core.model import Event, Tag
+from linecontrol.line.assembly import Line, assemble
+from linecontrol.line.wiring import Wiring
+from linecontrol.twin.invariants import Breach, Watchman
+from linecontrol.twin.judge import Judge
+from linecontrol.twin.link import TwinFace, TwinLink
+from linecontrol.twin.loop import run_virtual
+from linecontrol.twin.operators import Attendant, Hand, Holder
+from linecontrol.twin.recording import Kept, MemoryRecording
+from linecontrol.twin.upsets import RANDOM, random_faults
+from simulator.floor import Floor
+from simulator.parameters import Parameters, default_parameters
+from simulator.plant import Plant
+from simulator.profile import read_line as read_simulated_line
+
+STEP_S = 1.0  # of plant, PLC programs and scans
+OWNER_TOKEN = 1
+EPOCH = 1_700_000_000.0  # line time of the first trial [s since 1970]; no trial asks what time it is
+TRIAL_LENGTH_S = 7 * 86_400.0  # trials of one campaign lie this far apart in line time
+READY_WITHIN_S = 7200.0
+LINGER_S = 5.0  # after the run: its last states are scanned too
+LONGEST_S = 6 * 86_400.0
+SAVE_PERIOD_S = 600.0  # memory does not crash
+OUTLET_ALIAS = "drying.outlet_air_temp"  # what a person who dries by hand looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to run. Two equal trials have equal outcomes.
+
+    Attributes:
+        number: place in its campaign; makes the run's name and its place in line time.
+        line: path or name of the line file.
+        values: recipe parameters set for this run.
+        plant: plant parameters changed, by dotted name.
+        policy: auto, manual or hold; see ``operators``.
+        faults: as ``python -m simulator --fault`` takes them, or ``random`` for a schedule drawn from the seed.
+        every_s: how often a scan of each station is kept [line s].
+        watched: check the invariants at every step.
+    """
+
+    recipe: str
+    number: int = 0
+    seed: int = 1
+    line: str = "demo"
+    values: Mapping[str, float | bool] = field(default_factory=dict)
+    plant: Mapping[str, float] = field(default_factory=dict)
+    policy: str = "auto"
+    faults: Sequence[str] = ()
+    every_s: float = 30.0
+    watched: bool = False
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run, unique within its campaign."""
+        return f"sim-{self.number:05d}-{self.policy}-seed{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out.
+
+    Attributes:
+        record: the batch record as the controller made it.
+        truth: what it was really worth; see ``judge``.
+        line_s: how long it took [line s].
+        breaches: invariants that did not hold.
+        kept: everything for the historian; None once it is stored.
+    """
+
+    trial: Trial
+    record: dict[str, Any]
+    truth: dict[str, float]
+    line_s: float
+    breaches: Sequence[Breach] = ()
+    kept: Kept | None = None
+
+
+@cache
+def line_at_step(name: str) -> LineConfig:
+    """The line file with every station scanned once per step. Raises ConfigError."""
+    config = read_line(name)
+    if not config.line.simulated:
+        raise LineError(f"the line {config.line.name!r} is a real plant; the twin needs one with `simulated: true`")
+    stations = {name: replace(station, scan_s=STEP_S) for name, station in config.stations.items()}
+    return replace(config, stations=stations)
+
+
+def plant_parameters(changes: Mapping[str, float]) -> Parameters:
+    """The simulated plant with some parameters changed. Raises ConfigError naming what is wrong."""
+    try:
+        return default_parameters().with_values(changes)
+    except (KeyError, ValueError) as error:
+        raise ConfigError([Problem("", None, "plant", str(error.args[0]), "see docs/plant.md")]) from error
+
+
+async def _load_nothing(_stations: Iterable[StationConfig]) -> None:
+    """No protocol library is needed."""
+
+
+class _NoLock:
+    """A trial shares its plant with nobody."""
+
+    def take(self) -> None:
+        """Nothing to take."""
+
+    def release(self) -> None:
+        """Nothing to release."""
+
+    def describe(self, details: dict[str, str]) -> None:
+        """Nobody asks."""
+
+
+def faults_of(trial: Trial) -> list[str]:
+    """The faults of a trial in written form; ``random`` becomes what its seed draws."""
+    written = [fault for fault in trial.faults if fault != RANDOM]
+    if RANDOM in trial.faults:
+        root_kg = float(trial.values.get("root_kg", 300.0))
+        written += random_faults(Random(f"{trial.seed}:faults"), latest_s=1500.0 + 10.0 * min(root_kg, 5000.0))
+    return written
+
+
+class Twin:
+    """A line and its plant, joined; lives in a virtual loop.
+
+    Raises:
+        FaultError: a fault does not fit this line. KeyError, ValueError: a plant parameter is not there, or wrong.
+    """
+
+    def __init__(self, trial: Trial, plant: Plant | None = None) -> None:
+        self.trial = trial
+        config = line_at_step(trial.line)
+        self.plant = plant or Plant(seed=trial.seed, parameters=plant_parameters(trial.plant))
+        self._faces = {name: TwinFace() for name in config.stations}
+        self.floor: Floor[TwinFace] = Floor(
+            read_simulated_line(config.path), self.plant, lambda station, _plc: self._faces[station.name]
+        )
+        self.floor.plan(faults_of(trial))
+        self.floor.scan(0.0, 0.0)
+        self.recording: MemoryRecording | None = None
+        wiring = Wiring(
+            link_for=self._link,
+            load=_load_nothing,
+            historian=self._historian,
+            lock=lambda _config, _data: _NoLock(),
+            token=lambda: OWNER_TOKEN,
+            epoch=EPOCH + trial.number * TRIAL_LENGTH_S,
+            save_period_s=SAVE_PERIOD_S,
+        )
+        self.line: Line = assemble(config, data=Path(), fresh_plant=True, wiring=wiring)
+        self.judge = Judge(self.plant, _moisture_limit(config))
+        self.watchman = Watchman(self) if trial.watched else None
+
+    def _link(self, station: StationConfig) -> TwinLink:
+        plc = self.floor.cabinets[station.name].plc
+        return TwinLink(plc, self._faces[station.name], station.tags, station.brand.timeout_s)
+
+    def _historian(
+        self, _config: LineConfig, _data: Path, tags: Sequence[Tag], _tell: Callable[[Event], None]
+    ) -> MemoryRecording:
+        self.recording = MemoryRecording(tags, self.trial.every_s)
+        return self.recording
+
+    async def pass_time(self) -> None:
+        """Step the plant and its PLCs until cancelled."""
+        loop, floor, due = asyncio.get_running_loop(), self.floor, 0.0
+        judge, watchman = self.judge, self.watchman
+        while True:
+            due += STEP_S
+            await asyncio.sleep(due - loop.time())
+            if watchman is not None:
+                watchman.note_written()
+            await floor.faults.advance(floor.time_s)
+            floor.step(STEP_S, STEP_S)
+            judge.look()
+            if watchman is not None:
+                watchman.look(due)
+
+    def operator(self) -> Attendant:
+        """Who stands at this line."""
+        trial, line = self.trial, self.line
+        who = f"operator:{trial.policy}"
+        if trial.policy == "hold":
+            return Holder(line, trial.run_id, who)
+        if trial.policy == "manual":
+            outlet = next(tag.name for tag in line.config.tags if tag.alias == OUTLET_ALIAS)
+            return Hand(line, trial.run_id, who, lambda: self.judge.moisture_pct_wb, outlet, trial.seed)
+        return Attendant(line, trial.run_id, who)
+
+
+def run_trial(trial: Trial, plant: Plant | None = None) -> Outcome:
+    """Run one trial to its end. Raises ConfigError, LineError and what ``Twin`` raises; nothing is left behind.
+
+    Args:
+        plant: instead of the one that the trial describes.
+    """
+    return run_virtual(_run(trial, plant))
+
+
+async def _run(trial: Trial, plant: Plant | None) -> Outcome:
+    twin = Twin(trial, plant)
+    passing = asyncio.create_task(twin.pass_time(), name="plant")
+    try:
+        async with twin.line as line:
+            await _ready(line)
+            await line.runs.start(trial.recipe, trial.values, who=f"operator:{trial.policy}", run_id=trial.run_id)
+            working = asyncio.create_task(twin.operator().work(), name="operator")
+            await _until_either(working, passing)
+            await line.runs.settled()
+            await line.clock.sleep(LINGER_S)
+            record = line.runs.current_record()
+            line_s = asyncio.get_running_loop().time()
+        if twin.watchman is not None:
+            twin.watchman.end(line_s)
+    finally:
+        passing.cancel()
+        await asyncio.gather(passing, return_exceptions=True)
+    if twin.recording is None:
+        raise LineError("the line was never opened")
+    breaches = () if twin.watchman is None else tuple(twin.watchman.breaches)
+    return Outcome(trial, record, twin.judge.verdict(), line_s, breaches, twin.recording.kept)
+
+
+async def _ready(line: Line) -> None:
+    """Wait for the stations, which faults may keep away for a while."""
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            await line.ready()
+    except TimeoutError:
+        failed = [event.text for event in await line.historian.events(kinds=["controller.failed"])]
+        away = [why for station in line.stations.values() if (why := station.why_not_write())]
+        raise LineError(f"the line was not ready within {READY_WITHIN_S:.0f} s: {'; '.join(failed or away)}") from None
+
+
+async def _until_either(working: asyncio.Task[None], passing: asyncio.Task[None]) -> None:
+    """Wait for the operator to be done; a plant that fails ends the wait with its error."""
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await asyncio.wait({working, passing}, return_when=asyncio.FIRST_COMPLETED)
+    except TimeoutError:
+        raise LineError(f"the run did not end within {LONGEST_S / 3600:.0f} h of line time") from None
+    finally:
+        if not working.done():
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+    for task in (passing, working):
+        if task.done() and not task.cancelled():
+            task.result()
+
+
+def _moisture_limit(config: LineConfig) -> float:
+    """Critical limit of powder moisture [% wb]; 100 on a line without one."""
+    guard, rows = config.line.guard, config.line.yield_
+    if guard is None or rows is None:
+        return 100.0
+    highs = [row.high for row in guard.critical_limits if row.tag == rows.powder_moisture and row.high is not None]
+    return min(highs, default=100.0)

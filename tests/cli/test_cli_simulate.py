@@ -1,0 +1,144 @@
+"""`linecontrol simulate` as a person and a program use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from linecontrol.cli.simulate import plan, read_seeds, replay
+from linecontrol.config import check_paths
+from linecontrol.core.errors import ConfigError
+from linecontrol.twin.design import points, read_design
+
+ASK = {
+    "line": "demo",
+    "seeds": (1,),
+    "policies": ("auto",),
+    "values": {},
+    "plant": {},
+    "faults": (),
+    "vary": None,
+    "every_s": 30.0,
+}
+
+
+def simulate(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "linecontrol", "simulate", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_json_is_all_that_stdout_has_and_the_same_twice() -> None:
+    words = ("--set", "root_kg=50", "--set", "start_level=5", "--runs", "2", "--json")
+    one, other = simulate(*words), simulate(*words, "--jobs", "2")
+    assert one.returncode == 0, one.stderr
+    assert one.stdout == other.stdout
+    found = json.loads(one.stdout)
+    assert [row["trial"]["seed"] for row in found["trials"]] == [1, 2]
+    assert found["summary"][0]["measures"]["extraction_yield"]["n"] == 2
+
+
+def test_a_table_for_people() -> None:
+    done = simulate("--set", "root_kg=50", "--set", "start_level=5", "--policy", "auto", "--policy", "hold")
+    assert done.returncode == 0, done.stderr
+    for word in ("auto", "hold", "Extraction yield, true", "Bad bags", "Energy per kg"):
+        assert word in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("no-such-recipe",), "no-such-recipe"),
+        (("--set", "root_kg=1"), "50 to 20000"),
+        (("--policy", "lazy"), "auto, manual, hold"),
+        (("--fault", "flood:drying"), "flood"),
+        (("--plant", "rasp.colour=3"), "rasp.colour"),
+        (("--seeds", "9..3"), "A..B"),
+        (("--vary", "nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_runs(words: tuple[str, ...], told: str) -> None:
+    done = simulate(*words)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_seeds() -> None:
+    assert list(read_seeds("3..5", 1, 1)) == [3, 4, 5]
+    assert list(read_seeds(None, 7, 2)) == [7, 8]
+
+
+def test_a_failing_seed_tells_the_command_that_shows_it_again() -> None:
+    trial = plan(
+        "kudzu-lobata-standard", **{**ASK, "seeds": (17,), "faults": ("random",), "values": {"root_kg": 60.0}}
+    )[0]
+    assert replay(trial) == (
+        "linecontrol simulate kudzu-lobata-standard --seeds 17..17 --fault 'random' --set root_kg=60.0"
+    )
+
+
+DESIGN = {"kind": "design", "name": "d", "method": "grid", "recipe": {"moisture_sp": {"values": [12, 13]}}}
+
+
+def written(tmp_path: Path, **changes: object) -> str:
+    path = tmp_path / "design.yaml"
+    path.write_text(yaml.safe_dump({**DESIGN, **changes}))
+    return str(path)
+
+
+def test_a_grid_takes_every_combination(tmp_path: Path) -> None:
+    design = read_design(written(tmp_path, plant={"rasp.size_um": {"low": 100, "high": 200, "levels": 3}}))
+    found = [(point.values["moisture_sp"], point.plant["rasp.size_um"]) for point in points(design)]
+    assert found == [(m, s) for m in (12.0, 13.0) for s in (100.0, 150.0, 200.0)]
+
+
+@pytest.mark.parametrize("method", ["latin-hypercube", "sobol"])
+def test_spread_points_lie_in_their_ranges_and_are_the_same_again(tmp_path: Path, method: str) -> None:
+    factors = {"rasp.size_um": {"low": 100, "high": 200}, "site.water_c": {"low": 8, "high": 16}}
+    design = read_design(written(tmp_path, method=method, points=16, plant=factors))
+    found = points(design)
+    assert found == points(design)
+    assert len({point.plant["rasp.size_um"] for point in found}) == 16
+    assert all(100 <= p.plant["rasp.size_um"] <= 200 and 8 <= p.plant["site.water_c"] <= 16 for p in found)
+    cells = {int((p.plant["rasp.size_um"] - 100) / 100 * 16) for p in found}
+    assert len(cells) == 16, "one in each sixteenth of the range"
+    assert [p.values["moisture_sp"] for p in found].count(12.0) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"method": "sobol", "points": 12}, "power of two"),
+        ({"method": "sobol"}, "needs points"),
+        ({"points": 8}, "a grid has no points"),
+        ({"recipe": {}}, "varies nothing"),
+        ({"recipe": {"moisture_sp": {"low": 13, "high": 12}}}, "low must be below high"),
+        ({"recipe": {"moisture_sp": {"low": 12, "high": 13}}}, "needs values or levels"),
+        ({"recipe": {"moisture_sp": {"values": [12], "low": 1, "high": 2}}}, "either values, or low and high"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_design_is_refused_by_name(tmp_path: Path, changes: dict[str, object], told: str) -> None:
+    path = written(tmp_path, **changes)
+    with pytest.raises(ConfigError, match=told):
+        points(read_design(path))
+    assert any(told in str(problem) for problem in check_paths([path]))
+
+
+def test_a_design_outside_the_recipe_s_limits_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, recipe={"moisture_sp": {"values": [12, 99]}})
+    with pytest.raises(ConfigError, match="moisture_sp"):
+        plan("kudzu-lobata-standard", **{**ASK, "vary": path})
+
+
+def test_the_shipped_design_is_right() -> None:
+    path = Path(__file__).parent.parent.parent / "docs" / "examples" / "grind-and-moisture.yaml"
+    assert check_paths([path]) == []
+    assert len(plan("kudzu-lobata-standard", **{**ASK, "vary": str(path)})) == 8

@@ -1,0 +1,206 @@
+"""Trials on the twin: the same again, alone or side by side, stored as ordinary runs, watched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linecontrol.core.errors import ConfigError
+from linecontrol.history import open_reader
+from linecontrol.twin.campaign import RESULTS, numbered, rows_of
+from linecontrol.twin.summary import mean_of, summary
+from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, run_trial
+from simulator.plant import Plant
+
+SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 60.0, "start_level": 5.0})
+
+
+def told(outcome: Outcome) -> str:
+    """All that a trial says, as one text."""
+    kept = outcome.kept
+    assert kept is not None
+    everything = [outcome.record, outcome.truth, outcome.line_s, kept.scans, kept.events, kept.commands, kept.run]
+    return "\n".join(map(repr, everything))
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    return run_trial(SHORT)
+
+
+def test_a_run_on_the_twin_is_whole(outcome: Outcome) -> None:
+    record = outcome.record
+    assert record["state"] == "Complete"
+    assert 55.0 < record["root_kg"] < 70.0
+    assert 0.4 < record["extraction_yield"] < 0.95
+    assert abs(record["extraction_yield"] - outcome.truth["extraction_yield"]) < 3 * record["extraction_yield_u"]
+    assert record["reads"]["modbus"] > 1000
+    assert record["reads"]["opcua"] > 500
+    assert record["started_at"].startswith("2023-11-14")
+
+
+def test_the_same_seed_gives_the_same_to_the_last_bit(outcome: Outcome) -> None:
+    assert told(run_trial(SHORT)) == told(outcome)
+
+
+def test_another_seed_gives_another_lot(outcome: Outcome) -> None:
+    other = run_trial(replace(SHORT, seed=2))
+    assert other.record["state"] == "Complete"
+    assert other.record["root_starch_kg"] != outcome.record["root_starch_kg"]
+
+
+def plain(rows: Iterator[dict[str, Any]]) -> list[str]:
+    return [json.dumps(row, sort_keys=True) for row in rows]
+
+
+def test_jobs_side_by_side_a_folder_and_a_stop_change_nothing(tmp_path: Path) -> None:
+    trials = numbered([replace(SHORT, seed=seed) for seed in (1, 2, 3)])
+    alone = plain(rows_of(trials))
+    out = tmp_path / "study"
+    begun = rows_of(trials, jobs=2, out=out)
+    next(begun)
+    begun.close()  # type: ignore[attr-defined]  # a generator; as Ctrl-C would end it
+    finished = (out / RESULTS).read_text(encoding="utf-8").splitlines()
+    assert len(finished) == 1
+    with (out / RESULTS).open("a", encoding="utf-8") as results:
+        results.write('{"trial": {"seed": 2, ')  # a line the power cut short
+    assert plain(rows_of(trials, jobs=2, out=out)) == alone
+    assert plain(rows_of(trials, out=out)) == alone, "all is there: nothing is run again"
+    with open_reader(f"sqlite:///{out / 'history.sqlite3'}") as reader:
+        runs = {run.run_id: run for run in reader.runs(10)}
+        assert sorted(runs) == [trial.run_id for trial in trials]
+        assert [runs[t.run_id].record for t in trials] == [json.loads(row)["record"] for row in alone]
+        for trial in trials:
+            start = EPOCH + trial.number * TRIAL_LENGTH_S
+            found = reader.samples(["MT-306", "RUN.STATE"], start, start + 86_400.0, 100_000)
+            assert {sample.value for sample in found["RUN.STATE"]} >= {"Running", "Complete"}
+            assert any(sample.is_good for sample in found["MT-306"])
+
+
+def test_another_campaign_is_refused_its_folder(tmp_path: Path) -> None:
+    list(rows_of(numbered([SHORT]), out=tmp_path / "study"))
+    with pytest.raises(ConfigError, match="holds another campaign"):
+        list(rows_of(numbered([replace(SHORT, seed=9)]), out=tmp_path / "study"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    with pytest.raises(ConfigError, match="not empty"):
+        list(rows_of(numbered([SHORT]), out=tmp_path / "full"))
+
+
+def test_the_hand_and_the_holder_take_the_moisture_loop_and_the_hand_moves_it() -> None:
+    for policy, least_moves in (("hold", 0), ("manual", 1)):
+        trial = replace(SHORT, policy=policy, values={"root_kg": 250.0})
+        kept = run_trial(trial).kept
+        assert kept is not None
+        by_hand = [r for r in kept.commands if r.command.who == f"operator:{policy}" and r.ok]
+        assert any(r.command.tag == "MIC-306.MODE" and r.command.value == 0 for r in by_hand)
+        moves = [r for r in by_hand if r.command.tag == "MIC-306.OP"]
+        assert (len(moves) >= least_moves) if least_moves else not moves
+
+
+def test_a_long_hold_does_not_keep_a_run_from_going_on() -> None:
+    """While the line is held no powder passes the moisture meter; that must not bar moisture control for ever."""
+    trial = replace(
+        SHORT, values={"root_kg": 150.0, "start_level": 5.0}, faults=("exception:grinding@1300+60",), watched=True
+    )
+    outcome = run_trial(trial)
+    kept = outcome.kept
+    assert kept is not None
+    held = [event.text for event in kept.events if event.kind == "run.held"]
+    assert any("stayed bad" in text for text in held), held
+    modes = [r for r in kept.commands if r.command.tag == "MIC-306.MODE" and r.command.value == 1]
+    assert len(modes) >= 2, "moisture control is put in automatic again after the hold"
+    assert all(receipt.ok for receipt in modes)
+    assert outcome.record["state"] == "Complete", outcome.record["reason"]
+    assert outcome.breaches == ()
+
+
+def test_a_fault_that_lasts_is_told_once_not_every_second() -> None:
+    trial = replace(SHORT, faults=("exception:grinding@200+60",))
+    kept = run_trial(trial).kept
+    assert kept is not None
+    assert sum(event.kind == "plc.refused" for event in kept.events) <= 3
+    failed = [event for event in kept.events if event.kind == "command.failed"]
+    assert len(failed) == len({(event.source, event.text) for event in failed})
+
+
+# -- the invariants can fail
+
+
+def watched(trial: Trial, plant: Plant | None = None) -> set[str]:
+    return {breach.rule for breach in run_trial(replace(trial, watched=True), plant).breaches}
+
+
+def test_a_quiet_run_breaches_nothing() -> None:
+    assert watched(SHORT) == set()
+
+
+def test_a_plant_that_loses_starch_is_noticed() -> None:
+    class Leaky(Plant):
+        def step(self, dt_s: float) -> None:
+            super().step(dt_s)
+            self.milk_tank.milk[0] *= 0.999
+
+    assert "ledgers close" in watched(SHORT, Leaky(seed=1))
+
+
+def test_a_gate_that_does_not_turn_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linecontrol.guard.divert import DivertGuard, Verdict
+
+    monkeypatch.setattr(DivertGuard, "tick", lambda self, *_looks: Verdict(self.settings.good, {}))
+    assert "no suspect powder in a good bag" in watched(replace(SHORT, faults=("nan:drying:MT-306@1200+300",)))
+
+
+def test_outputs_that_stay_on_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linecontrol.line.assembly import Line
+
+    async def nothing(self: Line, kind: str) -> None:
+        del self, kind
+
+    monkeypatch.setattr(Line, "drive_safe", nothing)
+    trial = replace(SHORT, faults=("nan:grinding:DT-204@900+60",))
+    assert "safe outputs in safe states" in watched(trial)
+
+
+def test_a_link_that_lies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linecontrol.core.link import Reading
+    from linecontrol.twin.link import TwinLink
+
+    honest = TwinLink.read
+
+    async def lying(self: TwinLink, names: Any = None) -> dict[str, Reading]:
+        found = await honest(self, names)
+        return {name: r._replace(value=r.value + 7) if name == "FT-104" and r.value else r for name, r in found.items()}
+
+    monkeypatch.setattr(TwinLink, "read", lying)
+    assert watched(SHORT) == {"no wrong value GOOD"}
+
+
+# -- the summary
+
+
+def test_means_and_their_intervals() -> None:
+    found = mean_of([1.0, 2.0, 3.0, None, float("nan")])
+    assert found.n == 3
+    assert found.mean == pytest.approx(2.0)
+    assert found.half == pytest.approx(4.303 / 3**0.5, rel=1e-3)  # t(0.975, 2) of any table
+    assert mean_of([5.0]).half is None
+    assert mean_of([]).mean is None
+
+
+def test_a_summary_puts_policies_side_by_side(outcome: Outcome) -> None:
+    row = next(iter(rows_of([SHORT])))
+    other = {**row, "trial": {**row["trial"], "policy": "hold"}}
+    found = summary([row, other, {"error": "x"}, row])
+    assert [(group["policy"], group["trials"], group["complete"]) for group in found] == [
+        ("auto", 2, 2),
+        ("hold", 1, 1),
+    ]
+    measured = found[0]["measures"]["extraction_yield"]
+    assert measured["mean"] == pytest.approx(100 * outcome.record["extraction_yield"])
+    assert measured["half_95"] == pytest.approx(0.0)
