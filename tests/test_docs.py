@@ -69,6 +69,7 @@ async def run(line: str, path: Path, endpoints: dict[str, str], folder: Path) ->
     if words[0] in ("linecontrol", "python3"):
         module = ["-m", "linecontrol", *words[1:]] if words[0] == "linecontrol" else words[1:]
         words = [sys.executable, *module]
+    words = [str(folder / word) if word.startswith("build/") else word for word in words]
     words = [str(folder / "line.yaml") if word == "demo" and endpoints else word for word in words]
     process = await asyncio.create_subprocess_exec(
         *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

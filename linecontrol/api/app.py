@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -29,6 +29,7 @@ from linecontrol.api.wire import (
     RunStart,
     TagOut,
     event_row,
+    json_list,
     receipt_row,
     tag_row,
 )
@@ -99,12 +100,13 @@ def _plant(line: Line) -> APIRouter:
     async def tags(station: Annotated[str | None, Query(description="only this station")] = None) -> Any:
         """Every tag with its latest value, quality and age."""
         now = line.clock.now()
-        rows = [
+        rows = (
             tag_row(tag, line.image.at(tag.name, now), now)
             for tag in line.image.tags.values()
             if station in (None, tag.station)
-        ]
-        return JSONResponse(rows)  # not checked against the model again: that takes longer than all the rest
+        )
+        # not checked against the model again: that takes longer than all the rest
+        return Response(await json_list(rows), media_type="application/json")
 
     @routes.get("/tags/{name}", tags=["tags"], response_model=TagOut)
     async def one_tag(name: Annotated[str, Path(examples=["TT-303"])]) -> Any:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from linecontrol.api.wire import event_row, sample_row
+from linecontrol.api.wire import encoded, event_row, json_object, sample_row
 from linecontrol.core.image import LiveFeed
 from linecontrol.core.model import Event, Sample
 
@@ -37,10 +36,11 @@ class Broadcast:
         if self._clients:
             self._events.append(event)
 
-    def snapshot(self) -> str:
+    async def snapshot(self) -> str:
         now = self._line.clock.now()
-        tags = {name: sample_row(sample, now) for name, sample in self._line.image.snapshot(now).items()}
-        return _encoded({"type": "snapshot", "tags": tags, "run": self._line.runs.view()})
+        found = self._line.image.snapshot(now).items()
+        tags = await json_object((name, sample_row(sample, now)) for name, sample in found)
+        return f'{{"type":"snapshot","tags":{tags},"run":{encoded(self._line.runs.view())}}}'
 
     def join(self) -> asyncio.Queue[str | None]:
         queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_SIZE)
@@ -56,11 +56,11 @@ class Broadcast:
         try:
             while True:
                 await asyncio.sleep(PERIOD_S)
-                self._tick()
+                await self._tick()
         finally:
             self._line.image.detach(self._feed)
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         changed: dict[str, Sample] = {}
         for scan in self._feed.drain():
             changed.update(scan.samples)
@@ -68,14 +68,9 @@ class Broadcast:
         if not self._clients:
             return
         now = self._line.clock.now()
-        message: dict[str, Any] = {
-            "type": "update",
-            "tags": {name: sample_row(sample, now) for name, sample in changed.items()},
-            "run": self._line.runs.view(),
-        }
-        if events:
-            message["events"] = [event_row(event) for event in events]
-        text = _encoded(message)
+        tags = await json_object((name, sample_row(sample, now)) for name, sample in changed.items())
+        told = f',"events":{encoded([event_row(event) for event in events])}' if events else ""
+        text = f'{{"type":"update","tags":{tags},"run":{encoded(self._line.runs.view())}{told}}}'
         for queue in list(self._clients):
             try:
                 queue.put_nowait(text)
@@ -85,10 +80,6 @@ class Broadcast:
                 with contextlib.suppress(asyncio.QueueEmpty):
                     queue.get_nowait()
                 queue.put_nowait(None)
-
-
-def _encoded(message: dict[str, Any]) -> str:
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def router(broadcast: Broadcast, is_own_origin: Any) -> APIRouter:
@@ -104,7 +95,7 @@ def router(broadcast: Broadcast, is_own_origin: Any) -> APIRouter:
         queue = broadcast.join()
         watcher = asyncio.ensure_future(_until_gone(socket))
         try:
-            await socket.send_text(broadcast.snapshot())
+            await socket.send_text(await broadcast.snapshot())
             while not watcher.done():
                 getter = asyncio.ensure_future(queue.get())
                 await asyncio.wait({getter, watcher}, return_when=asyncio.FIRST_COMPLETED)

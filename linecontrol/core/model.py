@@ -50,7 +50,7 @@ class Status(IntEnum):
     @property
     def text(self) -> str:
         """OPC UA spelling, e.g. ``BadSensorFailure``."""
-        return "".join(part.capitalize() for part in self.name.split("_"))
+        return _TEXTS[self]
 
     @classmethod
     def from_code(cls, code: int) -> Status:
@@ -60,6 +60,9 @@ class Status(IntEnum):
         except ValueError:
             top = (code >> 30) & 3
             return cls.GOOD if top == 0 else cls.UNCERTAIN if top == 1 else cls.BAD
+
+
+_TEXTS = {status: "".join(part.capitalize() for part in status.name.split("_")) for status in Status}
 
 
 class Sample(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import math
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -132,6 +133,7 @@ def _outcomes(trials: Sequence[Trial], jobs: int, dask: str | None) -> Iterator[
 
 def _guarded(trial: Trial) -> Outcome | LineError:
     """A trial that cannot be run is a result too; what is wrong with the program is not."""
+    logging.getLogger("simulator").setLevel(logging.ERROR)  # faults are planned here, not news
     try:
         return run_trial(trial)
     except ConfigError:
