@@ -100,6 +100,8 @@ def simulate(
     plant: Annotated[
         list[str] | None, typer.Option(help="Plant parameter, e.g. --plant rasp.size_um=160. Repeatable.")
     ] = None,
+    species: Annotated[str, typer.Option(help="Species of the roots, e.g. thomsonii_cultivated.")] = "",
+    line_type: Annotated[str, typer.Option(help="Kind of line: mechanised or manual.")] = "",
     line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
     every: Annotated[float, typer.Option(min=1, max=3600, help="Record a scan each so many line seconds.")] = 30.0,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; a stopped campaign goes on from it.")] = None,
@@ -118,6 +120,8 @@ def simulate(
             policies=list(dict.fromkeys(policy or ["auto"])),
             values=values,
             plant=parts,
+            species=species,
+            line_type=line_type,
             faults=fault or [],
             vary=vary,
             every_s=every,

@@ -33,6 +33,8 @@ def plan(
     policies: Sequence[str],
     values: Mapping[str, float | bool],
     plant: Mapping[str, float],
+    species: str = "",
+    line_type: str = "",
     faults: Sequence[str],
     vary: str | None,
     every_s: float,
@@ -47,12 +49,14 @@ def plan(
     count = len(study) * len(policies) * len(seeds)
     if count > MOST_TRIALS:
         raise ConfigError([Problem("", None, "simulate", f"{count} trials are too many", f"up to {MOST_TRIALS}")])
-    first = Trial(recipe, line=line, faults=written, every_s=every_s, watched=bool(written))
+    first = Trial(
+        recipe, line=line, faults=written, every_s=every_s, watched=bool(written), species=species, line_type=line_type
+    )
     trials = []
     for point in study:
         chosen, parts = {**values, **point.values}, {**plant, **point.plant}
         prepare(config, recipe, chosen)
-        plant_parameters(parts)
+        plant_parameters(parts, species, line_type)
         for policy in policies:
             trials += [replace(first, seed=seed, values=chosen, plant=parts, policy=policy) for seed in seeds]
     return numbered(trials)
@@ -111,6 +115,8 @@ def replay(trial: Trial) -> str:
     words = ["linecontrol simulate", trial.recipe, f"--seeds {trial.seed}..{trial.seed}"]
     words += [f"--policy {trial.policy}"] if trial.policy != "auto" else []
     words += [f"--line {trial.line}"] if trial.line != "demo" else []
+    words += [f"--species {trial.species}"] if trial.species else []
+    words += [f"--line-type {trial.line_type}"] if trial.line_type else []
     words += [f"--fault '{fault}'" for fault in trial.faults]
     words += [f"--set {name}={value}" for name, value in trial.values.items()]
     words += [f"--plant {name}={value}" for name, value in trial.plant.items()]

@@ -7,6 +7,7 @@ import math
 from simulator import material as m
 from simulator.plant import Plant
 
+LEAST_SAMPLE_KG = 1e-3  # in a second; less is no stream to take a sample from
 ACTIVITY_LIMIT = 0.65  # no visible fungi in flours for six months at 25 °C (Abdullah 2000)
 
 
@@ -22,7 +23,6 @@ class Judge:
         self._limit_pct = limit_pct_wb
         self._good = plant.books.exits["good"]
         self._last_kg, self._last_water_kg = m.mass_kg(self._good), self._good[m.WATER]
-        self.moisture_pct_wb = math.nan  # of the powder that falls into the good bags now
         self.wet_in_good_kg = 0.0
         self._sum = self._sum2 = self._weight = 0.0
 
@@ -31,15 +31,20 @@ class Judge:
         total_kg, water_kg = m.mass_kg(self._good), self._good[m.WATER]
         made_kg = total_kg - self._last_kg
         if made_kg <= 1e-6:
-            self.moisture_pct_wb = math.nan
             return
-        moisture = self.moisture_pct_wb = 100.0 * (water_kg - self._last_water_kg) / made_kg
+        moisture = 100.0 * (water_kg - self._last_water_kg) / made_kg
         self._last_kg, self._last_water_kg = total_kg, water_kg
         if moisture > self._limit_pct:
             self.wet_in_good_kg += made_kg
         self._sum += made_kg * moisture
         self._sum2 += made_kg * moisture * moisture
         self._weight += made_kg
+
+    def powder_pct_wb(self) -> float:
+        """True moisture of the powder that leaves the dryer now, whatever chute it goes to; NaN where there is none."""
+        window = self._plant.packing.window
+        total_kg = m.mass_kg(window)
+        return 100.0 * window[m.WATER] / total_kg if total_kg > LEAST_SAMPLE_KG else math.nan
 
     def verdict(self) -> dict[str, float]:
         """True results, by name; NaN where there was no powder."""

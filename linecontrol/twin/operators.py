@@ -29,7 +29,9 @@ LAB_TAKES_S = 600.0  # moisture balance, and the way there and back
 LAB_SD_PCT = 0.1  # % wb
 INLET_PER_PCT = 5.0  # what experience says: K of inlet air for 1 % wb
 MOST_LAB_STEP_K = 6.0
-OUTLET_LOOK_S = 300.0
+OUTLET_C = 47.0  # of the outlet air when powder was good on other days
+OUTLET_PER_PCT = 2.5  # K warmer outlet air makes powder 1 % wb drier, as experience has it
+OUTLET_LOOK_S = 180.0
 OUTLET_BAND_K = 2.0
 OUTLET_SHARE = 0.8
 MOST_OUTLET_STEP_K = 3.0
@@ -120,7 +122,7 @@ class Hand(Holder):
         self._drying_since: float | None = None
         self._next_sample = self._next_outlet = math.inf
         self._pending: list[tuple[float, float]] = []
-        self._aim_c = math.nan
+        self._aim_c = OUTLET_C
 
     async def look(self) -> None:
         await super().look()
@@ -132,12 +134,10 @@ class Hand(Holder):
         if self._drying_since is None:
             self._drying_since = now
             self._next_sample, self._next_outlet = now + 300.0, now + OUTLET_LOOK_S
-            self._aim_c = math.nan
+            self._aim_c = OUTLET_C
         if now >= self._next_sample:
             self._next_sample = now + LAB_EVERY_S
             self._pending.append((now + LAB_TAKES_S, moisture + self._rng.gauss(0.0, LAB_SD_PCT)))
-            if math.isnan(self._aim_c):
-                self._aim_c = self._outlet_c()
         if self._pending and now >= self._pending[0][0]:
             await self._correct_by_lab(self._pending.pop(0)[1])
         elif now >= self._next_outlet:
@@ -152,7 +152,7 @@ class Hand(Holder):
         aim_pct = float(engine.recipe.values.get("moisture_sp", 13.0)) if engine is not None else 13.0
         step_k = max(-MOST_LAB_STEP_K, min(MOST_LAB_STEP_K, (found_pct - aim_pct) * INLET_PER_PCT))
         if abs(found_pct - aim_pct) >= 0.3 and await self._move(step_k, f"laboratory: {found_pct:.1f} % wb"):
-            self._aim_c += 0.4 * step_k  # the outlet follows the inlet in part
+            self._aim_c += (found_pct - aim_pct) * OUTLET_PER_PCT
 
     async def _correct_by_outlet(self) -> None:
         off_k = self._aim_c - self._outlet_c()

@@ -23,6 +23,7 @@ from linecontrol.twin.operators import Attendant, Hand, Holder
 from linecontrol.twin.recording import Kept, MemoryRecording
 from linecontrol.twin.upsets import RANDOM, random_faults
 from simulator.floor import Floor
+from simulator.line_types import with_line_type
 from simulator.parameters import Parameters, default_parameters
 from simulator.plant import Plant
 from simulator.profile import read_line as read_simulated_line
@@ -34,6 +35,7 @@ TRIAL_LENGTH_S = 7 * 86_400.0  # trials of one campaign lie this far apart in li
 READY_WITHIN_S = 7200.0
 LINGER_S = 5.0  # after the run: its last states are scanned too
 LONGEST_S = 6 * 86_400.0
+TIP_BELOW_KG, TRUCK_KG = 400.0, 1000.0  # roots in the hopper; the line never waits for a truck
 SAVE_PERIOD_S = 600.0  # memory does not crash
 OUTLET_ALIAS = "drying.outlet_air_temp"  # what a person who dries by hand looks at
 
@@ -47,6 +49,7 @@ class Trial:
         line: path or name of the line file.
         values: recipe parameters set for this run.
         plant: plant parameters changed, by dotted name.
+        species: of the roots; "" = the plant's usual one. line_type: kind of line; "" = mechanised.
         policy: auto, manual or hold; see ``operators``.
         faults: as ``python -m simulator --fault`` takes them, or ``random`` for a schedule drawn from the seed.
         every_s: how often a scan of each station is kept [line s].
@@ -59,6 +62,8 @@ class Trial:
     line: str = "demo"
     values: Mapping[str, float | bool] = field(default_factory=dict)
     plant: Mapping[str, float] = field(default_factory=dict)
+    species: str = ""
+    line_type: str = ""
     policy: str = "auto"
     faults: Sequence[str] = ()
     every_s: float = 30.0
@@ -100,10 +105,15 @@ def line_at_step(name: str) -> LineConfig:
     return replace(config, stations=stations)
 
 
-def plant_parameters(changes: Mapping[str, float]) -> Parameters:
+def plant_parameters(changes: Mapping[str, float], species: str = "", line_type: str = "") -> Parameters:
     """The simulated plant with some parameters changed. Raises ConfigError naming what is wrong."""
     try:
-        return default_parameters().with_values(changes)
+        parameters = default_parameters()
+        if line_type:
+            parameters = with_line_type(parameters, line_type)
+        if species:
+            parameters = parameters.with_species(species)
+        return parameters.with_values(changes)
     except (KeyError, ValueError) as error:
         raise ConfigError([Problem("", None, "plant", str(error.args[0]), "see docs/plant.md")]) from error
 
@@ -144,7 +154,8 @@ class Twin:
     def __init__(self, trial: Trial, plant: Plant | None = None) -> None:
         self.trial = trial
         config = line_at_step(trial.line)
-        self.plant = plant or Plant(seed=trial.seed, parameters=plant_parameters(trial.plant))
+        parameters = plant_parameters(trial.plant, trial.species, trial.line_type)
+        self.plant = plant or Plant(seed=trial.seed, parameters=parameters)
         self._faces = {name: TwinFace() for name in config.stations}
         self.floor: Floor[TwinFace] = Floor(
             read_simulated_line(config.path), self.plant, lambda station, _plc: self._faces[station.name]
@@ -187,6 +198,8 @@ class Twin:
             await floor.faults.advance(floor.time_s)
             floor.step(STEP_S, STEP_S)
             judge.look()
+            if self.plant.hopper.mass_kg < TIP_BELOW_KG:
+                self.plant.load(TRUCK_KG)  # the next truck, with a lot of its own
             if watchman is not None:
                 watchman.look(due)
 
@@ -198,7 +211,7 @@ class Twin:
             return Holder(line, trial.run_id, who)
         if trial.policy == "manual":
             outlet = next(tag.name for tag in line.config.tags if tag.alias == OUTLET_ALIAS)
-            return Hand(line, trial.run_id, who, lambda: self.judge.moisture_pct_wb, outlet, trial.seed)
+            return Hand(line, trial.run_id, who, self.judge.powder_pct_wb, outlet, trial.seed)
         return Attendant(line, trial.run_id, who)
 
 
