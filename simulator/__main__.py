@@ -1,6 +1,7 @@
 """``python -m simulator``: starts the simulated line and prints one READY line when all sockets listen.
 
-On stdout: ``READY {"station": "endpoint url", ...}``, nothing else. Everything for people goes to stderr.
+On stdout: ``READY {"station": "endpoint url", ...}``, nothing else; with ``--list-faults`` the catalogue of faults.
+Everything for people goes to stderr.
 Exit code 0 after SIGTERM, SIGINT or (with ``--exit-with-parent``) the end of stdin; 2 bad input; 3 a port is taken.
 """
 
@@ -20,7 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.faults import FaultError, read_fault
+from simulator.faults import FaultError, listing, read_fault, read_schedule
 from simulator.floor import Plant
 from simulator.profile import ProfileError, read_line, shipped_folder
 from simulator.simulation import Simulation
@@ -31,6 +32,9 @@ _log = logging.getLogger("simulator")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the simulator as the command line says; returns the exit code."""
     options = _parser().parse_args(arguments)
+    if options.list_faults:
+        print(listing())
+        return 0
     logging.basicConfig(level=logging.INFO, format="simulator: %(message)s", stream=sys.stderr)
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # they report every broken connection as an error
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             host=options.host,
             ports=ports,
             boot_id=options.boot_id or int(time.time()) % 65535 + 1,
-            faults=options.fault,
+            faults=[*options.fault, *(fault for path in options.schedule for fault in read_schedule(path))],
             sequence_log=options.sequence_log,
             truth=options.truth,
         )
@@ -68,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="of lots, noise and sensors (default 1)")
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     add("--endpoint", action="append", default=[], metavar="STATION=PORT", help="another port; 0 = a free one")
-    add("--fault", action="append", default=[], metavar="SPEC", help="NAME:STATION[:ARGUMENT][@START[+DURATION]]")
+    add("--fault", action="append", default=[], metavar="SPEC", help="NAME:PLACE[:ARGUMENT][@START[+DURATION]]")
+    add("--schedule", action="append", default=[], type=Path, metavar="FILE", help="faults from a file; repeatable")
+    add("--list-faults", action="store_true", help="tell all faults, their forms and their stories, and end")
     add("--sequence-log", type=Path, help="write every value of the sequence counters here")
     add("--root-kg", type=_mass_kg, help="roots in the hopper at the start [kg]")
     add("--species", help="of the roots, a name in data/parameters.yaml (default lobata_cultivated)")

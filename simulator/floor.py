@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
-from simulator.faults import Face, FaultBoard, read_fault
+from simulator.faults import Face, FaultBoard, Site, Wire, fitted, read_fault
 from simulator.plc import Plc
 from simulator.profile import Line, Station
 
@@ -28,13 +28,20 @@ class Plant(Protocol):
     def truth(self) -> Mapping[str, object]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Cabinet(Generic[F]):
-    """One simulated PLC with what stands between it and the world."""
+    """One simulated PLC with what stands between it and the world.
+
+    Attributes:
+        held: outputs of a program that stands still; None = it runs.
+    """
 
     station: Station
     plc: Plc
     face: F
+    wire: Wire
+    site: Site
+    held: Mapping[str, float] | None = None
 
 
 class Floor(Generic[F]):
@@ -60,16 +67,19 @@ class Floor(Generic[F]):
         self.plant = plant
         self.time_s = 0.0
         measured = plant.measure()
-        plcs = {station.name: Plc(station, boot_id, measured, plant.inputs) for station in line.stations}
-        self.cabinets = {
-            station.name: Cabinet(station, plcs[station.name], face_for(station, plcs[station.name]))
-            for station in line.stations
-        }
+        site = Site(plant, lambda: self.time_s)
+        self.cabinets: dict[str, Cabinet[F]] = {}
+        for shared in line.stations:
+            station = replace(shared)  # faults rewire it; the line may be used again
+            plc = Plc(station, boot_id, measured, plant.inputs)
+            face = face_for(station, plc)
+            wire = fitted(face, has_stamps=not station.is_modbus)
+            self.cabinets[station.name] = Cabinet(station, plc, face, wire, site)
+            if plc.unknown:
+                _log.warning("%s: not in the plant, reads 0: %s", station.name, ", ".join(plc.unknown))
+        site.cabinets = self.cabinets
         self.faults = FaultBoard(self.cabinets)
         self.plan(faults)
-        for name, plc in plcs.items():
-            if plc.unknown:
-                _log.warning("%s: not in the plant, reads 0: %s", name, ", ".join(plc.unknown))
 
     def plan(self, faults: Sequence[str]) -> None:
         """Faults to come, as written on the command line. Raises FaultError."""
@@ -83,14 +93,16 @@ class Floor(Generic[F]):
             real_s: time on the wall that it stands for [s]; the PLCs' watchdogs count it.
         """
         for cabinet in self.cabinets.values():
-            self.plant.inputs.update(cabinet.plc.outputs())
+            self.plant.inputs.update(cabinet.plc.outputs() if cabinet.held is None else cabinet.held)
         self.plant.step(dt_s)
         self.time_s += dt_s
         return self.scan(dt_s, real_s)
 
     def scan(self, dt_s: float, real_s: float) -> dict[str, Plc]:
-        """The PLCs look at the plant as it stands."""
+        """The PLCs look at the plant as it stands; one whose program stands still does not."""
         measured = self.plant.measure()
         return {
-            name: cabinet.plc for name, cabinet in self.cabinets.items() if cabinet.plc.step(dt_s, real_s, measured)
+            name: cabinet.plc
+            for name, cabinet in self.cabinets.items()
+            if cabinet.held is None and cabinet.plc.step(dt_s, real_s, measured)
         }

@@ -11,6 +11,11 @@ from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTime
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import DataType, Status, Tag, Value
 from linecontrol.links.codec import Convert, converter, encode, engineering
+from linecontrol.links.frames import exception
+from simulator.encode import WireOrder
+from simulator.encode import decode as from_words
+from simulator.encode import encode as to_words
+from simulator.faults import Wire
 from simulator.plc import Answer, Plc
 
 _NO_VALUE = Reading(None, Status.BAD_SENSOR_FAILURE)
@@ -41,10 +46,11 @@ class TwinFace:
 
     def __init__(self) -> None:
         self.gate = TwinGate()
+        self.wire = Wire()
         self.refusing = 0
 
     def failure_code(self, text: str) -> int:
-        """Any failure is the same here; the code only has to be a number."""
+        """The code itself; what may be one, the fault has seen to."""
         return int(text, 0) if text else 4
 
 
@@ -59,7 +65,7 @@ class TwinLink:
     """See ``linecontrol.core.link.Link`` for the contract. Values go through the tag's own type, as on a wire.
 
     Args:
-        timeout_s: how long a mute PLC is waited for [s].
+        timeout_s: how long an answer is waited for [s].
     """
 
     def __init__(self, plc: Plc, face: TwinFace, tags: Collection[Tag], timeout_s: float) -> None:
@@ -68,7 +74,9 @@ class TwinLink:
         self._plc = plc
         self._face = face
         self._timeout_s = timeout_s
-        self._cuts = -1
+        self._cuts = self._era = -1
+        self._lock = asyncio.Lock()
+        self._order = plc.station.order  # as commissioned; a fault may change the device's
         self._tags = {tag.name: tag for tag in tags}
         self._rows = {tag.name: _row(tag, plc) for tag in tags}
         self._all = list(self._rows.values())
@@ -76,25 +84,20 @@ class TwinLink:
     async def open(self) -> None:
         """Connect. Raises LinkDown when the plug is out; a mute PLC is found out by the first read."""
         if not self._face.gate.is_open:
-            raise LinkDown(f"twin:{self._plc.station.name}: connection refused")
-        self._cuts = self._face.gate.cuts
+            raise LinkDown(f"{self._place}: connection refused")
+        self._cuts, self._era = self._face.gate.cuts, self._face.wire.era
         self.counters.connects += 1
 
     async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
         """Read these tags, or all. Raises LinkDown, LinkTimeout; KeyError for a name that is not on this link."""
         rows = self._all if names is None else [self._rows[name] for name in names]
-        await self._request()
-        self.counters.reads += 1
-        if self._face.refusing:
-            self.counters.exceptions += 1
-            return dict.fromkeys((row.name for row in rows), Reading(None, Status.BAD_DEVICE_FAILURE))
-        out: dict[str, Reading] = {}
-        for name, value, raw, convert in rows:
-            shown = value()
-            if shown != shown:
-                out[name] = _NO_VALUE
-            else:
-                out[name] = convert(raw(shown) if raw is not None else shown, None)
+        async with self._lock:
+            await self._ask()
+            refusing = self._face.refusing
+            out = self._shown(rows) if not refusing else dict.fromkeys((row.name for row in rows), self._failed())
+            await self._answered()
+        self.counters.reads += not refusing
+        self.counters.exceptions += bool(refusing)
         return out
 
     def earlier(self) -> Sequence[dict[str, Reading]]:
@@ -108,31 +111,95 @@ class TwinLink:
             raw = encode(tag, value)
         except ValueError as error:
             raise LinkError(str(error)) from error
-        await self._request()
-        if self._face.refusing:
-            self.counters.exceptions += 1
-            raise DeviceRefused(f"twin:{self._plc.station.name}: {name}: device failure")
         number = float(raw) if isinstance(raw, (bool, str)) else engineering(tag, raw)
-        answer = self._plc.write(name, number)
-        if answer is not Answer.DONE and (answer is not Answer.NOT_NOW or tag.methods):
+        async with self._lock:
+            await self._ask()
+            refusal = self._write(tag, number)
+            await self._answered()
+        if refusal:
             self.counters.exceptions += 1
-            raise DeviceRefused(f"twin:{self._plc.station.name}: {name} = {value} refused: {answer.value}")
+            raise DeviceRefused(f"{self._place}: {name} = {value} refused: {refusal}")
 
     async def close(self) -> None:
         """Nothing is left behind."""
         self._cuts = -1
 
-    async def _request(self) -> None:
-        gate, self.counters.requests = self._face.gate, self.counters.requests + 1
+    @property
+    def _place(self) -> str:
+        return f"twin:{self._plc.station.name}"
+
+    # -- one request
+    async def _ask(self) -> None:
+        """Bring a request to the PLC."""
+        gate, wire = self._face.gate, self._face.wire
+        self.counters.requests += 1
         if self._cuts != gate.cuts:
             self._cuts = -1
-            raise LinkDown(f"twin:{self._plc.station.name}: not connected")
-        if gate.is_silent:
-            await asyncio.sleep(self._timeout_s)
-            self.counters.timeouts += 1
-            self._cuts = -1
-            raise LinkTimeout(f"twin:{self._plc.station.name}: no answer within {self._timeout_s:g} s")
+            raise LinkDown(f"{self._place}: not connected")
+        if gate.is_silent or wire.is_gone or self._era != wire.era:
+            await self._wait_in_vain()
+
+    async def _answered(self) -> None:
+        """Bring its answer back, which may be late."""
+        delay_s = self._face.wire.delay_s
+        if delay_s >= self._timeout_s:
+            await self._wait_in_vain()
+        if delay_s > 0.0:
+            cuts, self._cuts = self._cuts, -1  # whoever goes away meanwhile leaves the connection closed
+            await asyncio.sleep(delay_s)
+            if cuts != self._face.gate.cuts:
+                raise LinkDown(f"{self._place}: connection lost")
+            self._cuts = cuts
         self.counters.answers += 1
+
+    async def _wait_in_vain(self) -> None:
+        try:
+            await asyncio.sleep(self._timeout_s)
+        finally:
+            self._cuts = -1
+        self.counters.timeouts += 1
+        raise LinkTimeout(f"{self._place}: no answer within {self._timeout_s:g} s")
+
+    def _shown(self, rows: Sequence[_Row]) -> dict[str, Reading]:
+        if self._order != self._plc.station.order:
+            return {row.name: self._rewired(row) for row in rows}
+        out: dict[str, Reading] = {}
+        for name, value, raw, convert in rows:
+            shown = value()
+            if shown != shown:
+                out[name] = _NO_VALUE
+            else:
+                out[name] = convert(raw(shown) if raw is not None else shown, None)
+        return out
+
+    def _failed(self) -> Reading:
+        is_modbus = self._plc.station.is_modbus
+        return Reading(None, exception(self._face.refusing)[0] if is_modbus else Status.BAD_DEVICE_FAILURE)
+
+    def _write(self, tag: Tag, number: float) -> str:
+        """Let the PLC have a value; returns why it refused, "" when it did not."""
+        if self._face.refusing:
+            return "device failure"
+        if self._order != self._plc.station.order:
+            number = self._across(tag.name, number, self._order, self._plc.station.order)
+        answer = self._plc.write(tag.name, number)
+        is_taken = answer is Answer.DONE or (answer is Answer.NOT_NOW and not tag.methods)
+        return "" if is_taken else answer.value
+
+    # -- a device whose words lie in another order than they did
+    def _rewired(self, row: _Row) -> Reading:
+        name, value, raw, convert = row
+        shown = value()
+        if self._plc.points[name].words > 1:
+            shown = self._across(name, shown, self._plc.station.order, self._order)
+        if not math.isfinite(shown):
+            return _NO_VALUE
+        return convert(raw(shown) if raw is not None else shown, None)
+
+    def _across(self, name: str, value: float, written: WireOrder, read: WireOrder) -> float:
+        """The value that one side reads where the other wrote this one."""
+        point = self._plc.points[name]
+        return from_words(point.kind, to_words(point.kind, value, written, point.scaling), read, point.scaling)
 
 
 def _row(tag: Tag, plc: Plc) -> _Row:

@@ -24,12 +24,14 @@ def read_faults(words: Sequence[str], config: LineConfig) -> tuple[str, ...]:
         ConfigError: a file is wrong, or a fault does not fit this line.
     """
     found: list[str] = []
+    problems: list[Problem] = []
     for word in words:
-        if word.endswith((".yaml", ".yml")):
-            found += _schedule(Path(word))
-        else:
-            found.append(word)
-    _check([fault for fault in found if fault != RANDOM], config)
+        is_file = word.endswith((".yaml", ".yml"))
+        faults = _schedule(Path(word)) if is_file else [word]
+        problems += _misfits([fault for fault in faults if fault != RANDOM], config, word if is_file else "")
+        found += faults
+    if problems:
+        raise ConfigError(problems)
     return tuple(found)
 
 
@@ -40,10 +42,15 @@ def _schedule(path: Path) -> list[str]:
     return list(checked.model.faults)
 
 
-def _check(faults: Sequence[str], config: LineConfig) -> None:
+def _misfits(faults: Sequence[str], config: LineConfig, file: str) -> list[Problem]:
+    """What is wrong with faults of a schedule file, or of the command line (file "")."""
     if not faults:
-        return
-    try:
-        Floor(read_simulated_line(config.path), Plant(), lambda _station, _plc: TwinFace(), faults=faults)
-    except FaultError as error:
-        raise ConfigError([Problem("", None, "--fault", str(error))]) from error
+        return []
+    floor = Floor(read_simulated_line(config.path), Plant(), lambda _station, _plc: TwinFace())
+    found = []
+    for fault in faults:
+        try:
+            floor.plan([fault])
+        except FaultError as error:
+            found.append(Problem(file, None, "faults" if file else "--fault", str(error)))
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simulator import material as m
@@ -43,6 +43,17 @@ class Hopper:
         for parcel in parcels:
             self._parcels.append(self._books.receive(parcel))
             self.mass_kg += m.mass_kg(parcel)
+
+    def soak(self, added: Callable[[float], Material]) -> None:
+        """Something clings to the roots that lie here, as rain or mud.
+
+        Args:
+            added: what comes to a parcel of that gross mass [kg]; booked as received.
+        """
+        for parcel in self._parcels:
+            extra = self._books.receive(added(m.mass_kg(parcel)))
+            m.pour(parcel, extra)
+            self.mass_kg += m.mass_kg(extra)
 
     def step(self, speed_pct: float, lumpiness: float, room_kg: float, dt_s: float) -> Material:
         """Roots fed in this step.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from asyncua import ua
 from pymodbus.exceptions import ModbusException
 from wire_rig import DEMO, modbus, opcua, running, until
 
-from simulator.faults import LIBRARY, FaultError, read_fault
+from simulator.faults import FaultError, read_fault
 from simulator.simulation import Simulation
 
 
@@ -182,9 +183,153 @@ async def test_a_fault_that_cannot_be_is_refused_with_what_is_accepted(text: str
             pass
 
 
-def test_every_fault_tells_its_story() -> None:
-    for name, fault in LIBRARY.items():
-        assert len((fault.__doc__ or "").split()) > 15, name
+# -- the wire between: late, gone, reset, swapped; old values, wrong clocks
+
+
+async def test_slow_answers_come_late_in_order_and_whole_on_modbus() -> None:
+    async with running(DEMO, "screening") as simulation, modbus(simulation, "screening") as client:
+        loop = asyncio.get_running_loop()
+        await begin(simulation, "slow:screening:0.15")
+        before = loop.time()
+        assert await rate(client) == 812.5
+        assert loop.time() - before >= 0.15
+        gate = simulation.cabinets["screening"].face.gate
+        reader, writer = await asyncio.open_connection(gate.host, gate.port)
+        requests = [bytes([0, k, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]) for k in range(5)]
+        for request in requests:
+            writer.write(request)
+            await asyncio.sleep(0)
+        await simulation.faults.clear("all")  # what is on its way stays late, and nothing overtakes it
+        writer.write(bytes([0, 9, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]))
+        answers = [await asyncio.wait_for(reader.readexactly(11), 2) for _ in range(6)]
+        assert [answer[1] for answer in answers] == [0, 1, 2, 3, 4, 9]
+        writer.close()
+
+        await begin(simulation, "slow:screening:5")
+        client.comm_params.timeout_connect = 0.2
+        with pytest.raises(ModbusException):  # later than the deadline, but carried out
+            await client.write_register(106, 4250, device_id=1)
+        plc = simulation.cabinets["screening"].plc
+        assert plc.value("SC-101") == 42.5
+
+
+async def test_half_open_is_mute_and_the_old_connection_never_comes_back_on_modbus() -> None:
+    async with running(DEMO, "screening") as simulation, modbus(simulation, "screening") as old:
+        assert await rate(old) == 812.5
+        gate = simulation.cabinets["screening"].face.gate
+        await begin(simulation, "half-open:screening")
+        reader, writer = await asyncio.open_connection(gate.host, gate.port)  # taken, and as mute
+        writer.write(bytes([0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.15)
+        await simulation.faults.clear("all")
+        async with modbus(simulation, "screening") as new:
+            assert await rate(new) == 812.5
+        writer.write(bytes([0, 2, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]))
+        with pytest.raises(TimeoutError):  # neither an answer nor an end: nobody says goodbye
+            await asyncio.wait_for(reader.read(1), 0.15)
+        writer.close()
+        old.comm_params.timeout_connect = 0.15
+        with pytest.raises(ModbusException):
+            await rate(old)
+
+
+async def test_rst_ends_connections_with_a_reset_and_new_ones_are_welcome() -> None:
+    async with running(DEMO, "screening") as simulation:
+        gate = simulation.cabinets["screening"].face.gate
+        for text in ("rst:screening", "rst-storm:screening:600"):
+            reader, writer = await asyncio.open_connection(gate.host, gate.port)
+            await until(lambda: gate.connections == 1)
+            await begin(simulation, text)
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(reader.read(1), 2)
+            writer.close()
+            async with modbus(simulation, "screening") as client:
+                assert await rate(client) == 812.5
+
+
+async def test_swapped_words_both_ways_on_modbus() -> None:
+    async with running(DEMO, "screening") as simulation, modbus(simulation, "screening") as client:
+        right = (await client.read_holding_registers(12, count=2, device_id=1)).registers
+        single = (await client.read_holding_registers(16, count=1, device_id=1)).registers
+        await begin(simulation, "word-order:screening")
+        assert (await client.read_holding_registers(12, count=2, device_id=1)).registers == right[::-1]
+        assert (await client.read_holding_registers(16, count=1, device_id=1)).registers == single
+        assert not (await client.write_registers(102, [0, 9], device_id=1)).isError()
+        assert (await client.read_holding_registers(102, count=2, device_id=1)).registers == [0, 9]
+        wrong = simulation.cabinets["screening"].plc.value("OWN-100")
+        await simulation.faults.clear("all")
+        assert (await client.read_holding_registers(12, count=2, device_id=1)).registers == right
+        assert not (await client.write_registers(102, [0, 9], device_id=1)).isError()
+        assert {wrong, simulation.cabinets["screening"].plc.value("OWN-100")} == {9.0, 9.0 * 65536}
+
+
+async def test_a_frozen_program_answers_with_old_values_on_modbus() -> None:
+    async with running(DEMO, "screening") as simulation, modbus(simulation, "screening") as client:
+        await begin(simulation, "freeze:screening")
+        simulation.plant.sensors["WT-102"] = 1.0
+        sequence = (await client.read_holding_registers(4, count=4, device_id=1)).registers
+        seen = simulation.plant_time_s
+        await until(lambda: simulation.plant_time_s > seen + 3)
+        assert await rate(client) == 812.5
+        assert (await client.read_holding_registers(4, count=4, device_id=1)).registers == sequence
+        await simulation.faults.clear("all")
+        seen = simulation.plant_time_s
+        await until(lambda: simulation.plant_time_s > seen + 2)
+        assert await rate(client) == 1.0
+        assert (await client.read_holding_registers(4, count=4, device_id=1)).registers != sequence
+
+
+async def test_wire_and_clock_faults_on_opcua() -> None:
+    async with running(DEMO, "drying") as simulation:
+        async with opcua(simulation) as (client, space):
+            moisture = client.get_node(f"ns={space};s=Packing.MT-306")
+
+            async def stamp() -> datetime:
+                found = (await moisture.read_data_value()).SourceTimestamp
+                assert found is not None
+                return found
+
+            async def next_update() -> None:
+                seen = simulation.plant_time_s
+                await until(lambda: simulation.plant_time_s > seen + 1)
+
+            before = await stamp()
+            await begin(simulation, "clock-jump:drying:-3600")
+            await next_update()
+            assert timedelta(seconds=-3600) < await stamp() - before < timedelta(seconds=-3590)
+            await simulation.faults.clear("all")
+            await next_update()
+            assert timedelta(0) < await stamp() - before < timedelta(seconds=10)
+
+            await begin(simulation, "freeze:drying")
+            frozen = await stamp()
+            simulation.plant.sensors["MT-306"] = 30.0
+            fan = client.get_node(f"ns={space};s=Fan.SC-307")
+            await fan.write_value(ua.DataValue(ua.Variant(10.0, ua.VariantType.Double)))
+            await next_update()
+            assert (await moisture.read_value(), await stamp()) == (13.1, frozen)
+            assert await fan.read_value() == 10.0, "its memory takes what is written"
+            await simulation.faults.clear("all")
+            await next_update()
+            assert await moisture.read_value() == 30.0
+
+            await begin(simulation, "slow:drying:0.15")
+            loop = asyncio.get_running_loop()
+            asked = loop.time()
+            assert await moisture.read_value() == 30.0
+            assert loop.time() - asked >= 0.15
+            await simulation.faults.clear("all")
+
+            await begin(simulation, "half-open:drying")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(moisture.read_value(), 0.2)
+            await simulation.faults.clear("all")
+            with pytest.raises(TimeoutError):  # this connection is dead for ever
+                await asyncio.wait_for(moisture.read_value(), 0.2)
+            await begin(simulation, "rst:drying")
+        async with opcua(simulation) as (client, space):
+            assert await client.get_node(f"ns={space};s=Packing.MT-306").read_value() == 30.0
 
 
 async def test_a_silent_cabinet_trips_by_itself() -> None:
