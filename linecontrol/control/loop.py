@@ -162,7 +162,7 @@ class Loop:
             if self.mode is Mode.MAN and isfinite(self.settings.sp_rate_per_s) and isfinite(pv):
                 self.sp = clamp(pv, self.settings.sp_low, self.settings.sp_high)
             self.mode = wanted
-            self.op_target = self.pid.out
+        self.op_target = self.pid.out  # also from MAN to MAN: an output under way to its target stops where it is
         self.safe = False
         self.bad_s = self.source_bad_s = 0.0
 

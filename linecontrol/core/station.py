@@ -9,6 +9,7 @@ device), ``is_accepted`` (a person has accepted a probe of this cabinet, so writ
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,12 +47,15 @@ class Duty:
         owner: holds the token of the controller that drives the device.
         boot: changes when the PLC starts anew.
         alive: changes while the PLC's program runs; silent longer than ``alive_timeout_s`` [real s] means it stopped.
+        constant: a tag that always reads the same, and what it reads. When it does not, words are swapped or the map
+            has moved, and nothing the device sends can be believed.
     """
 
     heartbeat: str | None = None
     owner: str | None = None
     boot: str | None = None
     alive: str | None = None
+    constant: tuple[str, float] | None = None
     heartbeat_period_s: float = 1.0
     alive_timeout_s: float = 3.0
     claim_s: float = 2.2
@@ -138,12 +142,19 @@ class Station:
         self._is_marked_bad = False
         self._bad: set[str] = set()
         self._refused: set[str] = set()
+        self._boot: Value | None = None
+        self._garbled: str | None = None
+        self.senseless_since: float | None = None
         self._settled = asyncio.Event()
         self._reset_watch()
         image.set_stale_after(name, clock.patience(max(3 * scan_s, 3.0), 3.0))
 
+    @property
+    def is_stalled(self) -> bool:
+        """True while the device answers, but its program stands still."""
+        return self._is_stalled
+
     def _reset_watch(self) -> None:
-        self._boot: Value | None = None
         self._alive_value: Value | None = None
         self._alive_since = self._clock.real()
         self._beat_seen: Value | None = None
@@ -156,6 +167,8 @@ class Station:
         """Why no command can be sent to this device now; None = it can."""
         if not self.is_up:
             return f"{self.name} is not connected"
+        if self._garbled is not None:
+            return f"{self.name} cannot be understood: {self._garbled}"
         if self._is_stalled:
             return f"the program of the PLC {self.name} is not running"
         if not self.is_accepted:
@@ -201,9 +214,15 @@ class Station:
         self.scans += 1
         if not self.is_up:
             self._came_up()
-        self._watch_program(readings)
         earlier = self.link.earlier()
         self._tell_lost(arrival)
+        self._watch_layout(readings)
+        if self._garbled is not None:
+            self._note_sense(arrival)
+            self._publish_bad(Status.BAD_CONFIGURATION_ERROR, arrival)
+            return  # no heartbeat either: the PLC goes safe by itself
+        self._watch_program(readings)
+        self._note_sense(arrival)
         if self._is_stalled:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
@@ -273,12 +292,39 @@ class Station:
             self._emit(Event(now, "link.up", self.name, text, Severity.ALARM, active=False))
         else:
             self._emit(Event(now, "link.up", self.name, f"{self.name}: connected."))
-        self.is_up, self.down_since = True, None
+        self.is_up, self.down_since, self.senseless_since = True, None, None
         for notice in self.link.notices:
             self._emit(Event(now, "link.notice", self.name, f"{self.name}: {notice}.", Severity.WARNING))
         self._reset_watch()
 
     # -- watching each other
+    def _note_sense(self, at: float) -> None:
+        """Since when the device answers without telling anything that can be believed."""
+        if self._garbled is None and not self._is_stalled:
+            self.senseless_since = None
+        elif self.senseless_since is None:
+            self.senseless_since = at
+
+    def _watch_layout(self, readings: dict[str, Reading]) -> None:
+        """A value that is always the same tells when the rest of the map cannot be believed."""
+        if self._duty.constant is None:
+            return
+        name, expected = self._duty.constant
+        reading = readings[name]
+        found = reading.value
+        if isinstance(found, (int, float)):
+            is_right = math.isclose(found, expected, rel_tol=1e-5, abs_tol=1e-9)
+        elif reading.status is Status.BAD_OUT_OF_RANGE:
+            is_right = False
+        else:
+            return  # not read: nothing is known
+        if is_right == (self._garbled is None):
+            return
+        shown = "a value out of its range" if found is None else f"{found:g}"
+        self._garbled = None if is_right else f"{name} reads {shown}, not {expected:g} (word order or map changed?)"
+        text = f"{self.name}: {self._garbled}" if self._garbled else f"{self.name}: {name} reads {expected:g} again."
+        self._emit(Event(self._clock.now(), "plc.garbled", self.name, text, Severity.ALARM, active=not is_right))
+
     def _watch_program(self, readings: dict[str, Reading]) -> None:
         real = self._clock.real()
         duty = self._duty

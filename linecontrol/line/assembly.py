@@ -24,11 +24,12 @@ from linecontrol.core.image import LosslessFeed, ProcessImage
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
 from linecontrol.core.station import Duty, Station
 from linecontrol.line.acceptance import is_accepted, read_acceptances
-from linecontrol.line.build import divert_guard, new_extraction, run_tags, yield_tag_names
+from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.recipes import RecipeEntry, shipped_recipes
+from linecontrol.line.rest import RestKeeper
 from linecontrol.line.runs import RunDirector
 from linecontrol.line.status import accounting, line_status
 from linecontrol.line.watch import PlantWatch
@@ -141,7 +142,13 @@ class Line:
                 self.image,
                 self.clock,
                 scan_s=station.scan_s,
-                duty=Duty(roles.get("heartbeat"), roles.get("owner"), roles.get("boot"), roles.get("alive")),
+                duty=Duty(
+                    roles.get("heartbeat"),
+                    roles.get("owner"),
+                    roles.get("boot"),
+                    roles.get("alive"),
+                    known_constant(station),
+                ),
                 beat=lambda: self.cycle.count,
                 token=token,
                 emit=self.emit,
@@ -157,6 +164,7 @@ class Line:
             self.clock,
             scan_s=config.line.control_period_s,
         )
+        self.rest = RestKeeper(self)
         self.cycle = ControlCycle(self)
         self.cycle.show()
         self.gate = CommandGate(
@@ -227,7 +235,7 @@ class Line:
         self.historian.event(event)
         self._tell(event)
         if event.kind == "plc.claimed":
-            self.cycle.came_back(event.source)
+            self.rest.came_back(event.source)
 
     def _tell(self, event: Event) -> None:
         if hasattr(self, "runs"):
@@ -281,9 +289,15 @@ class Line:
         away = [name for name in outputs if self.stations[name].why_not_write() is not None]
         receipts = await drive_safe(kind, outputs, self.gate, self.bank, reason, lambda name: name not in away)
         failed = [f"{r.command.tag}: {r.reason}" for r in receipts if not r.ok]
-        failed += [f"{self.stations[name].why_not_write()} (its own watchdog takes it to safe)" for name in away]
+        failed += [f"{self.stations[name].why_not_write()} ({self._meanwhile(name)})" for name in away]
         if failed:
             raise LineError("; ".join(failed))
+
+    def _meanwhile(self, station: str) -> str:
+        """What keeps a station safe that cannot be written to."""
+        if self.stations[station].is_stalled:
+            return "its outputs stay as they are until its program runs again; then they are written"
+        return "its own watchdog takes it to safe"
 
     async def _to_rest(self) -> None:
         """The controller ends: what it drives is left in the held state."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from linecontrol.analysis.extraction import Declared, Extraction, ExtractionTags
-from linecontrol.config import LineConfig
+from linecontrol.config import LineConfig, StationConfig
 from linecontrol.core.model import DataType, Tag, Text
 from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
 from linecontrol.line.loops import STATION, loop_settings, loop_words, soft_tags
@@ -23,6 +23,15 @@ def run_tags() -> list[Tag]:
         tag("RUN.ID", "Run", "批次", DataType.STRING),
         tag("RUN.CYCLES", "Control cycles", "控制周期数", DataType.UINT32),
     ]
+
+
+def known_constant(station: StationConfig) -> tuple[str, float] | None:
+    """A tag of more than one register that always reads the same, and what it reads; None if the profile has none."""
+    for tag in station.tags:
+        expected = station.probes[tag.name].equals if tag.name in station.probes else None
+        if expected is not None and tag.type.words > 1:
+            return tag.name, float(expected)
+    return None
 
 
 def line_tags(config: LineConfig) -> list[Tag]:

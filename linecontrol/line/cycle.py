@@ -5,10 +5,8 @@ It reads the image and submits commands; it waits for nothing, so a slow device 
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from linecontrol.core.errors import LineError
 from linecontrol.core.model import Command, Event, Severity, Value
 from linecontrol.core.ticker import ticker
 from linecontrol.guard.divert import Verdict
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 LEAST_CYCLE_REAL_S = 0.02
-_RESTING = {"Held": "held", "Stopped": "stopped", "Aborted": "stopped", "Complete": "stopped"}
 
 
 class ControlCycle:
@@ -29,8 +26,6 @@ class ControlCycle:
     def __init__(self, line: Line) -> None:
         self._line = line
         self.count = 0
-        self._back: set[str] = set()
-        self._resting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -56,7 +51,7 @@ class ControlCycle:
         reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state)
         if reason is not None:
             line.runs.hold(reason, "plant")
-        self._bring_to_rest()
+        line.rest.tick(now)
         line.runs.tick(dt_s, now)
         self.show()
 
@@ -79,26 +74,6 @@ class ControlCycle:
             line.emit(Event(now, "guard.divert", tag, text, Severity.ALARM, True, {"suspect_kg": verdict.suspect_kg}))
         elif verdict.ended:
             line.emit(Event(now, "guard.divert", tag, "Powder is no longer diverted", Severity.ALARM, active=False))
-
-    def came_back(self, station: str) -> None:
-        """A station was claimed (again)."""
-        self._back.add(station)
-
-    def _bring_to_rest(self) -> None:
-        """A station that came back while the run rests is brought to rest too: its outputs may be anything."""
-        back, self._back = self._back, set()
-        state = self._line.runs.state
-        kind = _RESTING.get(state.value) if state is not None else None
-        if back and kind is not None:
-            reason = f"{', '.join(sorted(back))} came back while the run is {state}"
-            self._resting = asyncio.ensure_future(self._rest(kind, reason, frozenset(back)))
-
-    async def _rest(self, kind: str, reason: str, stations: frozenset[str]) -> None:
-        try:
-            await self._line.drive(kind, reason, stations.__contains__)
-        except LineError as error:
-            now = self._line.clock.now()
-            self._line.emit(Event(now, "run.safe_failed", "line", f"{reason}: {error}", Severity.ALARM))
 
     def show(self) -> None:
         """Bring the soft tags up to date."""

@@ -60,6 +60,8 @@ class PlantWatch:
         for name, station in stations.items():
             if station.down_since is not None and now - station.down_since > self._away_hold_s:
                 return f"{name} has not answered for {now - station.down_since:.0f} s"
+            if station.senseless_since is not None and now - station.senseless_since > self._away_hold_s:
+                return station.why_not_write() or f"{name} makes no sense"
             if station.foreign_owner is not None:
                 return f"another controller drives {name}"
         for name, out in bank.outputs.items():

@@ -133,13 +133,17 @@ def _outcomes(trials: Sequence[Trial], jobs: int, dask: str | None) -> Iterator[
 
 def _guarded(trial: Trial) -> Outcome | LineError:
     """A trial that cannot be run is a result too; what is wrong with the program is not."""
-    logging.getLogger("simulator").setLevel(logging.ERROR)  # faults are planned here, not news
+    log = logging.getLogger("simulator")
+    level = log.level
+    log.setLevel(logging.ERROR)  # faults are planned here, not news
     try:
         return run_trial(trial)
     except ConfigError:
         raise
     except LineError as error:
         return LineError(f"{trial.run_id}: {error}")
+    finally:
+        log.setLevel(level)
 
 
 def _over_processes(trials: Sequence[Trial], jobs: int) -> Iterator[Outcome | LineError]:

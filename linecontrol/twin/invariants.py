@@ -42,7 +42,7 @@ class Watchman:
         self._twin = twin
         self.breaches: list[Breach] = []
         self._steps = 0
-        self._resting_since: float | None = None
+        self._unsafe_since: dict[str, float] = {}
         self._seen: set[tuple[str, str]] = set()
         config = twin.line.config
         safe = {name: dict(row.profile.safe_outputs.named())["held"] for name, row in config.stations.items()}
@@ -109,21 +109,20 @@ class Watchman:
                 self._breach(now_s, "no wrong value GOOD", tag.name, text)
 
     def _check_rest(self, now_s: float) -> None:
-        """Safe outputs in safe states, as the PLC itself lets them through to the plant."""
-        if self._twin.line.runs.state not in RESTING:
-            self._resting_since = None
-            return
-        self._resting_since = now_s if self._resting_since is None else self._resting_since
-        if now_s - self._resting_since < SETTLE_S:
+        """Safe outputs in safe states: nothing that should be 0 reaches the plant for longer than ``SETTLE_S``."""
+        state = self._twin.line.runs.state
+        if state not in RESTING:
+            self._unsafe_since.clear()
             return
         for station, tag, value in self._safe:
-            plc = self._twin.floor.cabinets[station].plc
-            reaches = plc.outputs().get(tag)
-            if value == 0.0 and reaches is not None and reaches > 0.0 and not plc.ignore_writes:
-                if plc.is_overrunning(tag):
-                    continue
-                state = self._twin.line.runs.state
-                self._breach(now_s, "safe outputs in safe states", tag, f"{tag} = {reaches:g} while the run is {state}")
+            cabinet = self._twin.floor.cabinets[station]
+            plc = cabinet.plc
+            is_out_of_reach = cabinet.held is not None or plc.ignore_writes or plc.is_overrunning(tag)
+            if value != 0.0 or is_out_of_reach or plc.outputs().get(tag, 0.0) <= 0.0:
+                self._unsafe_since.pop(tag, None)
+            elif now_s - self._unsafe_since.setdefault(tag, now_s) > SETTLE_S:
+                text = f"{tag} = {plc.outputs()[tag]:g} while the run is {state}"
+                self._breach(now_s, "safe outputs in safe states", tag, text)
 
     def _check_gate(self, now_s: float) -> None:
         """No suspect powder in a good bag: with a deviation known for ``GATE_S``, nothing falls into the good bin."""
@@ -142,8 +141,11 @@ class Watchman:
             self._deviates_since = None
             return
         self._deviates_since = now_s if self._deviates_since is None else self._deviates_since
-        plc = self._twin.floor.cabinets[line.image.tags[guard.gate.tag].station].plc
-        is_stuck = plant.packing.gate.is_stuck or plc.ignore_writes
+        cabinet = self._twin.floor.cabinets[line.image.tags[guard.gate.tag].station]
+        is_stuck = plant.packing.gate.is_stuck or cabinet.plc.ignore_writes
+        if cabinet.held is not None:  # its program stands still: nothing turns the gate but what holds it
+            self._deviates_since = None
+            return
         if now_s - self._deviates_since > GATE_S and good_kg > 1e-9 and not is_stuck:
             lasts_s = now_s - self._deviates_since
             text = f"{good_kg * 1000:.1f} g fell into the good bin {lasts_s:.0f} s into a deviation"

@@ -1,0 +1,79 @@
+"""What random faults on the twin have found, each kept as it was found; and the campaign that goes on looking."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from linecontrol.core.model import Event
+from linecontrol.twin.campaign import numbered, rows_of
+from linecontrol.twin.trial import EPOCH, Outcome, Trial, run_trial
+
+SMALL = Trial("kudzu-lobata-standard", seed=51, values={"root_kg": 60.0}, watched=True)
+
+
+def after(*faults: str, seed: int = 51) -> Outcome:
+    outcome = run_trial(replace(SMALL, seed=seed, faults=faults))
+    assert outcome.breaches == ()
+    assert outcome.record["state"] == "Complete", outcome.record["reason"]
+    return outcome
+
+
+def told(outcome: Outcome, kind: str) -> list[Event]:
+    assert outcome.kept is not None
+    return [event for event in outcome.kept.events if event.kind == kind]
+
+
+def test_a_station_that_refused_its_safe_outputs_gets_them_as_soon_as_it_takes_any() -> None:
+    """Held for another station's trip while this one refuses for four seconds: its heater must not stay on."""
+    outcome = after("exception:grinding@1250+60", "exception:drying@1310+4")
+    assert any("grinding has tripped" in event.text for event in told(outcome, "run.held"))
+
+
+def test_a_program_that_stands_still_holds_the_run_and_is_made_safe_when_it_runs_again() -> None:
+    outcome = after("freeze:drying@1332+330")
+    held = told(outcome, "run.held")
+    assert "the program of the PLC drying is not running" in held[0].text
+    assert held[0].time - EPOCH - 1332 < 60
+    unsafe = [event.text for event in told(outcome, "run.safe_failed")]
+    assert not any("watchdog" in text for text in unsafe), "its own watchdog stands still too"
+
+
+def test_a_loop_on_its_way_by_hand_does_not_walk_over_a_safe_output() -> None:
+    outcome = after("exception:drying@1625+60")
+    assert outcome.kept is not None
+    held_at = told(outcome, "run.held")[0].time
+    again_at = next(e.time for e in told(outcome, "run.state") if "Held to Restarting" in e.text)
+    by_loops = [
+        r for r in outcome.kept.commands if held_at + 3 < r.time < again_at and r.command.who.startswith("loop:")
+    ]
+    assert by_loops == []
+
+
+def test_a_plc_that_was_restarted_while_its_link_was_broken_is_noticed() -> None:
+    outcome = after("reboot:drying@1334+2")
+    assert len(told(outcome, "plc.restarted")) == 1
+    assert "the PLC drying was restarted" in told(outcome, "run.held")[0].text
+
+
+def test_a_link_that_broke_and_came_back_is_no_restart() -> None:
+    assert told(after("refuse:drying@1334+2"), "plc.restarted") == []
+
+
+def test_swapped_words_are_found_by_the_constant_and_nothing_of_that_scan_is_believed() -> None:
+    outcome = after("word-order:grinding@852+79", seed=1)
+    began, ended = told(outcome, "plc.garbled")
+    assert began.active
+    assert "QI-200" in began.text
+    assert not ended.active
+    assert told(outcome, "plc.foreign") == [], "a swapped owner is no other controller"
+
+
+@pytest.mark.parametrize("first", [1, 16, 31, 46])
+@pytest.mark.timeout(400)
+def test_sixty_seeds_of_random_faults_breach_nothing(first: int) -> None:
+    trials = numbered([replace(SMALL, seed=seed, faults=("random",)) for seed in range(first, first + 15)])
+    for trial, row in zip(trials, rows_of(trials), strict=True):
+        assert "error" not in row, row
+        assert row["breaches"] == [], f"seed {trial.seed}"
