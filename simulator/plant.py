@@ -11,11 +11,12 @@ import math
 from random import Random
 
 from simulator import material as m
+from simulator.actuation import INPUT_TAGS, Wanderings, fan_motor, heater_valve, power_switches, ramped_drives
 from simulator.ledger import Books, Ledger
 from simulator.lot import Lot, draw_lot, parcels
 from simulator.machines.concentrator import Concentrator
 from simulator.machines.dewatering import MilkTank, Peeler
-from simulator.machines.drives import Actuator, Switch, Wander
+from simulator.machines.drives import Actuator
 from simulator.machines.dryer import FlashDryer
 from simulator.machines.exhaust import Exhaust
 from simulator.machines.feeder import CakeHopper
@@ -26,7 +27,6 @@ from simulator.machines.packing import Packing
 from simulator.machines.rasp import Rasp
 from simulator.machines.sieves import Sieves
 from simulator.machines.trommel import Trommel
-from simulator.machines.valves import CoastingMotor, StickyValve
 from simulator.material import Material
 from simulator.parameters import Parameters, default_parameters
 from simulator.psychrometrics import Isotherm, humidity_kg_kg
@@ -35,24 +35,7 @@ from simulator.taps import RATE_TAGS, TOTAL_TAGS, true_rates
 from simulator.truth import describe
 from simulator.wet_clocks import WetClocks
 
-INPUT_TAGS = (
-    "XS-101",  # station powered 0/1: its motors may turn
-    "SC-101",  # root feeder %
-    "SC-103",  # trommel rpm
-    "FV-104",  # wash water valve %
-    "XC-109",  # cleaning spray 0/1
-    "XS-201",
-    "SC-201",  # rasp rpm
-    "FV-203",  # sieve water valve %
-    "FV-204",  # concentrator underflow valve %
-    "SC-206",  # dewatering pump %
-    "XC-209",  # rinse 0/1
-    "XS-301",
-    "SC-302",  # feed screw %
-    "TV-303",  # heater %
-    "SC-307",  # fan %
-    "XV-312",  # divert gate 0 good, 1 rework, 2 waste
-)
+__all__ = ["INPUT_TAGS", "Plant"]
 _WANDERS = 7
 
 
@@ -87,7 +70,8 @@ class Plant:
         self.packing = Packing(p.packing, self.isotherm, p.site.ambient_c, self.books)
         self.optics = Optics(p.optics, p.clocks)
         self._met: Lot | None = None
-        self._build_drives(p)
+        self._power, self._drives, self._wander = power_switches(), ramped_drives(p), Wanderings(p)
+        self.heater_valve, self.fan_motor = heater_valve(p.heater), fan_motor(p.exhaust)
         self.ambient_c, self.ambient_humidity_pct = p.site.ambient_c, p.site.ambient_humidity_pct
         self.slurry_c = p.site.water_c
         self.rinse_solids_pct = 0.0
@@ -103,31 +87,6 @@ class Plant:
         self.sensors = Sensors(f"{seed}:calibration", dict(zip(RATE_TAGS, rates, strict=True)))
         if self.sensors.tags != RATE_TAGS or self.sensors.total_tags != TOTAL_TAGS:
             raise ValueError("sensors.yaml does not list the tags the plant measures, in its order")
-
-    def _build_drives(self, p: Parameters) -> None:
-        self._power = {tag: Switch() for tag in ("XS-101", "XS-201", "XS-301", "XC-109", "XC-209")}
-        self._drives = {
-            "SC-101": Actuator(0.0, 100.0, p.hopper.feeder_ramp_pct_s),
-            "SC-103": Actuator(0.0, 30.0, p.trommel.ramp_rpm_s),
-            "FV-104": Actuator(0.0, 100.0, p.trommel.valve_ramp_pct_s),
-            "SC-201": Actuator(0.0, 2000.0, p.rasp.ramp_rpm_s),
-            "FV-203": Actuator(0.0, 100.0, p.sieves.valve_ramp_pct_s),
-            "FV-204": Actuator(0.0, 100.0, p.concentrator.valve_ramp_pct_s),
-            "SC-206": Actuator(0.0, 100.0, p.dewatering.pump_ramp_pct_s),
-            "SC-302": Actuator(0.0, 100.0, p.feeder.screw_ramp_pct_s),
-        }
-        heater = p.heater
-        self.heater_valve = StickyValve(
-            0.0, 100.0, heater.valve_ramp_pct_s, heater.valve_stick_pct, heater.valve_slide_pct
-        )
-        self.fan_motor = CoastingMotor(100.0, p.exhaust.fan_ramp_pct_s, p.exhaust.fan_coast_tau_s)
-        site = p.site
-        self._lumps = Wander(p.hopper.lump_sd, p.hopper.lump_tau_s)
-        self._wash_pressure = Wander(p.trommel.pressure_sd, p.trommel.pressure_tau_s)
-        self._sieve_pressure = Wander(p.sieves.pressure_sd, p.sieves.pressure_tau_s)
-        self._filling = Wander(p.feeder.screw_fill_sd, p.feeder.screw_fill_tau_s)
-        self._weather_c = Wander(site.ambient_sd_k, site.ambient_tau_s)
-        self._weather_rh = Wander(site.humidity_sd_pct, site.ambient_tau_s)
 
     def _draw(self) -> Lot:
         p = self.parameters
@@ -178,14 +137,18 @@ class Plant:
         self.sensors.step(true_rates(self, dt_s), amounts, noise[_WANDERS:], dt_s)
         self.time_s += dt_s
 
+    def actuator(self, tag: str) -> Actuator:
+        """The drive or valve behind an output. Raises KeyError for one of another kind, as the heater's valve."""
+        return self._drives[tag]
+
     def _drive(self, tag: str, powered: bool, dt_s: float) -> float:
         """Move a drive; a motor without power runs down."""
         return self._drives[tag].drive(self.inputs[tag] if powered else 0.0, dt_s)
 
     def _weather(self, noise: list[float], dt_s: float) -> None:
         site = self.parameters.site
-        self.ambient_c = site.ambient_c + self._weather_c.step(dt_s, noise[0])
-        humidity_pct = site.ambient_humidity_pct + self._weather_rh.step(dt_s, noise[1])
+        self.ambient_c = site.ambient_c + self._wander.weather_c.step(dt_s, noise[0])
+        humidity_pct = site.ambient_humidity_pct + self._wander.weather_rh.step(dt_s, noise[1])
         self.ambient_humidity_pct = min(98.0, max(5.0, humidity_pct))
         self.ambient_humidity = humidity_kg_kg(self.ambient_c, self.ambient_humidity_pct / 100.0)
 
@@ -196,9 +159,9 @@ class Plant:
         if self.hopper.mass_kg > 0.0:
             self.root_starch_pct = self.hopper.starch_pct_wb(self.root_starch_pct)
         speed_pct = self._drive("SC-101", powered, dt_s)
-        roots = self.hopper.step(speed_pct, self._lumps.step(dt_s, noise[2]), self.trommel.room_kg, dt_s)
+        roots = self.hopper.step(speed_pct, self._wander.lumps.step(dt_s, noise[2]), self.trommel.room_kg, dt_s)
         fed_kg = m.mass_kg(roots)
-        pressure = 1.0 + self._wash_pressure.step(dt_s, noise[3])
+        pressure = 1.0 + self._wander.wash_pressure.step(dt_s, noise[3])
         nozzles = 1.0 - self.trommel.spray_blocked_share
         flow_m3_h = p.trommel.valve_full_m3_h * self._drive("FV-104", True, dt_s) / 100.0 * pressure * nozzles
         spray = on["XC-109"]
@@ -215,7 +178,7 @@ class Plant:
         powered = on["XS-201"]
         self.rasp_rpm = self._drive("SC-201", powered, dt_s)
         mash = self.rasp.step(roots, self.rasp_rpm, self.sieves.is_open, dt_s)
-        pressure = 1.0 + self._sieve_pressure.step(dt_s, noise[4])
+        pressure = 1.0 + self._wander.sieve_pressure.step(dt_s, noise[4])
         flow_m3_h = p.sieves.valve_full_m3_h * self._drive("FV-203", True, dt_s) / 100.0 * pressure
         raw_milk = self.sieves.step(mash, self.rasp.fines_um, flow_m3_h, p.site.water_c, powered, dt_s)
         self.slurry_c = m.temperature_c(self.sieves.slurry, self.slurry_c)
@@ -270,7 +233,7 @@ class Plant:
         air_kg_s = self.exhaust.step(self.fan_pct, powered, dryer.dust_kg, dryer.outlet_c, dryer.outlet_humidity, dt_s)
         valve_pct = self.heater_valve.drive(self.inputs["TV-303"] if powered else 0.0, dt_s)
         heater.step(air_kg_s, valve_pct, powered, self.ambient_c, self.ambient_humidity, dt_s)
-        filling = self._filling.step(dt_s, noise[6])
+        filling = self._wander.filling.step(dt_s, noise[6])
         screw_pct = self._drive("SC-302", powered, dt_s)
         fed = self.cake_hopper.step(cake, screw_pct, filling, air_kg_s, dt_s)
         powder = dryer.step(
