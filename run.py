@@ -202,6 +202,11 @@ def lock():
     return 0
 
 
+def side_by_side():
+    """Options that share the whole suite out over the processors; chosen tests run one after the other."""
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal"]
+
+
 def main():
     check_python()
     arguments = sys.argv[1:]
@@ -214,7 +219,7 @@ def main():
     python = prepared()
     if command == "test":
         os.chdir(ROOT)
-        return call([python, "-m", "pytest", *rest])
+        return call([python, "-m", "pytest", *(rest or side_by_side())])
     if command == "check":
         return check(python)
     return call([python, "-m", "linecontrol", command, *rest])

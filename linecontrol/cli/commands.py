@@ -106,12 +106,19 @@ def simulate(
     every: Annotated[float, typer.Option(min=1, max=3600, help="Record a scan each so many line seconds.")] = 30.0,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; a stopped campaign goes on from it.")] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to hand the runs to.")] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Compare the simulated plant with published figures and physics instead.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a recipe on the simulated plant in virtual time, an hour in seconds, and compare what comes out."""
-    from linecontrol.cli.simulate import plan, read_seeds, run_simulate
+    from linecontrol.cli.simulate import plan, read_seeds, run_simulate, run_validate
 
     values, parts = formula_values(sets), {name: float(value) for name, value in formula_values(plant).items()}
+    if validate:
+        if any((values, policy, fault, vary, seeds, out, dask)) or runs > 1:
+            stop("--validate runs its own plants; it goes with --plant and --json only", BAD_INPUT)
+        raise typer.Exit(guarded(lambda: run_validate(parts, as_json=as_json)))
     trials = guarded_value(
         lambda: plan(
             recipe,

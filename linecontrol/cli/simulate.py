@@ -8,8 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from linecontrol.cli.output import DONE, FAILED, paper, people, print_json
 from linecontrol.core.errors import ConfigError, Problem
@@ -20,9 +24,12 @@ from linecontrol.twin.operators import POLICIES
 from linecontrol.twin.schedules import read_faults
 from linecontrol.twin.summary import MEASURES, summary
 from linecontrol.twin.trial import Trial, line_at_step, plant_parameters
+from linecontrol.twin.validate import ALL_CHECKS, HEADINGS, Part, counted, parts
+from linecontrol.twin.validate import rows as validation_rows
 
 MOST_TRIALS = 100_000
 MOST_COLUMNS = 4
+LEAST_COLUMNS = 100  # that the validation table needs
 
 
 def plan(
@@ -92,8 +99,49 @@ def _again(out: Path) -> str:
     return f" The same command goes on from there: what is finished lies in {out}."
 
 
-def _bar(*, quiet: bool) -> Progress:
-    columns = (TextColumn("Simulating"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+def run_validate(plant: Mapping[str, float], *, as_json: bool) -> int:
+    """Compare the simulated plant with figures from elsewhere and print the table; returns the exit code.
+
+    What lies outside its reference is told, not failed; a bound of physics that is broken fails.
+    """
+    found = []
+    with _bar(quiet=not sys.stderr.isatty(), doing="Validating") as bar:
+        task = bar.add_task("checks", total=len(ALL_CHECKS))
+        for row in validation_rows(plant):
+            found.append(row)
+            bar.advance(task)
+    broken = sum(row.is_broken for row in found)
+    if as_json:
+        outside = sum(row.verdict == "outside" for row in found)
+        summary = {"checks": len(found), "outside": outside, "broken": broken}
+        print_json({"rows": [row.plain() for row in found], "summary": summary}, one_line=True)
+    else:
+        # a file has no width of its own
+        sheet = paper if paper.is_terminal else Console(highlight=False, width=max(paper.width, LEAST_COLUMNS))
+        for part in parts(found):
+            _print_part(part, sheet)
+        sheet.print(counted(found), style="bold")
+        sheet.print("S public source, G general knowledge, D derived. Why some lie outside: docs/plant.md")
+    return FAILED if broken else DONE
+
+
+def _print_part(part: Part, sheet: Console) -> None:
+    table = Table(title=part.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    check, *others = HEADINGS
+    table.add_column(check)
+    for heading in others:
+        table.add_column(heading, no_wrap=True)
+    for line in part.lines:
+        style = "bold" if line[4] not in ("inside", "kept") else ""
+        table.add_row(*(Text(cell) for cell in line), style=style)
+    sheet.print(table)
+    for note in part.notes:
+        sheet.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+    sheet.print()
+
+
+def _bar(*, quiet: bool, doing: str = "Simulating") -> Progress:
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(*columns, console=people, disable=quiet)
 
 

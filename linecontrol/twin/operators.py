@@ -6,11 +6,9 @@ times. They act through the gate as every person does, and know only what a pers
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
 
 from linecontrol.control.loop import Mode
 from linecontrol.core.errors import LineError, StateError
@@ -35,12 +33,6 @@ OUTLET_LOOK_S = 180.0
 OUTLET_BAND_K = 2.0
 OUTLET_SHARE = 0.8
 MOST_OUTLET_STEP_K = 3.0
-
-
-class Operator(Protocol):
-    """Acts until cancelled."""
-
-    async def work(self) -> None: ...
 
 
 class Attendant:
@@ -166,12 +158,3 @@ class Hand(Holder):
         if math.isnan(present):
             return False
         return await self.submit(tag.name, min(tag.high, max(tag.low, present + step_k)), reason)
-
-
-async def stand_by(operator: Attendant) -> None:
-    """Let an operator work until the run has ended; then wait for the run to come to rest."""
-    await operator.work()
-    engine = operator.line.runs.engine
-    if engine is not None:
-        await engine.settled()
-    await asyncio.sleep(0)

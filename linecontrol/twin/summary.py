@@ -41,6 +41,15 @@ def _one(_row: Row) -> float:
     return 1.0
 
 
+def _covered_pct(row: Row) -> float | None:
+    """100 when the measured yield lies within two standard uncertainties of the true one, else 0."""
+    found, spread = row["record"].get("extraction_yield"), row["record"].get("extraction_yield_u")
+    true = row["truth"].get("extraction_yield")
+    if found is None or spread is None or true is None:
+        return None
+    return 100.0 if abs(found - true) <= 2.0 * spread else 0.0
+
+
 def _made_kg(row: Row) -> float | None:
     good, off = row["truth"].get("good_kg"), row["truth"].get("out_of_spec_kg")
     return None if good is None or off is None else good + off - (row["truth"].get("wet_in_good_kg") or 0.0)
@@ -49,6 +58,7 @@ def _made_kg(row: Row) -> float | None:
 MEASURES = (
     Measure("extraction_yield", "Extraction yield, measured", "%", 2, _per(_record("extraction_yield"), _one, 100)),
     Measure("true_yield", "Extraction yield, true", "%", 2, _per(_truth("extraction_yield"), _one, 100)),
+    Measure("covered_pct", "Measured within 2 u of true", "%", 0, _covered_pct),
     Measure("powder_kg", "Good powder", "kg", 2, _truth("good_kg")),
     Measure("moisture_mean_pct_wb", "Moisture in good bags", "% wb", 2, _truth("moisture_mean_pct_wb")),
     Measure("moisture_sd_pct_wb", "Its standard deviation in a run", "% wb", 2, _truth("moisture_sd_pct_wb")),

@@ -57,7 +57,7 @@ def test_schema_accepts_what_is_shipped(kind: str) -> None:
 def test_schemas_are_written_for_an_editor(tmp_path: Path) -> None:
     done = linecontrol("schema", "--out", tmp_path)
     assert done.returncode == 0
-    assert len(list(tmp_path.glob("*.schema.json"))) == 4
+    assert len(list(tmp_path.glob("*.schema.json"))) == 6
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
+from linecontrol.cli import simulate as cli_simulate
 from linecontrol.cli.simulate import plan, read_seeds, replay
 from linecontrol.config import check_paths
 from linecontrol.core.errors import ConfigError
 from linecontrol.twin.design import points, read_design
+from simulator.validation import Check, Kind, Row, Span
 
 ASK = {
     "line": "demo",
@@ -142,3 +145,53 @@ def test_the_shipped_design_is_right() -> None:
     path = Path(__file__).parent.parent.parent / "docs" / "examples" / "grind-and-moisture.yaml"
     assert check_paths([path]) == []
     assert len(plan("kudzu-lobata-standard", **{**ASK, "vary": str(path)})) == 8
+
+
+def test_validation_prints_rows_of_a_run_and_no_bound_is_broken() -> None:
+    done = simulate("--validate", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["summary"]["checks"] == len(found["rows"]) > 100
+    assert found["summary"]["broken"] == 0
+    rows = {row["check"]: row for row in found["rows"]}
+    record = rows["extraction yield on record"]
+    assert record["verdict"] == "inside"
+    assert record["low"] < record["simulated"] < record["high"]
+    assert all(row["source"] and row["evidence"] in "SGD" for row in rows.values())
+
+
+def _row(name: str, value: float, kind: Kind, high: float) -> Row:
+    check: Check[None] = Check("Group", name, "kg", kind, "S", "a book", lambda _: value, Span(0.0, high))
+    return check.run(None)
+
+
+@pytest.mark.parametrize(("value", "code", "told"), [(0.5, 0, "1 bounds, all kept"), (1.5, 3, "1 BROKEN")])
+def test_only_a_broken_bound_fails(
+    value: float, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [_row("far off", 2.0, Kind.PUBLISHED, 1.0), _row("law of nature", value, Kind.BOUND, 1.0)]
+    asked: list[object] = []
+
+    def rows(plant: object) -> list[Row]:
+        asked.append(plant)
+        return made
+
+    monkeypatch.setattr(cli_simulate, "validation_rows", rows)
+    monkeypatch.setattr(cli_simulate, "paper", Console(width=100))
+    assert cli_simulate.run_validate({"rasp.size_um": 160.0}, as_json=False) == code
+    out = capsys.readouterr().out
+    for word in ("Group", "far off", "outside by 1", "S1 published: a book", told):
+        assert word in out
+    assert max(len(line) for line in out.splitlines()) <= 100
+    assert asked == [{"rasp.size_um": 160.0}]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(("--runs", "3"), "--plant and --json only"), (("--plant", "rasp.colour=3"), "rasp.colour")],
+)
+def test_what_validation_cannot_take_is_refused(words: tuple[str, ...], told: str) -> None:
+    done = simulate("--validate", *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stdout == ""

@@ -92,6 +92,9 @@ class ForeignPlc:
                 port = server.transport.sockets[0].getsockname()[1]
                 self.endpoints[name] = f"modbus-tcp://127.0.0.1:{port}?unit=1"
                 self.modbus[name] = server
+            for name, (place, low_first) in {"screening": (2, False), "grinding": (0x1002, True)}.items():
+                words = list(struct.unpack(">HH", struct.pack(">f", 1234.5)))  # the map's probe constant
+                await self.modbus[name].async_setValues(1, 16, place, words[::-1] if low_first else words)
             await self._opcua(stack)
             ticking = asyncio.ensure_future(self._tick())
             stack.callback(ticking.cancel)
@@ -114,6 +117,7 @@ class ForeignPlc:
         for tag in self._config.stations["drying"].tags:
             kind = kinds.get(tag.type.value, ua.VariantType.Double)
             value = False if tag.type.value == "bool" else 0 if kind is not ua.VariantType.Double else 20.0
+            value = 1234.5 if tag.name == "QI-300" else value
             name = tag.address.removeprefix("s=")
             node = await folder.add_variable(ua.NodeId(name, index), ua.QualifiedName(name, index), value, kind)
             await node.set_writable()

@@ -159,10 +159,10 @@ def test_a_gate_that_does_not_turn_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 def test_outputs_that_stay_on_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     from linecontrol.line.assembly import Line
 
-    async def nothing(self: Line, kind: str) -> None:
-        del self, kind
+    async def nothing(self: Line, *_wishes: object) -> None:
+        del self
 
-    monkeypatch.setattr(Line, "drive_safe", nothing)
+    monkeypatch.setattr(Line, "drive", nothing)
     trial = replace(SHORT, faults=("nan:grinding:DT-204@900+60",))
     assert "safe outputs in safe states" in watched(trial)
 
