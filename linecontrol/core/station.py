@@ -24,6 +24,7 @@ from linecontrol.core.ticker import ticker
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 1.0
 LEAST_PERIOD_REAL_S = 0.02
+_new = tuple.__new__  # builds a Sample in half the time; hundreds are made in every scan
 
 
 def retry_delays_s(seed: int | None = None) -> Iterator[float]:
@@ -233,10 +234,16 @@ class Station:
     def _publish(self, scans: Sequence[dict[str, Reading]], arrival: float) -> None:
         """Oldest first. Their times are found together, for the newest stamp of all is the device's "now"."""
         stamped = [reading for readings in scans for reading in readings.values()]
-        times = iter(self._source_time.stamp(stamped, arrival, self._clock.speed))
+        times = self._source_time.stamp(stamped, arrival, self._clock.speed)
         self._is_marked_bad = False
+        first = 0
         for readings in scans:
-            samples = {name: Sample(r.value, r.status, next(times)) for name, r in readings.items()}
+            those = times[first : first + len(readings)]
+            first += len(readings)
+            samples = {
+                name: _new(Sample, (reading[0], reading[1], at))
+                for (name, reading), at in zip(readings.items(), those, strict=True)
+            }
             self._image.publish(Scan(self.name, arrival, samples))
 
     def _tell_lost(self, at: float) -> None:

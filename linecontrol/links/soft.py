@@ -43,6 +43,9 @@ class SoftLink:
         """
         if name not in self._readings:
             raise KeyError(name)
+        if status is Status.GOOD and value is not None:
+            self._readings[name] = Reading(value, status)
+            return
         bad = status >> 30 >= 2
         if value is None and not bad:
             raise ValueError(f"{name}: no value cannot be {status.text}")

@@ -80,6 +80,7 @@ class TwinLink:
         self._tags = {tag.name: tag for tag in tags}
         self._rows = {tag.name: _row(tag, plc) for tag in tags}
         self._all = list(self._rows.values())
+        self._known: dict[str, tuple[float, Reading]] = {}  # what a register showed last, and the reading of it
 
     async def open(self) -> None:
         """Connect. Raises LinkDown when the plug is out; a mute PLC is found out by the first read."""
@@ -164,12 +165,17 @@ class TwinLink:
         if self._order != self._plc.station.order:
             return {row.name: self._rewired(row) for row in rows}
         out: dict[str, Reading] = {}
+        known = self._known
         for name, value, raw, convert in rows:
             shown = value()
-            if shown != shown:
+            before = known.get(name)
+            if before is not None and before[0] == shown:  # most registers stand still most of the time
+                out[name] = before[1]
+            elif shown != shown:
                 out[name] = _NO_VALUE
             else:
-                out[name] = convert(raw(shown) if raw is not None else shown, None)
+                reading = out[name] = convert(raw(shown) if raw is not None else shown, None)
+                known[name] = shown, reading
         return out
 
     def _failed(self) -> Reading:

@@ -1,0 +1,98 @@
+"""What a fit does not know: intervals, and the processes on the border of what agrees with the record. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+
+from linecontrol.control.tuning.models import Process
+from linecontrol.control.tuning.regression import Fit, Regression
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % confidence interval, in the unit of its value."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def quantile(fit: Fit) -> float:
+    """Student's t at 97.5 %, with the degrees of freedom that correlated noise leaves."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, fit.dof))
+
+
+def half_width(fit: Fit, index: int) -> float:
+    """Half a 95 % interval of the parameter with this row in the covariance, from the whitened covariance."""
+    return quantile(fit) * math.sqrt(max(float(fit.covariance[index, index]), 0.0))
+
+
+def profiled(regression: Regression, fit: Fit, index: int, wide: float) -> Interval:
+    """Profile likelihood: the delays at which the best fit of all else is not worse than 95 % allows."""
+    limit = fit.whitened_rss * exp(quantile(fit) ** 2 / len(regression.record.t_s))
+    low, high = (float(b[index]) for b in fit.shape.bounds(regression.record))
+    step = min(max(wide, 0.02 * regression.record.period_s), 0.25 * (high - low))
+    state = {"x": fit.x}
+
+    def within(delay: float) -> bool:
+        trial = state["x"].copy()
+        trial[index] = delay
+        x = regression.refine(fit.shape, trial, fit.phi, held=index)
+        state["x"] = x
+        _, rest = regression.solve(fit.shape, x, fit.phi)
+        return float(rest @ rest) <= limit
+
+    best = float(fit.x[index])
+    return Interval(_edge(within, best, low, -step), _edge(within, best, high, step))
+
+
+def _edge(within: Callable[[float], bool], best: float, bound: float, step: float) -> float:
+    """Where ``within`` ends between ``best`` and ``bound``: outwards by steps, then by halving."""
+    inside, outside = best, best
+    for _ in range(12):
+        outside = max(outside + step, bound) if step < 0.0 else min(outside + step, bound)
+        if not within(outside):
+            break
+        inside = outside
+        if outside == bound:
+            return bound
+    else:
+        return outside
+    for _ in range(7):
+        middle = 0.5 * (inside + outside)
+        if within(middle):
+            inside = middle
+        else:
+            outside = middle
+    return outside
+
+
+def border(regression: Regression, fit: Fit) -> tuple[Process, ...]:
+    """Processes on the 95 % ellipsoid, two for each of its axes, in log lags, delay and log gain."""
+    from scipy.stats import f
+
+    n = len(fit.x)
+    rows = [*range(n), n + len(fit.linear) - 1]
+    cov = fit.covariance[np.ix_(rows, rows)].copy()
+    cov[-1, :] /= fit.gain
+    cov[:, -1] /= fit.gain
+    size = np.sqrt(np.maximum(np.diag(cov), 1e-18))
+    values, axes = np.linalg.eigh(cov / np.outer(size, size))
+    radius = math.sqrt(len(rows) * float(f.ppf(0.95, len(rows), fit.dof)))
+    low, high = fit.shape.bounds(regression.record)
+    found = []
+    for value, axis in zip(values, axes.T, strict=True):
+        for way in (-1.0, 1.0):
+            move = way * radius * math.sqrt(max(float(value), 0.0)) * axis * size
+            x = np.clip(fit.x + move[:-1], low, high)
+            found.append(fit.shape.process(x, fit.gain * exp(float(np.clip(move[-1], -2.0, 2.0)))))
+    return tuple(found)

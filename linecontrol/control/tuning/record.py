@@ -1,0 +1,109 @@
+"""A recorded test as a fit wants it, or the reason why it is not fit for one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linecontrol.control.tuning.models import FloatArray, Moves
+
+FEWEST = 25  # samples
+BAD_SHARE = 0.2  # of samples that may be missing
+Numbers = Sequence[float] | FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no model (or no gains) is offered. False in a condition, so that ``if not found`` reads well.
+
+    Attributes:
+        code: one of "record", "time", "missing", "no-step", "small-step", "drift", "not-settled", "wrong-sign",
+            "coarse", "no-fit", "no-gains".
+        reason: what is wrong, with the value, and what would do.
+    """
+
+    code: str
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A test without gaps in its values.
+
+    Attributes:
+        t_s: times from 0 [s], rising. y: PV [PV unit]. moves: of the output. u_span: its range [output unit].
+        period_s: usual sample time [s]. bad_share: of samples left out, 0 to 1.
+    """
+
+    t_s: FloatArray
+    y: FloatArray
+    moves: Moves
+    u_span: float
+    period_s: float
+    bad_share: float
+
+    @property
+    def span_s(self) -> float:
+        """Length [s]."""
+        return float(self.t_s[-1])
+
+    @property
+    def after_s(self) -> float:
+        """Time from the first move to the end [s]."""
+        return self.span_s - float(self.moves.times_s[0])
+
+
+def read_record(
+    t_s: Numbers, u: Numbers, y: Numbers, good: Sequence[bool] | None = None, *, skip_s: float = 0.0
+) -> Record | Refusal:
+    """Check and clean a test.
+
+    Args:
+        t_s: times [s], rising; the first need not be 0. u: output, held from each time on [output unit]; a missing
+            value is taken as unchanged. y: PV [PV unit]. NaN is missing.
+        good: quality of each PV sample; None = all good but NaN.
+        skip_s: PVs of the first so many seconds are not looked at (the outputs are).
+    """
+    try:
+        t, op, pv = (np.array(x, dtype=np.float64) for x in (t_s, u, y))
+        fine: NDArray[np.bool_] = np.isfinite(pv) if good is None else np.isfinite(pv) & np.asarray(good, dtype=bool)
+    except (TypeError, ValueError) as error:
+        return Refusal("record", f"a value of the record is not a number: {error}")
+    if not t.ndim == op.ndim == pv.ndim == 1 or not len(t) == len(op) == len(pv) == len(fine):
+        return Refusal("record", f"lengths differ: {len(t)} times, {len(op)} outputs, {len(pv)} PVs")
+    if len(t) < FEWEST:
+        return Refusal("record", f"{len(t)} samples are too few (accepted: {FEWEST} or more)")
+    if not np.all(np.isfinite(t)):
+        return Refusal("time", f"sample {int(np.argmin(np.isfinite(t)))} has no time")
+    if np.any(np.diff(t) <= 0.0):
+        n = int(np.argmax(np.diff(t) <= 0.0)) + 1
+        return Refusal("time", f"time does not rise at sample {n}: {t[n]:g} s follows {t[n - 1]:g} s")
+    share = 1.0 - float(np.mean(fine & np.isfinite(op)))
+    if share > BAD_SHARE:
+        return Refusal("missing", f"{share:.0%} of the samples are missing or bad (accepted: up to {BAD_SHARE:.0%})")
+    return _cleaned(t - t[0], op, pv, fine & (t - t[0] >= skip_s), share)
+
+
+def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.bool_], share: float) -> Record | Refusal:
+    seen = np.maximum.accumulate(np.where(np.isfinite(op), np.arange(len(op)), 0))
+    op = op[seen]
+    if not np.isfinite(op[0]):
+        return Refusal("missing", "the output is missing at the first sample, so that no move can be told from it")
+    if np.count_nonzero(fine) < FEWEST:
+        return Refusal("record", f"{np.count_nonzero(fine)} usable samples are too few (accepted: {FEWEST} or more)")
+    span = float(np.ptp(op))
+    if span == 0.0:
+        return Refusal("no-step", f"the output did not move: it is {op[0]:g} throughout; a test needs a step")
+    if float(np.ptp(pv[fine])) == 0.0:
+        return Refusal("no-step", f"the PV did not move: it is {pv[fine][0]:g} throughout")
+    moves = Moves.of(t, op)
+    if moves.times_s[0] > t[fine][-1] - 5 * float(np.median(np.diff(t))):
+        return Refusal("not-settled", "the output moved at the very end of the record; go on recording after the step")
+    period = float(np.median(np.diff(t)))
+    return Record(t[fine], pv[fine], moves, span, period, share)

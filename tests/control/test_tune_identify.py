@@ -1,0 +1,172 @@
+"""Identification: the truth within its interval, tuned loops robust on the true process, refusals that say why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tuning_plants import Rational, coloured, step_test
+
+import linecontrol.control
+from linecontrol.control.tuning import Identified, Process, Refusal, identify, margins, response, tune
+
+
+def record(
+    truth: Process, *, noise: float = 0.0, phi: float = 0.0, drift_per_s: float = 0.0, seed: int = 0, span_s: int = 300
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A step of 2 at 60 s, sampled every second; noise in PV units; the clock does not start at 0."""
+    t = np.arange(0.0, span_s)
+    u = np.where(t >= 60.0, 32.0, 30.0)
+    y = 50.0 + drift_per_s * t + response(truth, t, u)
+    return t + 1.7e9, u, y + coloured(np.random.default_rng(seed), len(t), phi, noise)
+
+
+def found(result: Identified | Refusal) -> Identified:
+    assert isinstance(result, Identified), result
+    return result
+
+
+@pytest.mark.parametrize(
+    ("truth", "kind"),
+    [
+        (Process(2.0, 20.0, 7.3), "fopdt"),
+        (Process(-0.5, 30.0, 1.0), "fopdt"),
+        (Process(1.0, 12.0, 2.6, 12.0), "equal-lags"),
+        (Process(1.0, 25.0, 3.4, 8.0), "sopdt"),
+        (Process(1.0, 12.0, 3.0, 12.0, -6.0), "inverse"),
+        (Process(0.05, 0.0, 6.7, integrating=True), "integrating"),
+        (Process(-0.05, 15.0, 4.2, integrating=True), "integrating-lag"),
+    ],
+)
+def test_a_clean_record_gives_the_process_exactly(truth: Process, kind: str) -> None:
+    model = found(identify(*record(truth, drift_per_s=1e-4)))
+    assert model.kind == kind
+    for name in ("gain", "t1_s", "t2_s", "zero_s", "delay_s"):
+        assert getattr(model.process, name) == pytest.approx(getattr(truth, name), rel=2e-3, abs=2e-3)
+    assert model.slope_per_s == pytest.approx(1e-4, rel=0.05)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.9])
+def test_intervals_cover_the_truth_as_often_as_they_say(phi: float) -> None:
+    hits = {"gain": 0, "t1_s": 0, "delay_s": 0}
+    tests = 60
+    for seed in range(tests):
+        rng = np.random.default_rng([seed, 5])
+        truth = Process(float(rng.uniform(0.5, 3.0)), float(rng.uniform(10, 30)), float(rng.uniform(3, 20)))
+        model = found(identify(*record(truth, noise=0.05 * truth.gain, phi=phi, seed=seed), classes=["fopdt"]))
+        for name in hits:
+            hits[name] += getattr(truth, name) in model.intervals[name]
+    # 60 tests of a true 95 %: fewer than 50 happens less than once in ten thousand.
+    assert min(hits.values()) >= 50
+
+
+def test_plain_least_squares_would_under_cover() -> None:
+    """With correlated noise the interval must be wider than with white noise of the same size."""
+    truth = Process(1.0, 15.0, 5.0)
+    wide = {}
+    for phi in (0.0, 0.9):
+        model = found(identify(*record(truth, noise=0.08, phi=phi, seed=4), classes=["fopdt"]))
+        wide[phi] = model.intervals["gain"].high - model.intervals["gain"].low
+        assert model.noise_phi == pytest.approx(phi, abs=0.15)
+    assert wide[0.9] > 2.0 * wide[0.0]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.floats(0.2, 5.0),
+    st.sampled_from([-1.0, 1.0]),
+    st.floats(8.0, 25.0),
+    st.sampled_from([0.0, 0.5, 1.0]),
+    st.floats(4.0, 15.0),
+    st.integers(0, 1000),
+)
+def test_a_tuned_loop_is_robust_on_the_true_process(
+    gain: float, sign: float, lag: float, share: float, delay: float, seed: int
+) -> None:
+    truth = Process(sign * gain, lag, delay, share * lag)
+    model = identify(*record(truth, noise=0.06 * gain, seed=seed), expected_sign=int(sign))
+    if isinstance(model, Refusal):
+        assert model.reason
+        return
+    for structure in ("pi", "pid"):
+        tuned = tune(model, structure=structure)
+        assert tuned, tuned
+        assert tuned.best.gains.k * truth.gain > 0.0
+        assert margins(truth, tuned.best.gains, period_s=1.0).worst < 1.7
+
+
+@pytest.mark.parametrize(("order", "noise"), [(3, 0.02), (5, 0.05), (8, 0.02)])
+def test_a_process_of_higher_order_than_any_model_is_tuned_robustly(order: int, noise: float) -> None:
+    plant = Rational("", (1.0,) * order)
+    tuned = tune(found(identify(*step_test(plant, np.random.default_rng(order), noise=noise))))
+    assert tuned
+    assert margins(plant, tuned.best.gains).worst < 1.6
+
+
+def test_uneven_samples_and_missing_values_do_no_harm() -> None:
+    t, u, y = record(Process(2.0, 20.0, 7.0), noise=0.02)
+    rng = np.random.default_rng(1)
+    keep = np.sort(rng.choice(len(t), 240, replace=False))
+    keep = np.union1d(keep, [0, 60])  # the step itself is on record
+    y[keep[::11]] = np.nan
+    model = found(identify(t[keep], u[keep], y[keep]))
+    assert 2.0 in model.intervals["gain"]
+    assert model.process.delay_s == pytest.approx(7.0, abs=1.0)
+    assert any("missing" in said for said in model.warnings)
+
+
+def test_units_do_not_matter() -> None:
+    t, u, y = record(Process(2.0, 20.0, 7.0), noise=0.1, seed=2)
+    here, there = found(identify(t, u, y)), found(identify(t, 1e-3 * u, 1e4 * y))
+    assert there.process.gain == pytest.approx(1e7 * here.process.gain, rel=1e-3)
+    assert there.process.delay_s == pytest.approx(here.process.delay_s, rel=1e-2)
+
+
+def refusal(result: Identified | Refusal, code: str) -> str:
+    assert isinstance(result, Refusal), result
+    assert not result
+    assert result.code == code
+    return result.reason
+
+
+def test_records_that_cannot_tell_are_refused_with_the_reason() -> None:
+    truth = Process(2.0, 20.0, 7.0)
+    t, u, y = record(truth, noise=0.05)
+    assert "did not move" in refusal(identify(t, np.full_like(u, 30.0), y), "no-step")
+    assert "did not move" in refusal(identify(t, u, np.full_like(y, 50.0)), "no-step")
+    assert "too few" in refusal(identify(t[:10], u[:10], y[:10]), "record")
+    assert "lengths differ" in refusal(identify(t, u[:-1], y), "record")
+    back = t.copy()
+    back[100] = back[98]
+    assert "sample 100" in refusal(identify(back, u, y), "time")
+    holes = y.copy()
+    holes[::3] = np.nan
+    assert "33%" in refusal(identify(t, u, holes), "missing")
+    assert "times the noise" in refusal(
+        identify(t, u, 50.0 + np.random.default_rng(0).normal(size=len(t))), "small-step"
+    )
+    assert "opposite" in refusal(identify(t, u, y, expected_sign=-1), "wrong-sign")
+    late = np.where(t >= t[-3], 32.0, 30.0)
+    assert "very end" in refusal(identify(t, late, y), "not-settled")
+    quick = record(Process(1.0, 0.3, 0.2), noise=0.01)
+    assert "sample at least" in refusal(identify(*quick), "coarse")
+    wander = record(Process(0.3, 20.0, 7.0), noise=0.02, drift_per_s=0.02)
+    assert "drifted" in refusal(identify(*wander), "drift")
+
+
+def test_a_record_that_ends_before_it_settles_is_refused_or_said_to_be_short() -> None:
+    result = identify(*record(Process(2.0, 80.0, 10.0), noise=0.1, phi=0.5, span_s=110), classes=["fopdt"])
+    assert "known to" in refusal(result, "not-settled")
+
+
+def test_an_unknown_class_is_an_error_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="fopdt"):
+        identify(*record(Process(1.0, 10.0, 5.0)), classes=["third-order"])
+
+
+def test_the_package_offers_the_plain_functions() -> None:
+    model = linecontrol.control.identify(*record(Process(1.0, 15.0, 5.0), noise=0.02))
+    assert linecontrol.control.tune(model).best.within
+    with pytest.raises(AttributeError):
+        linecontrol.control.no_such_name  # noqa: B018
