@@ -36,7 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(listing())
         return 0
     logging.basicConfig(level=logging.INFO, format="simulator: %(message)s", stream=sys.stderr)
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # they report every broken connection as an error
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     if not _is_loopback(options.host):
         _log.warning("WARNING: listening on %s: anyone on that network can drive the simulated plant", options.host)

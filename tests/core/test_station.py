@@ -14,7 +14,8 @@ from linecontrol.core.errors import LinkDown, LinkTimeout
 from linecontrol.core.image import LosslessFeed, ProcessImage, Scan
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import DataType, Event, Quality, Severity, Status, Tag, Text, Value
-from linecontrol.core.station import Duty, SourceTime, Station, retry_delays_s
+from linecontrol.core.source_time import SourceTime
+from linecontrol.core.station import Duty, Station, retry_delays_s
 
 TITLE = Text("x", "x")
 

@@ -1,0 +1,39 @@
+"""A device's own time stamps, made into line time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from linecontrol.core.link import Reading
+
+
+class SourceTime:
+    """Turns a device's own stamps into line time without trusting its clock to agree with ours.
+
+    The newest stamp of a scan is the device's "now"; it is tied to our clock at the moment it was first seen. A device
+    whose stamps stand still therefore grows old here, however often it answers. A stamp that took longer to get here
+    than those before it does not move the tie, or values that are reported late would come out of order.
+    """
+
+    LATE_S = 2.0  # [device s] later than this, the device's clock was changed rather than the stamp held up
+    DRIFT = 0.01  # of the time passed: how fast the tie follows a clock that is slower than ours
+
+    def __init__(self) -> None:
+        self._newest = float("-inf")
+        self._seen_at = 0.0
+
+    def stamp(self, readings: Sequence[Reading], arrival: float, speed: float) -> list[float]:
+        """Line times for these readings, which arrived at line time ``arrival``. No stamp: the arrival itself."""
+        newest = max((r.source_time for r in readings if r.source_time is not None), default=None)
+        if newest is None:
+            return [arrival] * len(readings)
+        if newest > self._newest or self._newest - newest > 60.0:  # set back: the device's clock was changed
+            passed = newest - self._newest
+            late = arrival - self._seen_at - passed * speed
+            held_up = passed > 0.0 and 0.0 < late <= self.LATE_S * speed
+            self._seen_at = arrival - max(late - self.DRIFT * passed * speed, 0.0) if held_up else arrival
+            self._newest = newest
+        return [
+            arrival if r.source_time is None else self._seen_at - max(0.0, self._newest - r.source_time) * speed
+            for r in readings
+        ]
