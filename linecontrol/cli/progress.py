@@ -48,7 +48,7 @@ class Progress:
             return
         now = time.monotonic()
         self._ask(view)
-        phases = " | ".join(f"{name}: {unit['phase']}" for name, unit in view["units"].items())
+        phases = " | ".join(f"{name}: {unit['phase'] or '-'}" for name, unit in view["units"].items())
         if (phases != self._last_phases and now - self._last_plain > 1.0) or now - self._last_plain > PLAIN_PERIOD_S:
             self._last_phases, self._last_plain = phases, now
             record = view["record"]

@@ -5,6 +5,16 @@ from __future__ import annotations
 from math import sqrt
 
 
+def towards(position: float, goal: float, reach: float) -> float:
+    """Where something is that goes to ``goal`` and can go as far as ``reach`` now."""
+    step = goal - position
+    if step > reach:
+        return position + reach
+    if step < -reach:
+        return position - reach
+    return goal
+
+
 class Actuator:
     """A drive or valve that moves at a limited rate and ignores changes smaller than its dead band.
 
@@ -29,14 +39,7 @@ class Actuator:
             held = self._low if target < self._low else min(target, self._high)
             if abs(held - self._goal) > self._deadband or held in (self._low, self._high):
                 self._goal = held
-        step = self._goal - self.position
-        reach = self._rate_per_s * dt_s
-        if step > reach:
-            self.position += reach
-        elif step < -reach:
-            self.position -= reach
-        else:
-            self.position = self._goal
+        self.position = towards(self.position, self._goal, self._rate_per_s * dt_s)
         return self.position
 
 

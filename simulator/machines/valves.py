@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import exp
 
+from simulator.machines.drives import towards
+
 
 class StickyValve:
     """A valve that moves at a limited rate, sticks while at rest and stops short while it slides.
@@ -42,14 +44,7 @@ class StickyValve:
                     self._goal = target - self.slide
                 elif away < -self.stick:
                     self._goal = target + self.slide
-        step = self._goal - self.position
-        reach = self._rate_per_s * dt_s
-        if step > reach:
-            self.position += reach
-        elif step < -reach:
-            self.position -= reach
-        else:
-            self.position = self._goal
+        self.position = towards(self.position, self._goal, self._rate_per_s * dt_s)
         return self.position
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from bus_rig import UNIT, served
+from foreign_rig import converse
 
 SOURCE = Path(__file__).parent / "foreign" / "modbus_client.c"
 
@@ -36,27 +36,6 @@ async def test_a_libmodbus_client_is_content(program: Path) -> None:
         def silence(is_silent: bool) -> None:
             server.gate.is_silent = is_silent
 
-        pipe = asyncio.subprocess.PIPE
-        client = await asyncio.create_subprocess_exec(
-            program, str(server.gate.port), str(UNIT), stdin=pipe, stdout=pipe, stderr=pipe
-        )
-        assert client.stdin is not None
-        assert client.stdout is not None
-        assert client.stderr is not None
-        said = []
-        try:
-            async with asyncio.timeout(30):
-                async for line in client.stdout:
-                    said.append(line.decode().strip())
-                    if said[-1].startswith("> "):
-                        faults[said[-1].removeprefix("> ")]()
-                        client.stdin.write(b"done\n")
-                complaint = (await client.stderr.read()).decode()
-                code = await client.wait()
-        finally:
-            if client.returncode is None:
-                client.kill()
-                await client.wait()
-            client._transport.close()  # type: ignore[attr-defined]
+        code, said, complaint = await converse([program, str(server.gate.port), str(UNIT)], faults, 30)
     assert (code, complaint) == (0, "")
     assert said == ["> silent", "> speak", "> cut", "content"]

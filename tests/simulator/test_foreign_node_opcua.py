@@ -6,13 +6,13 @@ in ``linecontrol-foreign`` of the user's cache.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import time
 from pathlib import Path
 
 import pytest
+from foreign_rig import converse
 from wire_rig import DEMO, running, until
 
 from simulator.simulation import url_of
@@ -34,29 +34,9 @@ async def test_a_node_opcua_client_is_content(tmp_path: Path, caplog: pytest.Log
     async with running(DEMO, "drying") as simulation:
         cabinet = simulation.cabinets["drying"]
         faults = {"pause": freeze, "cut": cabinet.face.gate.cut}
-        pipe = asyncio.subprocess.PIPE
-        client = await asyncio.create_subprocess_exec(
-            "node", CLIENT, url_of(cabinet), str(len(cabinet.station.points)), stdin=pipe, stdout=pipe, stderr=pipe,
-            env={**os.environ, "NODE_PATH": str(MODULES), "HOME": str(tmp_path), "XDG_CONFIG_HOME": ""},
-        )  # fmt: skip
-        assert client.stdin is not None
-        assert client.stdout is not None
-        assert client.stderr is not None
-        said = []
-        try:
-            async with asyncio.timeout(90):
-                async for line in client.stdout:
-                    said.append(line.decode().strip())
-                    if said[-1].startswith("> "):
-                        faults[said[-1].removeprefix("> ")]()
-                        client.stdin.write(b"done\n")
-                complaint = (await client.stderr.read()).decode()
-                code = await client.wait()
-        finally:
-            if client.returncode is None:
-                client.kill()
-                await client.wait()
-            client._transport.close()  # type: ignore[attr-defined]
+        command = ["node", CLIENT, url_of(cabinet), str(len(cabinet.station.points))]
+        env = {**os.environ, "NODE_PATH": str(MODULES), "HOME": str(tmp_path), "XDG_CONFIG_HOME": ""}
+        code, said, complaint = await converse(command, faults, 90, env)
         if code:
             pytest.fail(f"after {said[-1]!r}: {complaint}")
         assert said[-1] == "content"
