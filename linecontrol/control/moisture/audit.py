@@ -24,7 +24,7 @@ from linecontrol.control.moisture.model import DryerModel
 LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; for the outlet K].
 WALKS = {"load": 0.05, "kinetics": 0.05, "bias": 0.4, "outlet": 0.15}
-STARTS = {"load": 1.0, "kinetics": 1.5, "bias": 0.10, "outlet": 2.0}
+STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0}
 LARGEST_BIAS = 3.0
 ACTED_SDS, ACTED_PCT = 1.0, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people

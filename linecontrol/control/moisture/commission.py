@@ -70,9 +70,9 @@ def commission(
     warnings: list[str] = []
     means, inputs = _scaled(signals, weight, warnings)
     heater = _heater(record, signals, weight, warnings)
-    outlet = _temperature("outlet_c", record, signals, weight, inputs, heater, warnings)
+    outlet_signal = "outlet_c" if "outlet_c" in signals else "product_c"
+    outlet = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
     moisture = _moisture(record, signals, weight, inputs, heater, outlet)
-    product = _temperature("product_c", record, signals, weight, inputs, heater, warnings)
     _believable(moisture, warnings)
     model = moisture.model
     return DryerModel(
@@ -80,7 +80,7 @@ def commission(
         ranges={name: (float(np.min(v)), float(np.max(v))) for name, v in inputs.items()},
         moisture=model,
         outlet=outlet,
-        product=product,
+        outlet_signal=outlet_signal,
         inputs={
             name: _load_noise(inputs[name], weight, record.period_s) for name in ("water", "feed") if name in inputs
         },
@@ -252,6 +252,7 @@ def _temperature(
     warnings: list[str],
 ) -> OutputModel | None:
     if name not in signals:
+        warnings.append("neither outlet_c nor product_c was measured: no cascade, and no watch over the meter")
         return None
     loads = {n: inputs[n] for n in LOADS if n in inputs}
     fit = OutputFit(signals[name], loads, weight, record.period_s, known_lags=heater, longest_delay_s=180.0)

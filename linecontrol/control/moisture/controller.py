@@ -149,9 +149,10 @@ class MoistureController:
         self.estimator.predict(scaled, dt_s)
         reading = self._judge(sample, dt_s, flags)
         self.estimator.correct(reading - self.audit.acted_bias)
-        self._watch_meter(sample, reading, scaled, dt_s, flags)
+        outlet_c = sample.outlet_c if self.model.outlet_signal == "outlet_c" else sample.product_c
+        self._watch_meter(outlet_c, reading, scaled, dt_s, flags)
         mode = self._mode(flags, dt_s)
-        asked_c = self._act(mode, sample, reading, applied_c, dt_s, flags)
+        asked_c = self._act(mode, outlet_c, reading, applied_c, dt_s, flags)
         self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
         return self._result(asked_c, mode, flags)
 
@@ -183,7 +184,7 @@ class MoistureController:
         return reading + self.meter_correction_pct
 
     def _watch_meter(
-        self, sample: MoistureSample, reading: float, scaled: Mapping[str, float], dt_s: float, flags: list[str]
+        self, outlet_c: float, reading: float, scaled: Mapping[str, float], dt_s: float, flags: list[str]
     ) -> None:
         outlet_left = math.nan
         if self.outlet is not None:
@@ -192,8 +193,8 @@ class MoistureController:
                 if not self.outlet.channels or "gap" in flags:
                     self.outlet.start(inputs)
                 self.outlet.step(self.estimator.t_s, inputs, dt_s)
-                outlet_left = sample.outlet_c - self.outlet.now
-        self.audit.step(reading - self.estimator.without_correction, outlet_left, dt_s)
+                outlet_left = outlet_c - self.outlet.now
+        self.audit.step(reading - self.estimator.as_commissioned, outlet_left, dt_s)
         if self.audit.is_told:
             flags.append("nir-drift")
         if abs(self.audit.bias) > max(self.settings.disagreement_pct, 2.5 * self.audit.bias_sd):
@@ -214,7 +215,7 @@ class MoistureController:
     def _act(
         self,
         mode: MoistureMode,
-        sample: MoistureSample,
+        outlet_c: float,
         reading: float,
         applied_c: float,
         dt_s: float,
@@ -229,10 +230,10 @@ class MoistureController:
         forward = mode is MoistureMode.FEEDFORWARD
         if self._cascade is not None and self._cascade_ahead is not None:
             asked[MoistureMode.CASCADE] = self._cascade.step(
-                sp, believed, sample.outlet_c, applied_c, dt_s, active=mode is MoistureMode.CASCADE
+                sp, believed, outlet_c, applied_c, dt_s, active=mode is MoistureMode.CASCADE
             )
             asked[MoistureMode.FEEDFORWARD] = self._cascade_ahead.step(
-                sp, believed, sample.outlet_c, applied_c, dt_s, active=forward, ahead=(ahead_outlet_c, ahead_inlet_c)
+                sp, believed, outlet_c, applied_c, dt_s, active=forward, ahead=(ahead_outlet_c, ahead_inlet_c)
             )
         else:
             asked[MoistureMode.FEEDFORWARD] = self._ahead_law.step(

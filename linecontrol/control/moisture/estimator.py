@@ -177,6 +177,11 @@ class MoistureEstimator:
         return math.sqrt(max(float(h @ self.p @ h), 0.0))
 
     @property
+    def as_commissioned(self) -> float:
+        """Moisture as the inputs alone tell it, with what commissioning found [% wb]."""
+        return self.output.now
+
+    @property
     def without_correction(self) -> float:
         """Moisture as the inputs alone tell it, with what each is found to do [% wb]."""
         return self._by_inputs() + self.output.parts.get("", 0.0)

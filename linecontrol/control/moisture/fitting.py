@@ -103,7 +103,7 @@ class OutputFit:
         used = self.weight > 0.0
         columns = whitened(self._columns(x, terms), *self.arma)[used]
         y = whitened(self.y - self.mean, *self.arma)[used]
-        coefficients = np.asarray(np.linalg.lstsq(columns, y, rcond=None)[0], dtype=np.float64)
+        coefficients = _least_squares(columns, y)
         return coefficients, y - columns @ coefficients, columns
 
     def _search(self, start: FloatArray, terms: Sequence[Term], calls: int) -> tuple[FloatArray, float]:
@@ -140,8 +140,8 @@ class OutputFit:
                 [delay_s / _UNIT_S] if self.tied is not None else [delay_s / _UNIT_S, math.log(lag_s)] * len(self.loads)
             )
             start = [*own, math.log(25.0)]
-            trials.append(self._search(np.array(start), terms, 25))
-        x = min(trials, key=lambda trial: trial[1])[0]
+            trials.append(self._search(np.array(start), terms, 8))
+        x, _ = self._search(min(trials, key=lambda trial: trial[1])[0], terms, 25)
         for _ in range(2):
             self.arma = self._noise(x, terms)[:2]
             x, _ = self._search(x, terms, 15)
@@ -189,6 +189,13 @@ class OutputFit:
         return Fitted(model, 1.0 - float(np.var(rest)) / total if total > 0.0 else 0.0)
 
 
+def _least_squares(columns: FloatArray, y: FloatArray) -> FloatArray:
+    """By the normal equations: columns are few and of like size, and this is asked for thousands of times."""
+    square = columns.T @ columns
+    square[np.diag_indices_from(square)] *= 1.0 + 1e-10
+    return np.asarray(np.linalg.solve(square, columns.T @ y), dtype=np.float64)
+
+
 def fit_heater(inlet_sp_c: FloatArray, inlet_c: FloatArray, weight: FloatArray, period_s: float) -> Path | None:
     """Delay and lags from inlet set point to inlet temperature; None when they do not follow each other."""
     from scipy.optimize import least_squares
@@ -200,7 +207,7 @@ def fit_heater(inlet_sp_c: FloatArray, inlet_c: FloatArray, weight: FloatArray, 
         path = Path(float(x[0]) * _UNIT_S, math.exp(float(x[1])), math.exp(float(x[2])))
         columns = np.column_stack([np.ones_like(moved), along(path, moved, period_s)])
         columns, y = whitened(columns, 0.95, 0.0)[used], whitened(inlet_c, 0.95, 0.0)[used]
-        coefficients = np.asarray(np.linalg.lstsq(columns, y, rcond=None)[0], dtype=np.float64)
+        coefficients = _least_squares(columns, y)
         return y - columns @ coefficients, coefficients
 
     low = [0.0, math.log(1.0), math.log(0.5)]

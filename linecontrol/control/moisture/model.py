@@ -1,6 +1,6 @@
 """The dryer as commissioning found it: plain values, to JSON and back. Pure.
 
-Each output (powder moisture at the meter, outlet air, product temperature) is a polynomial of the inputs as they act,
+Each output (powder moisture at the meter, outlet temperature) is a polynomial of the inputs as they act,
 then one common lag. The inputs are scaled as a heat and water balance has them, so that little curvature is left:
 
     heat   inlet set point less its mean [K]
@@ -97,7 +97,8 @@ class DryerModel:
         means: of the record: ``inlet_sp_c``, ``water_db``, ``feed_kg_h``, ``ambient_c``, ``humidity_g_kg`` and
             ``moisture_pct_wb``, as far as they were measured.
         ranges: of the acting inputs in the record; products of inputs are not carried further than half a range beyond.
-        moisture: at the meter [% wb]. outlet, product: temperatures [°C], None = not measured or not told.
+        moisture: at the meter [% wb]. outlet: temperature of the outlet air, or of the product where that is not
+            measured [°C]; None = neither. outlet_signal: which of the two, ``outlet_c`` or ``product_c``.
         inputs: noise of the measured loads ``water`` and ``feed``.
         repeat_share: how often the meter shows exactly its last value, 0..1.
         meter_sd: of the meter's white noise, one sample [% wb]. sample_s: usual sample time of the record [s].
@@ -109,7 +110,7 @@ class DryerModel:
     ranges: dict[str, tuple[float, float]]
     moisture: OutputModel
     outlet: OutputModel | None
-    product: OutputModel | None
+    outlet_signal: str
     inputs: dict[str, LevelNoise]
     repeat_share: float
     meter_sd: float
@@ -151,7 +152,7 @@ class DryerModel:
             values["ranges"] = {k: (float(low), float(high)) for k, (low, high) in plain["ranges"].items()}
             values["inputs"] = {k: LevelNoise(**v) for k, v in plain["inputs"].items()}
             values["warnings"] = tuple(plain["warnings"])
-            for name in ("moisture", "outlet", "product"):
+            for name in ("moisture", "outlet"):
                 values[name] = None if plain[name] is None else _output(plain[name])
             return cls(**values)
         except (KeyError, TypeError, AttributeError) as error:

@@ -16,31 +16,43 @@ BLOCKS = (0, 1, 2, 4, 7, 11, 16, 22)  # steps of the horizon at which the set po
 STEPS = 40
 
 
-def best_moves(
-    e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray, high: FloatArray, *, rounds: int = 12
-) -> FloatArray:
+def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray, high: FloatArray) -> FloatArray:
     """Set points of the blocks less the present one.
+
+    A primal active-set method: each step goes to the optimum with the bounds held so far, or to the first bound on the
+    way; a bound is let go when the cost falls away from it. The result keeps the bounds in any case.
 
     Args:
         e: (steps,) expected error without moves. blocks: (steps, n) answer to a unit in one block alone.
-        weight: of squared moves, > 0. low, high: (n,) bounds, low <= 0 <= high is not needed.
-        rounds: at most so many changes of the set of active bounds; the result keeps the bounds in any case.
+        weight: of squared moves, > 0. low, high: (n,) bounds, low <= high.
     """
     n = blocks.shape[1]
     change = np.eye(n) - np.eye(n, k=-1)
     h = blocks.T @ blocks + weight * (change.T @ change)
     g = blocks.T @ e
-    u = np.clip(np.linalg.solve(h, -g), low, high)
-    for _ in range(rounds):
-        slope = h @ u + g
-        held = ((u <= low) & (slope > 0.0)) | ((u >= high) & (slope < 0.0))
+    u = np.linalg.solve(h, -g)
+    if np.all(u >= low) and np.all(u <= high):
+        return np.asarray(u, dtype=np.float64)
+    u = np.clip(u, low, high)
+    held = (u <= low) | (u >= high)
+    for _ in range(4 * n):
         free = ~held
-        if not np.any(free):
+        step = np.zeros(n)
+        if np.any(free):
+            step[free] = np.linalg.solve(h[np.ix_(free, free)], -(g + h @ u)[free])
+        room = np.where(step > 0.0, high - u, np.where(step < 0.0, low - u, np.inf))
+        reach = np.where(step != 0.0, room / np.where(step != 0.0, step, 1.0), np.inf)
+        first = int(np.argmin(reach))
+        if reach[first] < 1.0:
+            u = np.clip(u + max(float(reach[first]), 0.0) * step, low, high)
+            held[first] = True
+            continue
+        u = np.clip(u + step, low, high)
+        slope = h @ u + g
+        push = np.where(held & (u <= low), -slope, np.where(held, slope, -np.inf))  # > 0: the bound is not wanted
+        push[low >= high] = -np.inf
+        worst = int(np.argmax(push))
+        if push[worst] <= 1e-9:
             break
-        trial = u.copy()
-        trial[free] = np.linalg.solve(h[np.ix_(free, free)], -(g[free] + h[np.ix_(free, held)] @ u[held]))
-        clipped = np.clip(trial, low, high)
-        if np.allclose(clipped, u, rtol=0.0, atol=1e-9):
-            break
-        u = clipped
+        held[worst] = False
     return np.asarray(u, dtype=np.float64)

@@ -1,0 +1,122 @@
+"""What commissioning finds, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dryer_plants import AIM, MAKES, Dryer, record
+
+from linecontrol.control.moisture import CannotCommission, DryerModel, MoistureController, commission
+
+
+@pytest.fixture(scope="module")
+def mixed() -> dict[str, np.ndarray]:
+    return record(MAKES["mixed"], 1)
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_it_finds_gain_delay_and_loads_of_any_make(name: str) -> None:
+    make = MAKES[name]
+    model = commission(record(make, 2))
+    dryer = Dryer(make, 0)
+    at_c = dryer.inlet_for(AIM)
+    true = dryer.steady_pct(at_c + 1.0) - dryer.steady_pct(at_c)
+    gain, sd = model.moisture.gain("heat")
+    assert abs(gain - true) < 3.0 * sd + 0.2 * abs(true)
+    heat, water = model.moisture.paths["heat"], model.moisture.paths["water"]
+    total_s = make.heater_delay_s + make.heater_lag_s + make.heater_lag2_s + make.cyclone_s + make.transport_s
+    found_s = heat.delay_s + heat.lag1_s + heat.lag2_s + model.moisture.out_lag_s
+    assert found_s == pytest.approx(total_s + make.nir_lag_s, rel=0.15)
+    feed_s = make.feed_delay_s + make.feed_lag_s + make.cyclone_s + make.transport_s + make.nir_lag_s
+    assert water.delay_s + water.lag1_s + model.moisture.out_lag_s == pytest.approx(feed_s, rel=0.15)
+    assert model.meter_sd == pytest.approx(make.nir_sd, rel=0.15)
+    assert model.outlet is not None
+    assert DryerModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model
+
+
+def test_a_csv_file_gives_the_same_as_arrays(mixed: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = tmp_path / "record.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(mixed)
+        rows.writerows(zip(*(column.tolist() for column in mixed.values()), strict=True))
+    assert commission(path) == commission(mixed)
+
+
+def test_it_does_not_matter_when_the_record_began(mixed: dict[str, np.ndarray]) -> None:
+    later = mixed | {"time_s": mixed["time_s"] + 1.7e9}
+    assert commission(later).moisture.gain("heat")[0] == pytest.approx(
+        commission(mixed).moisture.gain("heat")[0], rel=1e-3
+    )
+
+
+def test_holes_bad_quality_and_a_stuck_meter_are_left_out(mixed: dict[str, np.ndarray]) -> None:
+    damaged = {name: values.copy() for name, values in mixed.items()}
+    damaged["moisture_pct_wb"][1000:1400] = damaged["moisture_pct_wb"][1000]  # stands still for 13 minutes
+    damaged["moisture_pct_wb"][5000:5050] = math.nan
+    damaged["cake_pct_wb"][3000:3200] = 99.0
+    good = np.ones(len(damaged["time_s"]), dtype=bool)
+    good[2000:2100] = False
+    damaged["outlet_c"][2000:2100] = -17.0
+    model = commission(damaged, qualities={"outlet_c": good.tolist()})
+    assert model.moisture.gain("heat")[0] == pytest.approx(commission(mixed).moisture.gain("heat")[0], rel=0.15)
+    assert model.outlet is not None
+
+
+@pytest.mark.parametrize("missing", ["cake_pct_wb", "feed_kg_h", "outlet_c", "inlet_c", "ambient_rh_pct"])
+def test_without_a_signal_it_says_so_and_does_what_is_left(mixed: dict[str, np.ndarray], missing: str) -> None:
+    rest = {name: values for name, values in mixed.items() if name != missing}
+    if missing == "cake_pct_wb":  # without the load's meter this step drowns in the load
+        with pytest.raises(CannotCommission) as refusal:
+            commission(rest)
+        assert refusal.value.code == "unsure"
+        return
+    model = commission(rest)
+    if missing in ("feed_kg_h", "inlet_c"):
+        assert any(missing in warning for warning in model.warnings)
+    assert model.moisture.gain("heat")[0] < 0.0
+
+
+def _changed(mixed: dict[str, np.ndarray], **columns: np.ndarray) -> dict[str, np.ndarray]:
+    return mixed | columns
+
+
+@pytest.mark.parametrize(
+    ("code", "spoil"),
+    [
+        ("no-step", lambda r: _changed(r, inlet_sp_c=np.full(len(r["time_s"]), 120.0))),
+        ("short", lambda r: {name: values[:600] for name, values in r.items()}),
+        ("no-drying", lambda r: _changed(r, moisture_pct_wb=r["moisture_pct_wb"] * 0.01)),
+        ("missing", lambda r: {name: values for name, values in r.items() if name != "moisture_pct_wb"}),
+        ("missing", lambda r: _changed(r, moisture_pct_wb=np.full(len(r["time_s"]), math.nan))),
+        ("time", lambda r: _changed(r, time_s=r["time_s"][::-1])),
+        ("wrong-sign", lambda r: _changed(r, moisture_pct_wb=26.0 - r["moisture_pct_wb"])),
+        ("record", lambda r: _changed(r, feed_kg_h=r["feed_kg_h"][:-1])),
+        (
+            "unsure",
+            lambda r: _changed(r, moisture_pct_wb=13.0 + np.random.default_rng(3).normal(size=len(r["time_s"]))),
+        ),
+    ],
+)
+def test_what_a_record_cannot_tell_is_refused_with_its_reason(
+    mixed: dict[str, np.ndarray], code: str, spoil: object
+) -> None:
+    with pytest.raises(CannotCommission) as refusal:
+        MoistureController.commission(spoil(mixed))  # type: ignore[operator]
+    assert refusal.value.code == code
+    assert "accepted" in refusal.value.reason or code in ("record", "time", "wrong-sign")
+
+
+def test_a_csv_file_is_refused_with_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "record.csv"
+    path.write_text("time_s,inlet_sp_c,moisture_pct_wb\n0,120,13\n1,120,wet\n")
+    with pytest.raises(CannotCommission, match=r"line 3, column moisture_pct_wb: 'wet' is not a number"):
+        commission(path)
+    path.write_text("time_s,inlet_sp_c\n0,120\n")
+    with pytest.raises(CannotCommission, match="column moisture_pct_wb is missing"):
+        commission(path)
