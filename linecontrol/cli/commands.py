@@ -10,6 +10,7 @@ import typer
 
 from linecontrol import __version__
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
+from linecontrol.cli.tune import tune
 from linecontrol.core.errors import ConfigError, LineError
 
 app = typer.Typer(
@@ -342,6 +343,9 @@ def certificate(
     from linecontrol.cli.certificate import run_certificate
 
     raise typer.Exit(guarded(lambda: run_certificate(out, host, as_json=as_json)))
+
+
+app.command()(tune)
 
 
 def guarded_value(work: Any) -> Any:

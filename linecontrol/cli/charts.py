@@ -1,0 +1,82 @@
+"""Charts of tests and of loops as files. The only place that knows matplotlib; it needs no display."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from linecontrol.cli.tune_file import Outcome
+    from linecontrol.control.tuning import Identified, Tuning
+
+BLUE, RED, GREY = "#1f5fa8", "#c23b22", "#7f7f7f"
+MOST_POINTS = 5000  # of a line in a chart
+
+
+def new_figure(rows: int, cols: int = 1) -> tuple[Figure, Any]:
+    """A figure for a file; never a window."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0 if cols == 1 else 11.0, 2.6 * rows + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, cols, squeeze=False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """In the format of the file's ending. Raises OSError."""
+    figure.savefig(path, dpi=120)
+
+
+def thin(*arrays: Any) -> list[Any]:
+    """Every n-th point, so that a long record does not make a huge file."""
+    every = max(1, len(arrays[0]) // MOST_POINTS)
+    return [array[::every] for array in arrays]
+
+
+def draw_tuning(outcome: Outcome, path: Path) -> None:
+    """The test with the model's answer; below, what the recommended gains are predicted to do."""
+    figure, axes = new_figure(2 if outcome.tuning is None else 3)
+    table, asked = outcome.table, outcome.asked
+    pv_unit, op_unit = asked.pv_unit or asked.y, asked.op_unit or asked.u
+    top, middle = axes[0][0], axes[1][0]
+    t, y, u = thin(table.t_s, table.columns["y"], table.columns["u"])
+    top.plot(t, y, ".", ms=2.5, color=GREY, label="measured")
+    begin = asked.start_s or 0.0
+    if outcome.model is not None:
+        at, fitted = thin(outcome.model.t_s, outcome.model.fitted)
+        top.plot(at + begin, fitted, color=BLUE, label=f"model ({outcome.model.kind})")
+    top.set_ylabel(pv_unit)
+    top.legend(loc="best", fontsize=8)
+    middle.step(t, u, where="post", color=RED)
+    middle.set_ylabel(op_unit)
+    middle.set_xlabel("time in s")
+    refused = "" if outcome.refusal is None else f", refused ({outcome.refusal.code})"
+    top.set_title(f"{asked.csv.name}: {outcome.kind} test{refused}")
+    if outcome.model is not None and outcome.tuning is not None:
+        _draw_prediction(axes[2][0], outcome.model, outcome.tuning, pv_unit)
+    save(figure, path)
+
+
+def _draw_prediction(axis: Axes, found: Identified, tuning: Tuning, pv_unit: str) -> None:
+    from linecontrol.control.tuning import predict_setpoint
+
+    gains = tuning.best.gains
+    try:
+        band = predict_setpoint(found, gains, period_s=0.0)
+    except ValueError as error:
+        axis.text(0.5, 0.5, str(error), ha="center", wrap=True, transform=axis.transAxes)
+        return
+    low, high = np.clip(band.low, -2.0, 3.0), np.clip(band.high, -2.0, 3.0)
+    axis.fill_between(band.t_s, low, high, color=BLUE, alpha=0.2, label="all that agrees with the test")
+    axis.plot(band.t_s, band.pv, color=BLUE, label="PV, predicted")
+    axis.axhline(1.0, color=GREY, lw=0.8)
+    axis.set_title(f"After a set-point step of 1: kp {gains.k:.4g}, ti {gains.ti_s:.4g} s, td {gains.td_s:.3g} s")
+    axis.set_ylabel(pv_unit)
+    axis.set_xlabel("time in s")
+    axis.legend(loc="lower right", fontsize=8)
