@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from linecontrol.cli.assess_source import Stretch
     from linecontrol.cli.tune_file import Outcome
+    from linecontrol.control.assessment import Assessment
     from linecontrol.control.tuning import Identified, Tuning
 
 BLUE, RED, GREY = "#1f5fa8", "#c23b22", "#7f7f7f"
@@ -80,3 +84,37 @@ def _draw_prediction(axis: Axes, found: Identified, tuning: Tuning, pv_unit: str
     axis.set_ylabel(pv_unit)
     axis.set_xlabel("time in s")
     axis.legend(loc="lower right", fontsize=8)
+
+
+def draw_assessment(rows: Sequence[tuple[Stretch, Assessment]], path: Path) -> None:
+    """Each loop: PV and set point above its output, and how the error is spread."""
+    figure, axes = new_figure(2 * len(rows), 2)
+    for n, (row, a) in enumerate(rows):
+        t, pv, sp, op = thin(row.t_s / 60.0, row.pv, row.sp, row.op)
+        above, below, spread, words = axes[2 * n][0], axes[2 * n + 1][0], axes[2 * n][1], axes[2 * n + 1][1]
+        above.plot(t, pv, color=BLUE, lw=0.8, label="PV")
+        above.step(t, sp, where="post", color=GREY, lw=1.0, label="SP")
+        above.set_title(f"{row.name}: {a.diagnosis.verdict}")
+        above.set_ylabel(row.pv_unit)
+        above.legend(loc="best", fontsize=8)
+        below.step(t, op, where="post", color=RED, lw=0.8)
+        below.set_ylabel(f"OP {row.op_unit}")
+        below.set_xlabel("time in min")
+        error = (row.pv - row.sp)[row.auto & row.good & np.isfinite(row.pv) & np.isfinite(row.sp)]
+        if len(error):
+            spread.hist(error, bins=60, color=BLUE)
+        spread.set_xlabel(f"PV - SP {row.pv_unit}, in automatic")
+        words.axis("off")
+        words.text(0.0, 1.0, _said(a), va="top", fontsize=9, wrap=True, transform=words.transAxes)
+    save(figure, path)
+
+
+def _said(a: Assessment) -> str:
+    index = "-" if a.harris is None else f"{a.harris.index:.2f} ({a.harris.low:.2f} to {a.harris.high:.2f})"
+    lines = (
+        f"in automatic {a.service_factor:.0%}, good {a.good_share:.0%}",
+        f"sd of the error {a.sd_error:.3g}, Harris index {index}",
+        f"travel {a.wear.travel_per_h:.3g}/h, reversals {a.wear.reversals_per_h:.3g}/h",
+        fill(a.diagnosis.reason, 60),
+    )
+    return "\n".join(lines)

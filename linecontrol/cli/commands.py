@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
+from linecontrol.cli.assess import assess
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.tune import tune
 from linecontrol.core.errors import ConfigError, LineError
@@ -346,6 +347,7 @@ def certificate(
 
 
 app.command()(tune)
+app.command()(assess)
 
 
 def guarded_value(work: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -19,6 +20,13 @@ paper = Console(highlight=False)
 def print_json(value: Any, *, one_line: bool = False) -> None:
     """JSON on stdout; ``one_line`` for a record that a program reads as the last line."""
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=None if one_line else 2))
+
+
+def one_thread() -> None:
+    """Let linear algebra use one thread; only before numpy is first imported. Its problems here are small: threads that
+    wait for each other make them ten times slower on a busy machine."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def stop(message: str, code: int) -> NoReturn:

@@ -13,7 +13,7 @@ from linecontrol.cli.output import BAD_INPUT, FAILED, stop
 from linecontrol.core.errors import StorageError
 
 
-def _folders(data: Path | None) -> list[Path]:
+def folders(data: Path | None) -> list[Path]:
     """Folders with a history in them: the one given, or every line's of this user."""
     if data is not None:
         found = [data] if (data / "history.sqlite3").exists() else []
@@ -32,7 +32,7 @@ def read_runs(data: Path | None, limit: int) -> list[dict[str, Any]]:
     from linecontrol.history import open_reader
 
     rows: list[dict[str, Any]] = []
-    for folder in _folders(data):
+    for folder in folders(data):
         try:
             with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
                 rows += [run.record for run in reader.runs(limit)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from linecontrol.cli.output import BAD_INPUT, DONE, REFUSED, paper, people, print_json, stop
+from linecontrol.cli.output import BAD_INPUT, DONE, REFUSED, one_thread, paper, people, print_json, stop
 from linecontrol.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def _draw(outcome: Outcome, plot: Path) -> None:
 
 def evaluate(asked: Asked) -> Outcome:
     """Read, identify, tune. Raises ConfigError for an option or a file that is wrong."""
+    one_thread()
     from linecontrol.cli.table_file import read_table
     from linecontrol.control.tuning import Limits, Refusal, identify, identify_relay, tune
 

@@ -1,7 +1,8 @@
 """Control: PID, loops and what they stand on. Pure: time and samples are passed in, commands are passed out.
 
-``identify``, ``identify_relay`` and ``tune`` work on plain arrays; they are taken from ``control.tuning`` when first
-asked for, because numpy is slow to import and a running loop needs none of it.
+``identify``, ``identify_relay``, ``tune``, ``assess`` and ``rank`` work on plain arrays; they are taken from
+``control.tuning`` and ``control.assessment`` when first asked for, because numpy is slow to import and a running loop
+needs none of it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from linecontrol.control.assessment import assess, rank
     from linecontrol.control.tuning import identify, identify_relay, tune
 
-__all__ = ["identify", "identify_relay", "tune"]
+__all__ = ["assess", "identify", "identify_relay", "rank", "tune"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("assess", "rank"):
+        from linecontrol.control import assessment
+
+        return getattr(assessment, name)
     if name in __all__:
         from linecontrol.control import tuning
 

@@ -1,0 +1,107 @@
+"""The Harris index: the variance that no controller could avoid, over the variance there is. Pure.
+
+L. Desborough, T. Harris, "Performance assessment measures for univariate feedback control", Can. J. Chem. Eng. 70:1186,
+1992: the error is regressed on errors that are at least the delay old; what this leaves is what feedback cannot reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from linecontrol.control.assessment.series import FloatArray
+
+ORDERS = (5, 10, 15, 20, 30)
+RESAMPLES = 400
+BLOCKS = 40  # of the bootstrap, at least 20 samples each
+FEWEST = 200  # samples
+_NEAR = 2  # samples of delay to either side, to show how much depends on it
+
+
+@dataclass(frozen=True, slots=True)
+class Harris:
+    """The index.
+
+    Attributes:
+        index: 0 (all variance is avoidable) to 1 (none is). low, high: its 95 % interval by block bootstrap.
+        delay: assumed [samples], 1 or more. by_delay: delay [samples] to the index, two samples to either side.
+    """
+
+    index: float
+    low: float
+    high: float
+    delay: int
+    by_delay: dict[int, float]
+
+
+def harris(error: FloatArray, delay: int, *, seed: int = 0) -> Harris | None:
+    """Of an evenly sampled control error [PV unit].
+
+    Args:
+        delay: samples from a move of the output to the first PV that shows it, 1 or more.
+        seed: of the bootstrap; the same seed gives the same interval.
+
+    None when there are fewer than 200 samples, or the error does not move.
+    """
+    if delay < 1:
+        raise ValueError(f"delay {delay} is not accepted (accepted: 1 sample or more)")
+    e = error - float(np.mean(error))
+    if len(e) < max(FEWEST, 4 * (delay + max(ORDERS))) or float(np.ptp(e)) == 0.0:
+        return None
+    near = range(max(1, delay - _NEAR), delay + _NEAR + 1)
+    order = _order(e, delay)
+    by_delay = {b: _index(*_moments(e, b, order)) for b in near}
+    low, high = _interval(e, delay, order, seed)
+    return Harris(by_delay[delay], min(low, by_delay[delay]), max(high, by_delay[delay]), delay, by_delay)
+
+
+def _rows(e: FloatArray, delay: int, order: int) -> tuple[FloatArray, FloatArray]:
+    """Old errors, and the errors they should foretell."""
+    windows = np.lib.stride_tricks.sliding_window_view(e, order)[: len(e) - delay - order + 1]
+    return np.asarray(windows, dtype=np.float64), e[delay + order - 1 :]
+
+
+def _order(e: FloatArray, delay: int) -> int:
+    """By Akaike's criterion."""
+
+    def criterion(order: int) -> float:
+        x, y = _rows(e, delay, order)
+        rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+        return len(y) * float(np.log(np.mean(rest**2) + 1e-300)) + 2.0 * order
+
+    return min(ORDERS, key=criterion)
+
+
+def _moments(
+    e: FloatArray, delay: int, order: int, blocks: int = 1
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Sums of products of each block: X'X, X'y, y'y, number of rows."""
+    x, y = _rows(e, delay, order)
+    parts = [part for part in np.array_split(np.arange(len(y)), blocks) if len(part)]
+    return (
+        np.array([x[part].T @ x[part] for part in parts]),
+        np.array([x[part].T @ y[part] for part in parts]),
+        np.array([y[part] @ y[part] for part in parts]),
+        np.array([float(len(part)) for part in parts]),
+    )
+
+
+def _index(xx: FloatArray, xy: FloatArray, yy: FloatArray, rows: FloatArray) -> float:
+    """1 less the share of the variance that old errors foretell, corrected for the number of terms."""
+    a, b, total, n = xx.sum(axis=0), xy.sum(axis=0), float(yy.sum()), float(rows.sum())
+    rest = total - float(b @ np.linalg.lstsq(a, b, rcond=1e-10)[0])
+    return float(np.clip(rest / total * n / max(n - len(b), 1.0), 0.0, 1.0))
+
+
+def _interval(e: FloatArray, delay: int, order: int, seed: int) -> tuple[float, float]:
+    blocks = max(8, min(BLOCKS, len(e) // 20))
+    sums = _moments(e, delay, order, blocks)
+    rng = np.random.default_rng(seed)
+    count = len(sums[3])
+    found = []
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(0, count, count)
+        found.append(_index(*(part[drawn] for part in sums)))
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)
