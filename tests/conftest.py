@@ -1,4 +1,4 @@
-"""Shared by all tests: the rig of whole lines is importable, and nobody touches the user's own folders."""
+"""Shared by all tests: the rigs of lines and loops are importable, and nobody touches the user's own folders."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "line"))
+sys.path[:0] = [str(Path(__file__).parent / part) for part in ("line", "control")]
 
 
 @pytest.fixture(autouse=True, scope="session")

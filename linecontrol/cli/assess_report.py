@@ -219,8 +219,8 @@ def _wear_table(told: Sequence[tuple[Stretch, Assessment, float | None]]) -> Tab
     table = _table(
         "What it asked of its actuator",
         ("Loop", "Unit", "travel/h", "turns/h", "at low", "at high", "IAE/h", "swing", "damping"),
-        "travel: all moves of the output, up and down. turns: changes of its direction. swing in s, damping: of its strongest"
-        " mode; below a damping of 0.15 it swings.",
+        "travel: all moves of the output, up and down. turns: changes of its direction. swing in s, damping: of its"
+        " strongest mode; below a damping of 0.15 it swings.",
     )
     for row, a, _ in told:
         swing = a.diagnosis.oscillation

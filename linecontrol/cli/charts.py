@@ -33,7 +33,8 @@ def new_figure(rows: int, cols: int = 1) -> tuple[Figure, Any]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """In the format of the file's ending. Raises OSError."""
+    """In the format of the file's ending; its folder is made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 

@@ -36,7 +36,7 @@ def finite(value: float | None, digits: int = 6) -> float | None:
     """For JSON: rounded to so many significant digits; None for what is not finite (no limit, not known)."""
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{value:.{digits}g}")
+    return float(f"{value + 0.0:.{digits}g}")
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _notation_table(outcome: Outcome, tuning: Tuning) -> Table:
     table.add_column("Values", overflow="fold")
     for row in _notations(outcome, tuning):
         values = [
-            f"{name} {value if isinstance(value, bool) else format(value, '.4g')} {row.units[name]}".strip()
+            f"{name} {value if isinstance(value, bool) else format(value + 0.0, '.4g')} {row.units[name]}".strip()
             for name, value in row.values.items()
         ]
         text = ", ".join(values) + (f" ({row.note})" if row.note else "")

@@ -18,10 +18,19 @@ import numpy as np
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.tuning.closed_loop import load_iae
 from linecontrol.control.tuning.models import ComplexArray, FloatArray, Plant
-from linecontrol.control.tuning.robustness import FINE, controller, frequencies, is_stable, search_frequencies
+from linecontrol.control.tuning.robustness import (
+    FINE,
+    controller,
+    frequencies,
+    is_stable,
+    search_frequencies,
+    worst_margins,
+)
 
 Structure = Literal["pi", "pid"]
 SEARCH_POINTS = 1024  # of the response, while searching
+CALMEST = 1.05  # lowest peak that is tried for the sake of doubtful plants
+CALMING = 6  # peaks tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +141,14 @@ def best_gains(
     n: float = 8.0,
     period_s: float = 0.0,
     b: float = 1.0,
+    near: IsaGains | None = None,
 ) -> IsaGains:
     """Gains of least IAE after a load step, within the limits on every plant.
 
     Args:
         plants: the nominal plant first, then others that are possible too; gains all of one sign.
         n: derivative filter ratio Td/Tf, > 0. period_s: sample time [s] of the loop, half of it counts as delay.
-        b: set-point weight to carry, 0..1.
+        b: set-point weight to carry, 0..1. near: gains of a search with other limits, to start from.
 
     Raises ValueError when no gains keep the limits, naming them.
     """
@@ -148,6 +158,9 @@ def best_gains(
     if len({plant.gain > 0.0 for plant in plants}) > 1:
         raise ValueError("the plants' gains differ in sign, so that no one sign of K is right for all")
     search = Search(plants, limits, n, period_s)
+    if near is not None and math.isfinite(search.cost(near.ti_s, near.td_s)):
+        ti_s, td_s = _polish(search, near.ti_s, near.td_s, structure)
+        return replace(_on_fine_grid(search, ti_s, td_s), b=b)
     scale = plants[0].scale_s
     grid = [(ti, 0.0) for ti in np.geomspace(0.05, 20.0, 12) * scale]
     if structure == "pid":
@@ -160,6 +173,33 @@ def best_gains(
         )
     ti_s, td_s = _polish(search, starts[0][1], starts[0][2], structure)
     return replace(_on_fine_grid(search, ti_s, td_s), b=b)
+
+
+def calm_gains(
+    plants: Sequence[Plant], limits: Limits, *, structure: Structure = "pid", n: float = 8.0
+) -> IsaGains | None:
+    """The best gains for the first plant alone, at the highest peak up to ``limits.peak`` at which they keep
+    ``limits.worst_peak`` on all; None when no peak down to ``CALMEST`` does.
+
+    Unlike ``best_gains`` on all plants it stays on the curve of best gains of the likeliest plant. On the true plant
+    that gives less IAE for the same peak: the plants on the border of what agrees with a test pull Ti and Td about.
+    """
+    low, high = CALMEST, limits.peak
+    kept, last, peak = None, None, high
+    for _ in range(CALMING):
+        alone = replace(limits, peak=peak, worst_peak=peak)
+        try:
+            last = best_gains(plants[:1], alone, structure=structure, n=n, near=last)
+        except ValueError:
+            return kept
+        if worst_margins(plants, last).worst <= 1.005 * limits.worst_peak:
+            kept, low = last, peak
+            if peak == limits.peak:
+                break
+        else:
+            high = peak
+        peak = 1.0 + math.sqrt((low - 1.0) * (high - 1.0))
+    return kept
 
 
 def _on_fine_grid(search: Search, ti_s: float, td_s: float) -> IsaGains:

@@ -1,8 +1,8 @@
 """From a model with its doubt to gains a person can judge: one recommendation, the known rules beside it. Pure.
 
-The recommendation is the least IAE after a load step that keeps max(Ms, Mt) <= ``peak`` on the model and <=
-``worst_peak`` on every process that agrees with the test. The rules are shown as their authors wrote them, with the
-same figures, so that what each would do is seen before any is applied.
+The recommendation is the least IAE after a load step on the model, at a max(Ms, Mt) of ``peak`` or as much below it as
+keeps ``worst_peak`` on every process that agrees with the test. The rules are shown as their authors wrote them, with
+the same figures, so that what each would do is seen before any is applied.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from linecontrol.control.forms import USUAL_N, IsaGains
 from linecontrol.control.tuning.closed_loop import load_iae, load_response, noise_gain, setpoint_response
 from linecontrol.control.tuning.identification import Identified
 from linecontrol.control.tuning.models import FloatArray, Process
-from linecontrol.control.tuning.optimum import Limits, Structure, best_gains
+from linecontrol.control.tuning.optimum import Limits, Structure, best_gains, calm_gains
 from linecontrol.control.tuning.record import Refusal
 from linecontrol.control.tuning.robustness import Margins, margins, worst_margins
 from linecontrol.control.tuning.rules import RULES
@@ -140,6 +140,9 @@ def _within(
     n: float,
     warnings: list[str],
 ) -> tuple[IsaGains, Limits]:
+    calm = calm_gains((process, *possible), limits, structure=structure, n=n)
+    if calm is not None:
+        return calm, limits
     try:
         return best_gains((process, *possible), limits, structure=structure, n=n), limits
     except ValueError:
