@@ -170,3 +170,30 @@ def test_the_package_offers_the_plain_functions() -> None:
     assert linecontrol.control.tune(model).best.within
     with pytest.raises(AttributeError):
         linecontrol.control.no_such_name  # noqa: B018
+
+
+def test_a_spike_is_left_out_and_said() -> None:
+    t, u, y = record(Process(2.0, 20.0, 5.0), noise=0.02)
+    y[150] += 50.0
+    model = found(identify(t, u, y))
+    assert model.process.gain == pytest.approx(2.0, rel=0.02)
+    assert any("stood out" in said for said in model.warnings)
+
+
+def test_scales_far_from_one_and_an_output_unknown_at_first() -> None:
+    t, u, y = record(Process(2.0, 20.0, 5.0))
+    unknown = u.copy()
+    unknown[:10] = np.nan
+    for model in (found(identify(t, 1e-6 * u, 1e-9 * y)), found(identify(t, unknown, y))):
+        assert model.process.delay_s == pytest.approx(5.0, rel=1e-3)
+        assert model.process.t1_s == pytest.approx(20.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_processes_without_delay_get_gains_for_the_sample_time(noise: float) -> None:
+    lag = tune(found(identify(*record(Process(2.0, 20.0), noise=noise))))
+    assert lag
+    assert lag.best.iae < 5.0  # a loop at 1 s corrects a load on a lag of 20 s within seconds
+    level = tune(found(identify(*record(Process(0.02, integrating=True), noise=noise))))
+    assert level
+    assert margins(Process(0.02, integrating=True), level.best.gains, period_s=1.0).worst < 1.6

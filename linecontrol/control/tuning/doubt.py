@@ -76,6 +76,34 @@ def _edge(within: Callable[[float], bool], best: float, bound: float, step: floa
     return outside
 
 
+def widened(intervals: dict[str, Interval], fit: Fit, near: list[Fit]) -> dict[str, Interval]:
+    """Gain and delay once more, the class not taken as known: it could be one of ``near``, by Akaike weights.
+
+    S. T. Buckland, K. P. Burnham, N. H. Augustin, "Model selection: an integral part of inference", Biometrics 53:603,
+    1997. Lags of unlike classes are not the same thing, and stay.
+    """
+    found: dict[str, Interval] = {}
+    weights = [1.0, *(exp(-0.5 * (f.aicc - fit.aicc)) for f in near)]
+    for name in ("gain", "delay_s"):
+        if name not in intervals:
+            continue
+        value, own = _estimate(fit, name)
+        others = [_estimate(f, name) for f in near]
+        each = [own**2, *(((v - value) ** 2 + wide**2) for v, wide in others)]
+        spread = math.sqrt(sum(w * e for w, e in zip(weights, each, strict=True)) / sum(weights))
+        factor = max(spread / own, 1.0) if own > 0.0 else 1.0
+        low, high = (value + factor * (edge - value) for edge in (intervals[name].low, intervals[name].high))
+        found[name] = Interval(max(low, 0.0) if name == "delay_s" else low, high)
+    return found
+
+
+def _estimate(fit: Fit, name: str) -> tuple[float, float]:
+    """Value of the gain or the delay, and its standard deviation."""
+    index = len(fit.x) + len(fit.linear) - 1 if name == "gain" else fit.shape.names.index(name)
+    value = fit.gain if name == "gain" else float(fit.x[index])
+    return value, math.sqrt(max(float(fit.covariance[index, index]), 0.0))
+
+
 def border(regression: Regression, fit: Fit) -> tuple[Process, ...]:
     """Processes on the 95 % ellipsoid, two for each of its axes, in log lags, delay and log gain."""
     from scipy.stats import f

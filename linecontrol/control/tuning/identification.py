@@ -13,7 +13,7 @@ from math import exp
 
 import numpy as np
 
-from linecontrol.control.tuning.doubt import Interval, border, half_width, profiled
+from linecontrol.control.tuning.doubt import Interval, border, half_width, profiled, widened
 from linecontrol.control.tuning.models import FloatArray, Kind, Process, answer
 from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record
 from linecontrol.control.tuning.regression import SHAPES, Fit, Regression, Shape
@@ -183,7 +183,7 @@ def _unfit(regression: Regression, fit: Fit, expected_sign: int | None, widest_g
             f"the PV moved {'with' if fit.gain > 0.0 else 'against'} the output (gain {fit.gain:+.3g}), but the loop's"
             " action expects the opposite; check the action, the valve's direction and the wiring",
         )
-    if process.scale_s < COARSEST * record.period_s and not (process.integrating and process.scale_s == 1.0):
+    if process.scale_s < COARSEST * record.period_s and not process.integrating:
         return Refusal(
             "coarse",
             f"lags and delay together are {process.scale_s:.3g} s, sampled every {record.period_s:.3g} s; sample at"
@@ -206,6 +206,7 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
         else:
             intervals[name] = Interval(exp(max(value - wide, -700.0)), exp(min(value + wide, 700.0)))
     near = [f for f in fits if f is not fit and f.aicc - fit.aicc < CLOSE_AICC and f.gain * fit.gain > 0.0]
+    intervals |= widened(intervals, fit, [f for f in near if f.shape.integrating == fit.shape.integrating])
     possible = border(regression, fit) + tuple(
         f.process() for f in near if f.shape.integrating == fit.shape.integrating
     )
@@ -231,12 +232,14 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
 def _warnings(regression: Regression, fit: Fit, near: list[Fit]) -> tuple[str, ...]:
     record, process = regression.record, fit.process()
     said = []
+    if record.spikes:
+        said.append(f"{record.spikes} samples stood out far from both neighbours and were left out")
     if record.bad_share > 0.02:
         said.append(f"{record.bad_share:.0%} of the samples were missing or bad and were left out")
     if not process.integrating and record.after_s < process.delay_s + 3.0 * (process.t1_s + process.t2_s):
         said.append("the record ends before the answer has settled; the gain rests on the model's shape")
     if any(f.shape.integrating != fit.shape.integrating for f in near):
         said.append("an integrating and a self-regulating model fit about as well: the record is short for its lag")
-    if fit.phi > 0.98:
+    if fit.phi > 0.98 and fit.noise_sd > 1e-3 * float(np.ptp(record.y)):
         said.append("the residuals wander slowly: a load moved during the test, or the model's class is too simple")
     return tuple(said)

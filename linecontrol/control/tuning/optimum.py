@@ -29,6 +29,7 @@ from linecontrol.control.tuning.robustness import (
 
 Structure = Literal["pi", "pid"]
 SEARCH_POINTS = 1024  # of the response, while searching
+MISSED = 1.05  # IAE with the gain that all frequencies allow, over that of the search: above it, one was missed
 CALMEST = 1.05  # lowest peak that is tried for the sake of doubtful plants
 CALMING = 6  # peaks tried
 
@@ -157,22 +158,35 @@ def best_gains(
         raise ValueError("no plants were given, so that there is nothing to tune for")
     if len({plant.gain > 0.0 for plant in plants}) > 1:
         raise ValueError("the plants' gains differ in sign, so that no one sign of K is right for all")
-    search = Search(plants, limits, n, period_s)
+    quick = Search(plants, limits, n, period_s)
+    for search, begin in ((quick, near), (quick, None), (Search(plants, limits, n, period_s, fine=True), None)):
+        ti_s, td_s = _searched(search, structure, begin)
+        gains = _on_fine_grid(search, ti_s, td_s)
+        if search is not quick or _iae(search, gains) <= MISSED * search.cost(ti_s, td_s):
+            break  # otherwise a narrow peak was missed between the quick search's frequencies
+    return replace(gains, b=b)
+
+
+def _iae(search: Search, gains: IsaGains) -> float:
+    return load_iae(search.plants[0], gains, period_s=search.period_s, points=SEARCH_POINTS)
+
+
+def _searched(search: Search, structure: Structure, near: IsaGains | None) -> tuple[float, float]:
+    """Ti and Td of least IAE: from ``near`` on, otherwise from the best of a grid. Raises ValueError."""
+    plants, limits = search.plants, search.limits
     if near is not None and math.isfinite(search.cost(near.ti_s, near.td_s)):
-        ti_s, td_s = _polish(search, near.ti_s, near.td_s, structure)
-        return replace(_on_fine_grid(search, ti_s, td_s), b=b)
+        return _polish(search, near.ti_s, near.td_s, structure)
     scale = plants[0].scale_s
     grid = [(ti, 0.0) for ti in np.geomspace(0.05, 20.0, 12) * scale]
     if structure == "pid":
-        grid = [(float(ti), float(ti) * r) for ti, _ in grid for r in (0.06, 0.15, 0.3, 0.45)]
+        grid = [(float(ti), float(ti) * r) for ti, _ in grid for r in (0.0, 0.06, 0.15, 0.3, 0.45)]
     starts = sorted(((search.cost(ti, td), ti, td) for ti, td in grid), key=lambda row: row[0])
     if not math.isfinite(starts[0][0]):
         raise ValueError(
             f"no {structure.upper()} gains keep max(Ms, Mt) <= {limits.peak:g} and {limits.worst_peak:g} on all of"
             f" {len(plants)} plants; accepted: higher limits, or a test that leaves less doubt"
         )
-    ti_s, td_s = _polish(search, starts[0][1], starts[0][2], structure)
-    return replace(_on_fine_grid(search, ti_s, td_s), b=b)
+    return _polish(search, starts[0][1], starts[0][2], structure)
 
 
 def calm_gains(

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from linecontrol.control.tuning.models import FloatArray, Moves
 
 FEWEST = 25  # samples
+SPIKE = 15.0  # times the usual distance from the median of five neighbours
+SPIKE_SHARE = 0.3  # of the PV's range without its outermost samples
+SPIKES = 0.01  # share of the samples that may be spikes; more are not wires but the process
 BAD_SHARE = 0.2  # of samples that may be missing
 Numbers = Sequence[float] | FloatArray
 
@@ -38,7 +41,8 @@ class Record:
 
     Attributes:
         t_s: times from 0 [s], rising. y: PV [PV unit]. moves: of the output. u_span: its range [output unit].
-        period_s: usual sample time [s]. bad_share: of samples left out, 0 to 1.
+        period_s: usual sample time [s]. bad_share: of samples left out, 0 to 1. spikes: samples left out because they
+            stood far from both neighbours.
     """
 
     t_s: FloatArray
@@ -47,6 +51,7 @@ class Record:
     u_span: float
     period_s: float
     bad_share: float
+    spikes: int = 0
 
     @property
     def span_s(self) -> float:
@@ -91,10 +96,13 @@ def read_record(
 
 
 def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.bool_], share: float) -> Record | Refusal:
-    seen = np.maximum.accumulate(np.where(np.isfinite(op), np.arange(len(op)), 0))
-    op = op[seen]
-    if not np.isfinite(op[0]):
-        return Refusal("missing", "the output is missing at the first sample, so that no move can be told from it")
+    if not np.any(np.isfinite(op)):
+        return Refusal("missing", "the output is missing throughout, so that no move can be told from it")
+    first = int(np.argmax(np.isfinite(op)))  # what the PV did before the first known output tells nothing
+    t, op, pv, fine = t[first:], op[first:], pv[first:], fine[first:]
+    op = op[np.maximum.accumulate(np.where(np.isfinite(op), np.arange(len(op)), 0))]
+    spikes = fine & _spikes(pv, fine)
+    fine = fine & ~spikes
     if np.count_nonzero(fine) < FEWEST:
         return Refusal("record", f"{np.count_nonzero(fine)} usable samples are too few (accepted: {FEWEST} or more)")
     span = float(np.ptp(op))
@@ -106,4 +114,17 @@ def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.boo
     if moves.times_s[0] > t[fine][-1] - 5 * float(np.median(np.diff(t))):
         return Refusal("not-settled", "the output moved at the very end of the record; go on recording after the step")
     period = float(np.median(np.diff(t)))
-    return Record(t[fine], pv[fine], moves, span, period, share)
+    return Record(t[fine], pv[fine], moves, span, period, share, int(np.count_nonzero(spikes)))
+
+
+def _spikes(pv: FloatArray, fine: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Samples far from the median of the five about them: a wire, not a process. At most a few of a record."""
+    known = pv[fine]
+    off = np.zeros_like(pv)
+    if len(known) >= FEWEST:
+        ends = np.concatenate((known[:1], known[:1], known, known[-1:], known[-1:]))
+        off[fine] = np.abs(known - np.median(np.lib.stride_tricks.sliding_window_view(ends, 5), axis=1))
+    usual = float(np.median(off[fine])) if len(known) else 0.0
+    bulk = float(np.ptp(np.quantile(known, (0.02, 0.98)))) if len(known) else 0.0
+    far = off > max(SPIKE * usual, SPIKE_SHARE * bulk)
+    return far if np.count_nonzero(far) <= max(1.0, SPIKES * len(known)) else np.zeros_like(far)

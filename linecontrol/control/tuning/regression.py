@@ -100,7 +100,8 @@ class Regression:
     def __init__(self, record: Record, *, drift: bool = True, settling: bool = False) -> None:
         self.record, self.drift, self.settling = record, drift, settling
         self.steps = np.diff(record.t_s) / record.period_s
-        self.floor = _FLOOR * float(np.ptp(record.y))
+        self.size = float(np.ptp(record.y))
+        self.floor = _FLOOR * self.size
 
     def columns(self, shape: Shape, x: FloatArray, every: int = 1) -> FloatArray:
         """The linear terms' regressors, K's last."""
@@ -223,7 +224,7 @@ class Regression:
             return full
 
         def residual(part: FloatArray) -> FloatArray:
-            return self.solve(shape, whole(part), phi)[1]
+            return self.solve(shape, whole(part), phi)[1] / self.size  # the solver's tolerances are absolute
 
         lo, hi = low[free] / unit[free], high[free] / unit[free]
         inner = np.clip(x[free] / unit[free], lo + 1e-6, hi - 1e-6)
