@@ -77,13 +77,15 @@ def _edge(within: Callable[[float], bool], best: float, bound: float, step: floa
 
 
 def widened(intervals: dict[str, Interval], fit: Fit, near: list[Fit]) -> dict[str, Interval]:
-    """Gain and delay once more, the class not taken as known: it could be one of ``near``, by Akaike weights.
+    """Gain and delay once more, the class not taken as known: it could be one of ``near``, by how likely each is.
 
     S. T. Buckland, K. P. Burnham, N. H. Augustin, "Model selection: an integral part of inference", Biometrics 53:603,
-    1997. Lags of unlike classes are not the same thing, and stay.
+    1997; a parameter more costs as much as in Schwarz' criterion, or a simple process would seem to hide more than it
+    does. Lags of unlike classes are not the same thing, and stay.
     """
     found: dict[str, Interval] = {}
-    weights = [1.0, *(exp(-0.5 * (f.aicc - fit.aicc)) for f in near)]
+    price = max(math.log(fit.dof + len(fit.x)) - 2.0, 0.0)
+    weights = [1.0, *(exp(-0.5 * (f.aicc - fit.aicc + price * (len(f.x) - len(fit.x)))) for f in near)]
     for name in ("gain", "delay_s"):
         if name not in intervals:
             continue
