@@ -67,7 +67,7 @@ class Historian:
         flush_s: what is offered is durable after at most about this [real s].
         spool_most_bytes: size of the spool; beyond it samples are dropped and counted.
         memory_rows: rows that may wait in memory when neither database nor spool takes any.
-        save_patience_s: how long ``save_run`` waits for durability [real s].
+        save_patience_s: how long ``save_run`` and ``stop`` wait for durability [real s].
         on_event: takes the historian's own events (database away, back, spool filling), on the event loop.
     """
 
@@ -132,7 +132,10 @@ class Historian:
         self._is_running = True
 
     async def stop(self) -> None:
-        """Keep what is in memory, then close. Takes at most 5 s; may be called twice, or before ``start``."""
+        """Keep what is in memory, then close. Takes at most 5 s, or ``save_patience_s`` if that is longer.
+
+        May be called twice, or before ``start``.
+        """
         if not self._is_running:
             return
         self._is_running = False
@@ -144,7 +147,7 @@ class Historian:
             self._add(EVENT, event_row, Event(self._seen_at, STOPPED, self._line, text))
         self._intake.close()
         self._writer.stop()
-        await asyncio.to_thread(self._writer.thread.join, _STOP_PATIENCE_S)
+        await asyncio.to_thread(self._writer.thread.join, max(_STOP_PATIENCE_S, self._save_patience_s - 0.5))
         if self._writer.thread.is_alive():
             log.error("the historian did not finish in time; %d rows were not kept", self.counters.pending)
         if self._reader is not None:

@@ -74,7 +74,10 @@ async def _store(historian: Historian, outcome: Outcome) -> None:
 def _historian(out: Path, first: Trial) -> Historian:
     config = line_at_step(first.line)
     url = f"sqlite:///{out / 'history.sqlite3'}"
-    return Historian(url, out / "spool", config.line.name, line_tags(config), memory_rows=5_000_000)
+    # Nothing but the campaign waits for it, so a disk or a machine that pauses for a while is no reason to give up.
+    return Historian(
+        url, out / "spool", config.line.name, line_tags(config), memory_rows=5_000_000, save_patience_s=600.0
+    )
 
 
 # -- the folder
