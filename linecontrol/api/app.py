@@ -1,10 +1,14 @@
-"""The API of one line (FastAPI). Loopback only: until users and roles exist it refuses to be reached from elsewhere."""
+"""The API of one line (FastAPI). Loopback only: until users and roles exist it refuses to be reached from elsewhere.
+
+It runs in a thread of its own. Endpoints run in the line's event loop (``Bridge.across``); those marked ``beside`` run
+in the API's thread and reach the line by the bridge.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -14,9 +18,11 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
+from linecontrol.api.bridge import Bridge, beside
+from linecontrol.api.limits import SmallBodies
 from linecontrol.api.live import Broadcast
 from linecontrol.api.live import router as live_router
-from linecontrol.api.metrics import exposition
+from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
 from linecontrol.api.wire import (
@@ -31,12 +37,14 @@ from linecontrol.api.wire import (
     event_row,
     json_list,
     receipt_row,
+    seen,
     tag_row,
 )
 from linecontrol.core.model import Command, Outcome
 from linecontrol.history import Historian
 
 if TYPE_CHECKING:
+    from linecontrol.history.aside import Aside
     from linecontrol.line.assembly import Line
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
@@ -52,18 +60,19 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
     return origin is None or urlsplit(origin).netloc == host
 
 
-def create_app(line: Line) -> FastAPI:
-    """The application for a started line."""
-    broadcast = Broadcast(line)
+def create_app(line: Line, bridge: Bridge) -> FastAPI:
+    """The application for a started line; to be run in another thread than the line's."""
+    broadcast = Broadcast(line, bridge)
+    aside = line.historian.aside() if isinstance(line.historian, Historian) else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        line.listeners.append(broadcast.event)
         task = asyncio.ensure_future(broadcast.run())
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        line.listeners.remove(broadcast.event)
+        if aside is not None:
+            await aside.close()
 
     app = FastAPIOffline(  # its pages come from a package: no request leaves the machine
         redoc_url=None,
@@ -73,6 +82,7 @@ def create_app(line: Line) -> FastAPI:
         lifespan=lifespan,
     )
     install(app)
+    app.add_middleware(SmallBodies)
 
     @app.middleware("http")
     async def _only_from_here(request: Request, go_on: Any) -> Response:
@@ -82,13 +92,13 @@ def create_app(line: Line) -> FastAPI:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    for routes in (_plant(line), _runs(line), _records(line)):
-        app.include_router(routes)
+    for routes in (_plant(line, bridge), _runs(line), _records(line, bridge, aside)):
+        app.include_router(bridge.across(routes))
     app.include_router(live_router(broadcast, is_own_origin))
     return app
 
 
-def _plant(line: Line) -> APIRouter:
+def _plant(line: Line, bridge: Bridge) -> APIRouter:
     routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 422, 502)})
 
     @routes.get("/status", tags=["line"])
@@ -97,16 +107,12 @@ def _plant(line: Line) -> APIRouter:
         return line.status()
 
     @routes.get("/tags", tags=["tags"], response_model=list[TagOut])
+    @beside
     async def tags(station: Annotated[str | None, Query(description="only this station")] = None) -> Any:
         """Every tag with its latest value, quality and age."""
-        now = line.clock.now()
-        rows = (
-            tag_row(tag, line.image.at(tag.name, now), now)
-            for tag in line.image.tags.values()
-            if station in (None, tag.station)
-        )
-        # not checked against the model again: that takes longer than all the rest
-        return Response(await json_list(rows), media_type="application/json")
+        wanted = [tag for tag in line.image.tags.values() if station in (None, tag.station)]
+        now, found = await bridge.ask(lambda: seen(line, [tag.name for tag in wanted]))
+        return _json(tag_row(tag, sample, now) for tag, sample in zip(wanted, found, strict=True))
 
     @routes.get("/tags/{name}", tags=["tags"], response_model=TagOut)
     async def one_tag(name: Annotated[str, Path(examples=["TT-303"])]) -> Any:
@@ -129,9 +135,11 @@ def _plant(line: Line) -> APIRouter:
         return problem(request, _FAILED[receipt.outcome], receipt.reason, [row])
 
     @routes.get("/commands", tags=["commands"], response_model=list[ReceiptOut])
+    @beside
     async def commands(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Any:
         """The latest receipts, newest first."""
-        return [receipt_row(receipt) for receipt in reversed(await line.historian.commands(limit=limit))]
+        found = await bridge.do(lambda: line.historian.commands(limit=limit))
+        return _json(receipt_row(receipt) for receipt in reversed(found))
 
     return routes
 
@@ -185,20 +193,23 @@ def _runs(line: Line) -> APIRouter:
     return routes
 
 
-def _records(line: Line) -> APIRouter:
+def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 422)})
 
     @routes.get("/events", tags=["events"], response_model=list[EventOut])
+    @beside
     async def events(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         since: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
         kind: Annotated[str | None, Query(description="e.g. link.down")] = None,
     ) -> Any:
         """The latest events, newest first."""
-        found = await line.historian.events(since=since, limit=limit, kinds=[kind] if kind else None)
-        return [event_row(event) for event in reversed(found)]
+        kinds = [kind] if kind else None
+        found = await bridge.do(lambda: line.historian.events(since=since, limit=limit, kinds=kinds))
+        return _json(event_row(event) for event in reversed(found))
 
     @routes.get("/samples", tags=["history"], response_model=dict[str, list[RecordedOut]])
+    @beside
     async def samples(
         tag: Annotated[list[str], Query(min_length=1, max_length=20)],
         start: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
@@ -209,10 +220,9 @@ def _records(line: Line) -> APIRouter:
         unknown = [name for name in tag if name not in line.image.tags]
         if unknown:
             raise HTTPException(404, f"there is no tag {unknown[0]!r} on this line")
-        historian = line.historian
-        if not isinstance(historian, Historian):
+        if aside is None:
             raise HTTPException(404, "this line keeps no history on disk")
-        pieces = samples_json(historian, list(dict.fromkeys(tag)), start or 0.0, end, limit)
+        pieces = samples_json(aside, list(dict.fromkeys(tag)), start or 0.0, end, limit)
         first = await anext(pieces)  # an error is told here, before the answer has begun
 
         async def whole() -> AsyncIterator[bytes]:
@@ -223,8 +233,15 @@ def _records(line: Line) -> APIRouter:
         return StreamingResponse(whole(), media_type="application/json")
 
     @routes.get("/metrics", tags=["line"], response_class=Response)
+    @beside
     async def metrics() -> Response:
         """Figures for Prometheus."""
-        return Response(exposition(line), media_type=CONTENT_TYPE_LATEST)
+        found = await bridge.ask(lambda: figures(line))
+        return Response(exposition(found), media_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+def _json(rows: Iterable[Any]) -> Response:
+    """Rows of ours, not checked against their model again: that takes longer than all the rest."""
+    return Response(json_list(rows), media_type="application/json")

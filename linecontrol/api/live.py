@@ -1,46 +1,54 @@
 """Live values over a WebSocket. Encoded once for all clients; one that does not read is dropped, and costs nothing.
 
-Queue policy per client: bounded; when full, the client is closed with code 1013 (try again later).
+Runs in the thread of the API. Queue policy per client: bounded; when full, the client is closed with code 1013
+(try again later).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from linecontrol.api.wire import encoded, event_row, json_object, sample_row
+from linecontrol.api.bridge import Bridge
+from linecontrol.api.wire import encoded, event_row, json_list, json_object, sample_row, seen
 from linecontrol.core.image import LiveFeed
 from linecontrol.core.model import Event, Sample
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
+log = logging.getLogger(__name__)
+
 PERIOD_S = 0.25
 QUEUE_SIZE = 40
+EVENTS = 1000  # of which the oldest go, should more come between two broadcasts
 
 
 class Broadcast:
-    """Collects changed samples and events, and hands each client the same bytes."""
+    """Collects changed samples and events, and hands each client the same bytes.
 
-    def __init__(self, line: Line) -> None:
+    ``_feed`` and ``_events`` belong to the line's loop, all else to the API's; ``_collect`` is where they meet.
+    """
+
+    def __init__(self, line: Line, bridge: Bridge) -> None:
         self._line = line
+        self._bridge = bridge
         self._feed = LiveFeed()
-        self._events: list[Event] = []
+        self._events: deque[Event] = deque(maxlen=EVENTS)
         self._clients: set[asyncio.Queue[str | None]] = set()
         self.dropped_clients = 0
 
-    def event(self, event: Event) -> None:
-        if self._clients:
-            self._events.append(event)
-
     async def snapshot(self) -> str:
-        now = self._line.clock.now()
-        found = self._line.image.snapshot(now).items()
-        tags = await json_object((name, sample_row(sample, now)) for name, sample in found)
-        return f'{{"type":"snapshot","tags":{tags},"run":{encoded(self._line.runs.view())}}}'
+        """Every tag and the run, as the first thing a client gets."""
+        names = list(self._line.image.tags)
+        (now, found), run = await self._bridge.ask(lambda: (seen(self._line, names), self._line.runs.view()))
+        tags = json_object((name, sample_row(sample, now)) for name, sample in zip(names, found, strict=True))
+        return f'{{"type":"snapshot","tags":{tags},"run":{encoded(run)}}}'
 
     def join(self) -> asyncio.Queue[str | None]:
         queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_SIZE)
@@ -52,25 +60,25 @@ class Broadcast:
 
     async def run(self) -> None:
         """Broadcast until cancelled."""
-        self._line.image.attach(self._feed)
+        await self._bridge.ask(self._begin)
         try:
             while True:
                 await asyncio.sleep(PERIOD_S)
-                await self._tick()
+                try:
+                    await self._tick()
+                except Exception:  # the task's top edge: the next broadcast may work, and clients wait for it
+                    log.exception("a broadcast failed")
         finally:
-            self._line.image.detach(self._feed)
+            await self._bridge.ask(self._end)
 
     async def _tick(self) -> None:
-        changed: dict[str, Sample] = {}
-        for scan in self._feed.drain():
-            changed.update(scan.samples)
-        events, self._events = self._events, []
         if not self._clients:
+            await self._bridge.ask(self._forget)
             return
-        now = self._line.clock.now()
-        tags = await json_object((name, sample_row(sample, now)) for name, sample in changed.items())
-        told = f',"events":{encoded([event_row(event) for event in events])}' if events else ""
-        text = f'{{"type":"update","tags":{tags},"run":{encoded(self._line.runs.view())}{told}}}'
+        now, changed, events, run = await self._bridge.ask(self._collect)
+        tags = json_object((name, sample_row(sample, now)) for name, sample in changed.items())
+        told = f',"events":{json_list(event_row(event) for event in events)}' if events else ""
+        text = f'{{"type":"update","tags":{tags},"run":{encoded(run)}{told}}}'
         for queue in list(self._clients):
             try:
                 queue.put_nowait(text)
@@ -80,6 +88,27 @@ class Broadcast:
                 with contextlib.suppress(asyncio.QueueEmpty):
                     queue.get_nowait()
                 queue.put_nowait(None)
+
+    # -- in the line's loop
+    def _begin(self) -> None:
+        self._line.image.attach(self._feed)
+        self._line.listeners.append(self._events.append)
+
+    def _end(self) -> None:
+        self._line.image.detach(self._feed)
+        self._line.listeners.remove(self._events.append)
+
+    def _forget(self) -> None:
+        self._feed.drain()
+        self._events.clear()
+
+    def _collect(self) -> tuple[float, dict[str, Sample], list[Event], dict[str, Any] | None]:
+        changed: dict[str, Sample] = {}
+        for scan in self._feed.drain():
+            changed.update(scan.samples)
+        events = list(self._events)
+        self._events.clear()
+        return self._line.clock.now(), changed, events, self._line.runs.view()
 
 
 def router(broadcast: Broadcast, is_own_origin: Any) -> APIRouter:

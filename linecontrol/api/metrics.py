@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,39 +14,45 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 
-class _LineFigures(Collector):
-    def __init__(self, line: Line) -> None:
-        self._line = line
-
-    def collect(self) -> Iterator[Metric]:
-        line = self._line
-        up = GaugeMetricFamily("linecontrol_station_up", "1 while the device answers", labels=["station"])
-        scans = CounterMetricFamily("linecontrol_scans", "scans answered", labels=["station"])
-        missed = CounterMetricFamily("linecontrol_scans_missed", "scan ticks skipped", labels=["station"])
-        requests = CounterMetricFamily(
-            "linecontrol_link_events", "what happened on the wire", labels=["station", "what"]
-        )
-        for name, station in line.stations.items():
-            up.add_metric([name], float(station.is_up))
-            scans.add_metric([name], station.scans)
-            missed.add_metric([name], station.missed)
-            counters = station.link.counters
-            for what, count in asdict(counters).items():
-                requests.add_metric([name, what], count)
-        yield from (up, scans, missed, requests)
-        rows = CounterMetricFamily(
-            "linecontrol_history_rows",
-            "accepted = stored + spooled + quarantined + dropped + pending",
-            labels=["what"],
-        )
-        for what, count in line.accounting().items():
-            rows.add_metric([what], count)
-        yield rows
-        yield GaugeMetricFamily("linecontrol_control_cycles", "control cycles since the start", value=line.cycle.count)
+def _collect(line: Line) -> Iterator[Metric]:
+    up = GaugeMetricFamily("linecontrol_station_up", "1 while the device answers", labels=["station"])
+    scans = CounterMetricFamily("linecontrol_scans", "scans answered", labels=["station"])
+    missed = CounterMetricFamily("linecontrol_scans_missed", "scan ticks skipped", labels=["station"])
+    requests = CounterMetricFamily("linecontrol_link_events", "what happened on the wire", labels=["station", "what"])
+    for name, station in line.stations.items():
+        up.add_metric([name], float(station.is_up))
+        scans.add_metric([name], station.scans)
+        missed.add_metric([name], station.missed)
+        counters = station.link.counters
+        for what, count in asdict(counters).items():
+            requests.add_metric([name, what], count)
+    yield from (up, scans, missed, requests)
+    rows = CounterMetricFamily(
+        "linecontrol_history_rows",
+        "accepted = stored + spooled + quarantined + dropped + pending",
+        labels=["what"],
+    )
+    for what, count in line.accounting().items():
+        rows.add_metric([what], count)
+    yield rows
+    yield GaugeMetricFamily("linecontrol_control_cycles", "control cycles since the start", value=line.cycle.count)
 
 
-def exposition(line: Line) -> bytes:
+def figures(line: Line) -> list[Metric]:
+    """The figures as they are now; to be called in the line's loop."""
+    return list(_collect(line))
+
+
+class _Found(Collector):
+    def __init__(self, found: Iterable[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        return self._found
+
+
+def exposition(found: Iterable[Metric]) -> bytes:
     """The text Prometheus scrapes."""
-    registry = CollectorRegistry()
-    registry.register(_LineFigures(line))
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Found(found))
     return generate_latest(registry)

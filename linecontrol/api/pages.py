@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from linecontrol.core.model import Sample
-from linecontrol.history import Historian
+from linecontrol.history.aside import Aside
 from linecontrol.history.reader import HistoryReader
 from linecontrol.line.run_view import iso
 
@@ -53,7 +53,7 @@ def sample_json(sample: Sample) -> dict[str, Any]:
 
 
 async def samples_json(
-    historian: Historian, tags: Sequence[str], start: float, end: float | None, limit: int
+    aside: Aside, tags: Sequence[str], start: float, end: float | None, limit: int
 ) -> AsyncIterator[bytes]:
     """The answer to a question for samples, in pieces: an object with a list of rows for every tag.
 
@@ -62,19 +62,17 @@ async def samples_json(
     waiting = b"{"
     for number, tag in enumerate(tags):
         waiting += f"{',' if number else ''}{json.dumps(tag, ensure_ascii=False)}:[".encode()
-        async for text in _tag_rows(historian, tag, start, end, limit):
+        async for text in _tag_rows(aside, tag, start, end, limit):
             yield waiting + text
             waiting = b""
         waiting += b"]"
     yield waiting + b"}"
 
 
-async def _tag_rows(
-    historian: Historian, tag: str, start: float, end: float | None, limit: int
-) -> AsyncIterator[bytes]:
+async def _tag_rows(aside: Aside, tag: str, start: float, end: float | None, limit: int) -> AsyncIterator[bytes]:
     left, is_first = limit, True
     while left > 0:
-        found = await historian.ask_aside(page, tag, start, end, min(left, PAGE_ROWS), is_first)
+        found = await aside.ask(page, tag, start, end, min(left, PAGE_ROWS), is_first)
         if found.text:
             yield found.text if is_first else b"," + found.text
         if found.after is None:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.core.model import Event, Receipt, Sample, Tag, Value
 from linecontrol.line.run_view import iso
 
-SLICE = 16  # rows turned into JSON before the scans get their turn: some 100 us
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+SLICE = 16  # rows turned into JSON before another thread may have the interpreter: some 100 us
 
 
-async def json_object(rows: Iterable[tuple[str, Any]]) -> str:
+def json_object(rows: Iterable[tuple[str, Any]]) -> str:
     """A JSON object of many members, made in slices: encoding all of them at once would hold up a scan."""
-    return "{" + ",".join([part[1:-1] async for part in _slices(rows, dict)]) + "}"
+    return "{" + ",".join(encoded(dict(batch))[1:-1] for batch in batched(rows, SLICE)) + "}"
 
 
-async def json_list(rows: Iterable[Any]) -> str:
+def json_list(rows: Iterable[Any]) -> str:
     """A JSON array of many rows, made in slices as ``json_object``."""
-    return "[" + ",".join([part[1:-1] async for part in _slices(rows, list)]) + "]"
-
-
-async def _slices(rows: Iterable[Any], kind: Callable[[Iterable[Any]], Any]) -> AsyncIterator[str]:
-    for batch in batched(rows, SLICE):
-        yield encoded(kind(batch))
-        await asyncio.sleep(0)
+    return "[" + ",".join(encoded(batch)[1:-1] for batch in batched(rows, SLICE)) + "]"
 
 
 def batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -42,6 +38,12 @@ def batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def encoded(value: Any) -> str:
     """Compact JSON; NaN is an error."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def seen(line: Line, names: Sequence[str]) -> tuple[float, list[Sample]]:
+    """The line's time and these tags' samples as of then; to be called in the line's loop."""
+    now = line.clock.now()
+    return now, [line.image.at(name, now) for name in names]
 
 
 def sample_row(sample: Sample, now: float) -> dict[str, Any]:

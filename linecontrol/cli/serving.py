@@ -7,28 +7,33 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import uvicorn
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 API_PORT = 8470
-_SWITCH_S = 0.0005  # a scan waits this long for a thread at work, the historian's writer say; Python's own is ten times
+_SWITCH_S = (
+    0.0005  # a scan waits this long for a thread at work, the API's or the historian's; Python's own is ten times
+)
 T = TypeVar("T")
 
 
 def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
     """asyncio.run on the fastest loop there is, with threads that give way to it soon."""
     sys.setswitchinterval(_SWITCH_S)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(main)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Makes event loops of the fastest kind there is."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
 
 
 @contextlib.contextmanager
@@ -43,13 +48,6 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the line's business: it must reach safe outputs before the process ends."""
-        yield
 
 
 def free_socket(host: str, port: int) -> socket.socket:
@@ -72,25 +70,19 @@ def free_socket(host: str, port: int) -> socket.socket:
 @contextlib.asynccontextmanager
 async def serving(line: Line, host: str, port: int, *, must_have_port: bool = False) -> AsyncIterator[str]:
     """The API of this line, listening; yields its address."""
-    from linecontrol.api.app import create_app
+    from linecontrol.api.server import ApiThread
 
     listener = free_socket(host, port)
     found_port = listener.getsockname()[1]
     if must_have_port and port not in (0, found_port):
         listener.close()
         raise OSError(f"port {port} on {host} is taken; choose another with --port")
-    config = uvicorn.Config(
-        create_app(line), log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=2
-    )
-    server = _Server(config)
-    task = asyncio.ensure_future(server.serve(sockets=[listener]))
+    api = ApiThread(line, listener, loop_factory())
     try:
-        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event for it
-            await asyncio.sleep(0.01)
+        await api.start()
         url = f"http://{'[' + host + ']' if ':' in host else host}:{found_port}"
         line.lock.describe({"api": url})
         yield url
     finally:
-        server.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
+        await api.stop()
         listener.close()

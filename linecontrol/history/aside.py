@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _LENGTH = struct.Struct(">I")
 _NICENESS = 10
+# a process group of its own from the first moment: Ctrl-C is the controller's business
+_PROGRAM = "import os; os.setpgid(0, 0); from linecontrol.history.aside import main; main()"
 _END_PATIENCE_S = 2.0
 
 
@@ -71,11 +73,10 @@ class Aside:
 
     async def _begin(self) -> _Child:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "linecontrol.history.aside"),
+            *(sys.executable, "-P", "-c", _PROGRAM),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            start_new_session=True,  # Ctrl-C is the controller's business
         )
         questions, answers = cast(asyncio.StreamWriter, process.stdin), cast(asyncio.StreamReader, process.stdout)
         self._child = _Child(process, questions, answers)
@@ -110,8 +111,7 @@ def main() -> None:
     """Answer until the standard input ends."""
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not get among the answers
-    with contextlib.suppress(AttributeError, OSError):  # no such thing on Windows
-        os.nice(_NICENESS)
+    _step_back()
     place = _next(questions)
     if place is None:
         return
@@ -123,6 +123,20 @@ def main() -> None:
             answers.flush()
         except BrokenPipeError:
             os._exit(0)  # the controller is gone
+
+
+def _step_back() -> None:
+    """Be the last to get a processor.
+
+    Only a task of the idle class gives its processor up the moment a scan wakes. It works within a session: Linux first
+    shares processors out among sessions (autogroups), and in one of its own this process would count as much as all of
+    the controller, so it is not given one.
+    """
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux":
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.nice(_NICENESS)
 
 
 def _next(questions: IO[bytes]) -> bytes | None:
@@ -140,7 +154,3 @@ def _answer(reader: HistoryReader, content: bytes) -> Any:
         return error
     except Exception as error:  # noqa: BLE001 - the process's top edge: the asker must learn of it
         return StorageError(f"the history could not be read: {error!r}")
-
-
-if __name__ == "__main__":
-    main()

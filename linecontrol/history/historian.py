@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
@@ -95,7 +95,6 @@ class Historian:
         self._is_announced = False
         self._is_running = False
         self._reader: HistoryReader | None = None
-        self._aside: Aside | None = None
         name = secrets.token_hex(8)
         self._intake = Intake(name, memory_rows)
         self._writer = Writer(
@@ -152,8 +151,6 @@ class Historian:
             log.error("the historian did not finish in time; %d rows were not kept", self.counters.pending)
         if self._reader is not None:
             self._reader.close()
-        if self._aside is not None:
-            await self._aside.close()
 
     @property
     def counters(self) -> Counters:
@@ -271,13 +268,11 @@ class Historian:
             self._reader = HistoryReader(self._url, self._line)
         return await asyncio.to_thread(question, self._reader)
 
-    async def ask_aside(self, question: Callable[..., T], *args: Any) -> T:
-        """``question(reader, *args)`` in another process, for what would keep the scans waiting; see ``aside``."""
-        if self._aside is None:
-            from linecontrol.history.aside import Aside
+    def aside(self) -> Aside:
+        """Somebody to ask long questions, in a process of its own, which the caller closes; see ``aside``."""
+        from linecontrol.history.aside import Aside
 
-            self._aside = Aside(self._url, self._line)
-        return await self._aside.ask(question, *args)
+        return Aside(self._url, self._line)
 
     async def samples(
         self,

@@ -1,13 +1,16 @@
 """Scan lateness beside a sleeping thread's, idle and under load, measured side by side in the same run.
 
-    python tests/benchmarks/clock.py [--seconds 60] [--json]
+    python tests/benchmarks/clock.py [--seconds 60] [--real-time] [--json]
 
 Limits: median lateness at most 1.25 times, 99th percentile at most 1.5 times a thread's sleep; never early; 99th
 percentile under the load of ``clock_load.py`` at most 3 times the idle one; longest pause of the garbage collector on
 the scan thread at most 1 ms with 400,000 live objects.
 
-On Linux the last is also given net of the time the thread was ready to run but no processor was free: on a machine with
-other work to do, that is the part this program can do something about.
+With ``--real-time`` every beat is measured in the real-time class that the service file of docs/install.md asks for,
+and the clients of the load in the ordinary one; it needs the permission (root, or ``ulimit -r 1``).
+
+On Linux the lateness under load is also given net of the time the thread was ready to run but no processor was free: on
+a machine with other work to do, that is the part this program can do something about.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -146,8 +150,9 @@ def measure(method: str, seconds: float, folder: Path) -> dict[str, float]:
     return {**summary(late.all), "own_p99_us": summary(late.own)["p99_us"]}
 
 
-def in_own_process(method: str, seconds: float, folder: Path) -> dict[str, float]:
+def in_own_process(method: str, seconds: float, folder: Path, real_time: bool) -> dict[str, float]:
     command = [sys.executable, __file__, "--one", method, "--seconds", str(seconds), "--folder", str(folder)]
+    command += ["--real-time"] if real_time else []
     out = subprocess.check_output(command)
     found: dict[str, float] = json.loads(out)
     return found
@@ -167,17 +172,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--real-time", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", choices=METHODS)
     parser.add_argument("--folder", type=Path, default=Path())
     options = parser.parse_args()
+    if options.real_time and options.one:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     if options.one:
         print(json.dumps(measure(options.one, options.seconds, options.folder)))
         return
     each_s = options.seconds / options.rounds
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(fill(Path(folder)))
-        rounds = [{m: in_own_process(m, each_s, Path(folder)) for m in METHODS} for _ in range(options.rounds)]
+        rounds = [
+            {m: in_own_process(m, each_s, Path(folder), options.real_time) for m in METHODS}
+            for _ in range(options.rounds)
+        ]
     report(rounds, options.json)
 
 

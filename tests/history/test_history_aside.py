@@ -17,6 +17,7 @@ from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample
 from linecontrol.history import Historian, HistoryReader
+from linecontrol.history.aside import Aside
 
 T0 = 1_750_000_000.0
 MakeHistorian = Callable[..., Historian]
@@ -47,8 +48,8 @@ async def recorded(historian: MakeHistorian, scan: MakeScan, scans: int) -> Hist
     return history
 
 
-async def json_of(history: Historian, *question: object) -> bytes:
-    return b"".join([piece async for piece in samples_json(history, *question)])  # type: ignore[arg-type]
+async def json_of(aside: Aside, *question: object) -> bytes:
+    return b"".join([piece async for piece in samples_json(aside, *question)])  # type: ignore[arg-type]
 
 
 def expected(found: dict[str, list[Sample]]) -> dict[str, list[dict[str, object]]]:
@@ -57,6 +58,7 @@ def expected(found: dict[str, list[Sample]]) -> dict[str, list[dict[str, object]
 
 async def test_pages_together_are_the_answer(historian: MakeHistorian, scan: MakeScan) -> None:
     history = await recorded(historian, scan, 2 * PAGE_ROWS + 1)
+    aside = history.aside()
     tags = ["SEQ", "TT-2", "XS-1", "ZT-1"]
     questions = [
         (T0, None, 100_000),  # three pages
@@ -68,40 +70,47 @@ async def test_pages_together_are_the_answer(historian: MakeHistorian, scan: Mak
     ]
     for start, end, limit in questions:
         found = await history.samples(tags, start, end, limit)
-        assert json.loads(await json_of(history, tags, start, end, limit)) == expected(found), (start, end, limit)
+        assert json.loads(await json_of(aside, tags, start, end, limit)) == expected(found), (start, end, limit)
     assert len(found["SEQ"]) == 1
+    await aside.close()
     await history.stop()
 
 
-async def test_it_is_another_process_and_ends_with_the_historian(historian: MakeHistorian, scan: MakeScan) -> None:
+async def test_it_is_another_process_and_ends_when_closed(historian: MakeHistorian, scan: MakeScan) -> None:
     history = await recorded(historian, scan, 1)
-    number = await history.ask_aside(process_number)
+    aside = history.aside()
+    number = await aside.ask(process_number)
     assert number != os.getpid()
-    assert await history.ask_aside(process_number) == number, "one process for all questions"
+    assert await aside.ask(process_number) == number, "one process for all questions"
+    await aside.close()
     await history.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
     with pytest.raises(StorageError, match="not running"):
-        await history.ask_aside(process_number)
+        await aside.ask(process_number)
 
 
 async def test_errors_are_told_and_the_next_question_is_answered(historian: MakeHistorian, scan: MakeScan) -> None:
     history = await recorded(historian, scan, 3)
+    aside = history.aside()
     with pytest.raises(StorageError, match="not recorded on this line: TT-99"):
-        await history.ask_aside(page, "TT-99", T0, None, 10, True)
+        await aside.ask(page, "TT-99", T0, None, 10, True)
     with pytest.raises(StorageError, match="on purpose"):
-        await history.ask_aside(fail)
-    assert (await history.ask_aside(page, "SEQ", T0, None, 10, True)).counted == 3
+        await aside.ask(fail)
+    assert (await aside.ask(page, "SEQ", T0, None, 10, True)).counted == 3
+    await aside.close()
     await history.stop()
 
 
 async def test_a_killed_process_is_begun_again(historian: MakeHistorian, scan: MakeScan) -> None:
     history = await recorded(historian, scan, 3)
-    number = await history.ask_aside(process_number)
+    aside = history.aside()
+    number = await aside.ask(process_number)
     os.kill(number, signal.SIGKILL)
     with pytest.raises(StorageError, match="ask again"):
-        await history.ask_aside(process_number)
-    assert await history.ask_aside(process_number) != number
+        await aside.ask(process_number)
+    assert await aside.ask(process_number) != number
+    await aside.close()
     await history.stop()
 
 
@@ -109,13 +118,15 @@ async def test_who_goes_away_leaves_no_answer_for_the_next(
     historian: MakeHistorian, scan: MakeScan, tmp_path: Path
 ) -> None:
     history = await recorded(historian, scan, 1)
-    number = await history.ask_aside(process_number)
-    asked = asyncio.ensure_future(history.ask_aside(wait_for, tmp_path / "go"))
+    aside = history.aside()
+    number = await aside.ask(process_number)
+    asked = asyncio.ensure_future(aside.ask(wait_for, tmp_path / "go"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
     (tmp_path / "go").touch()
-    assert await history.ask_aside(process_number) == number
+    assert await aside.ask(process_number) == number
+    await aside.close()
     await history.stop()
