@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--month", type=int, choices=range(1, 13), metavar="1..12", help="month of digging (default 1)")
     add("--storage-days", type=_days, help="days between digging and tipping, 0..60 (default 2)")
     add("--line-type", default="mechanised", help="a name in data/line_types.yaml (default mechanised)")
+    add("--plant", action="append", default=[], metavar="NAME=VALUE", help="a plant parameter, as rasp.size_um=160")
     add("--truth", type=Path, help="write the plant's inner state here, as JSON, each second")
     add("--boot-id", type=_boot_id, help="start number the PLCs show, 1..65535 (default: from the clock)")
     add("--interactive", action="store_true", help="read 'fault SPEC', 'clear SPEC' and 'clear all' from stdin")
@@ -97,9 +98,10 @@ def _make_plant(options: argparse.Namespace) -> Plant:
         parameters = with_line_type(default_parameters(), options.line_type)
         if options.species is not None:
             parameters = parameters.with_species(options.species)
-    except KeyError as error:
+        named = {name: value for name, value in wanted.items() if value is not None}
+        parameters = parameters.with_values({**named, **dict(_named_value(text) for text in options.plant)})
+    except (KeyError, ValueError) as error:
         raise ProfileError(str(error.args[0])) from None
-    parameters = parameters.with_values({name: value for name, value in wanted.items() if value is not None})
     return RealPlant(seed=options.seed, parameters=parameters)
 
 
@@ -177,6 +179,14 @@ def _port(text: str, stations: Sequence[str]) -> tuple[str, int]:
     if name not in stations or not number.isdigit() or int(number) > 65535:
         raise ProfileError(f"--endpoint {text!r} is not accepted (accepted: STATION=PORT, of {', '.join(stations)})")
     return name, int(number)
+
+
+def _named_value(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise ValueError(f"--plant {text!r} is not accepted (accepted: NAME=NUMBER, as rasp.size_um=160)") from None
 
 
 def _positive(text: str) -> float:

@@ -26,6 +26,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 Who = Annotated[str, typer.Option("--who", help="Your name, for the record.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for the historian; default: the user data folder.")]
+Plant = Annotated[
+    list[str] | None, typer.Option("--plant", help="Plant parameter, e.g. --plant rasp.size_um=160. Repeatable.")
+]
+Species = Annotated[str, typer.Option(help="Species of the roots, e.g. thomsonii_cultivated.")]
+LineType = Annotated[str, typer.Option(help="Kind of line: mechanised or manual.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
 
 
@@ -44,16 +49,23 @@ def _root(
     del version
 
 
-def formula_values(sets: list[str] | None) -> dict[str, float | bool]:
+def formula_values(
+    sets: list[str] | None, option: str = "--set", example: str = "root_kg=500"
+) -> dict[str, float | bool]:
     """``["root_kg=500"]`` as a mapping. Ends the program with exit 2 when a word is not name=number."""
     values: dict[str, float | bool] = {}
     for word in sets or []:
         name, _, text = (part.strip() for part in word.partition("="))
         value = _plain_value(text)
         if not name or value is None:
-            stop(f"--set {word}: not understood (accepted: name=number, e.g. root_kg=500)", BAD_INPUT)
+            stop(f"{option} {word}: not understood (accepted: name=number, e.g. {example})", BAD_INPUT)
         values[name] = value
     return values
+
+
+def plant_values(plant: list[str] | None) -> dict[str, float]:
+    """``["rasp.size_um=160"]`` as a mapping, as ``formula_values``."""
+    return {name: float(value) for name, value in formula_values(plant, "--plant", "rasp.size_um=160").items()}
 
 
 def _plain_value(text: str) -> float | bool | None:
@@ -73,6 +85,9 @@ def demo(
     recipe: Annotated[str, typer.Option(help="Recipe to run.")] = "kudzu-lobata-standard",
     sets: Sets = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated plant: its lot and its instruments' errors.")] = 1,
+    plant: Plant = None,
+    species: Species = "",
+    line_type: LineType = "",
     data: Data = None,
     port: Annotated[int, typer.Option(help="Port of the API on 127.0.0.1; a free one when it is taken.")] = 8470,
     stay: Annotated[bool, typer.Option("--stay", help="Keep the line up after the run, until Ctrl-C.")] = False,
@@ -81,7 +96,22 @@ def demo(
     """Start the simulated line and run 300 kg of roots to powder; prints the batch record."""
     from linecontrol.cli.demo import run_demo
 
-    raise typer.Exit(run_demo(speed, recipe, formula_values(sets), seed, data, port, stay=stay, as_json=as_json))
+    parts = plant_values(plant)
+    raise typer.Exit(
+        run_demo(
+            speed,
+            recipe,
+            formula_values(sets),
+            seed,
+            data,
+            port,
+            stay=stay,
+            as_json=as_json,
+            plant=parts,
+            species=species,
+            line_type=line_type,
+        )
+    )
 
 
 @app.command()
@@ -99,11 +129,9 @@ def simulate(
     ] = None,
     vary: Annotated[str | None, typer.Option(help="Design file: which parameters are varied.")] = None,
     sets: Sets = None,
-    plant: Annotated[
-        list[str] | None, typer.Option(help="Plant parameter, e.g. --plant rasp.size_um=160. Repeatable.")
-    ] = None,
-    species: Annotated[str, typer.Option(help="Species of the roots, e.g. thomsonii_cultivated.")] = "",
-    line_type: Annotated[str, typer.Option(help="Kind of line: mechanised or manual.")] = "",
+    plant: Plant = None,
+    species: Species = "",
+    line_type: LineType = "",
     line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
     every: Annotated[float, typer.Option(min=1, max=3600, help="Record a scan each so many line seconds.")] = 30.0,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; a stopped campaign goes on from it.")] = None,
@@ -116,7 +144,7 @@ def simulate(
     """Run a recipe on the simulated plant in virtual time, an hour in seconds, and compare what comes out."""
     from linecontrol.cli.simulate import plan, read_seeds, run_simulate, run_validate
 
-    values, parts = formula_values(sets), {name: float(value) for name, value in formula_values(plant).items()}
+    values, parts = formula_values(sets), plant_values(plant)
     if validate:
         if any((values, policy, fault, vary, seeds, out, dask)) or runs > 1:
             stop("--validate runs its own plants; it goes with --plant and --json only", BAD_INPUT)
@@ -282,12 +310,16 @@ def show(
 @app.command()
 def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default: all that is shipped.")] = None,
+    line: Annotated[
+        str | None, typer.Option(help="Line that recipes and schedules must fit; default: those given, or the demo.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check profiles, line files and recipes; says file, line, key, what is wrong and what is accepted."""
+    """Check profiles, lines, recipes and schedules; says file, line, key, what is wrong and what is accepted."""
     from linecontrol.line.check import check_paths
+    from linecontrol.twin.schedules import schedule_problems
 
-    problems, count = check_paths(paths or [])
+    problems, count = guarded_value(lambda: check_paths(paths or [], line, {"schedule": schedule_problems}))
     if as_json:
         fields = ("file", "line", "key", "message", "accepted")
         print_json([{field: getattr(problem, field) for field in fields} for problem in problems])

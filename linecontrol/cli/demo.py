@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
 from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError
 from linecontrol.line.links import at_endpoints
+from linecontrol.twin.trial import plant_parameters
 
 INTERRUPTED = 130
 READY_WITHIN_S = 30.0
@@ -35,11 +36,18 @@ def run_demo(
     *,
     stay: bool,
     as_json: bool,
+    plant: Mapping[str, float] | None = None,
+    species: str = "",
+    line_type: str = "",
 ) -> int:
-    """The whole demo; returns the exit code."""
+    """The whole demo; returns the exit code. ``plant``, ``species`` and ``line_type`` as of ``twin.trial.Trial``."""
     folder = data_folder(data) if data else data_folder(None) / "demo"
     try:
-        return run_event_loop(_demo(speed, recipe, values, seed, folder, port, stay=stay, as_json=as_json))
+        plant_parameters(plant or {}, species, line_type)  # what is wrong is refused before anything is started
+        more = ["--species", species] if species else []
+        more += ["--line-type", line_type] if line_type else []
+        more += [word for name, value in (plant or {}).items() for word in ("--plant", f"{name}={value!r}")]
+        return run_event_loop(_demo(speed, recipe, values, seed, folder, port, more, stay=stay, as_json=as_json))
     except ConfigError as error:
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
@@ -55,6 +63,7 @@ async def _demo(
     seed: int,
     folder: Path,
     port: int,
+    more: Sequence[str],
     *,
     stay: bool,
     as_json: bool,
@@ -66,7 +75,7 @@ async def _demo(
     config = read_line("demo")
     prepare(config, recipe, values)  # a wrong value is refused before anything is started
     with stop_on_signals() as stop:
-        async with simulator(config, speed, seed) as simulated:
+        async with simulator(config, speed, seed, more) as simulated:
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
             async with line, serving(line, "127.0.0.1", port) as url:
                 people.print(f"Simulated kudzu line at {speed:g} x real time.  API and OpenAPI page: {url}/docs")
@@ -127,13 +136,15 @@ async def _or_stop(work: Any, stop: asyncio.Event) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def simulator(config: LineConfig, speed: float, seed: int) -> AsyncIterator[LineConfig]:
+async def simulator(config: LineConfig, speed: float, seed: int, more: Sequence[str] = ()) -> AsyncIterator[LineConfig]:
     """The simulator as a child process; yields the line with the endpoints it really listens on.
+
+    ``more``: further options of its command line.
 
     The child ends when this process does, however that happens: it watches its standard input.
     """
     command = [sys.executable, "-m", "simulator", "--line", str(config.path), "--exit-with-parent"]
-    command += ["--speed", f"{speed:g}", "--seed", str(seed)]
+    command += ["--speed", f"{speed:g}", "--seed", str(seed), *more]
     for name, station in config.stations.items():
         if not _is_free(station.endpoint.host, station.endpoint.port):
             command += ["--endpoint", f"{name}=0"]

@@ -24,8 +24,8 @@ def check_paths(paths: Sequence[Path | str] = (), extra_kinds: Mapping[str, Chec
     The key ``kind:`` of a file says what it is. A line is checked with the stations and brands it names.
 
     Args:
-        extra_kinds: checks for kinds this room does not know, as ``recipe``; shipped recipes are only checked when
-            it holds one for them.
+        extra_kinds: checks for kinds this room does not know, as ``recipe``, and further ones for files without a
+            problem of their own, as ``schedule``; shipped recipes are only checked when it holds one for them.
     Returns:
         Every problem in the order found, each once; empty when all is well.
     """
@@ -73,7 +73,8 @@ def _check_file(library: Library, path: Path, extra: Mapping[str, Checker]) -> N
     elif kind == "line":
         library.line(path)
     elif kind is not None and kind in STUDIES:
-        library.tell(read_model(doc, STUDIES[kind]).problems)
+        own = read_model(doc, STUDIES[kind]).problems
+        library.tell(own or (extra[kind](doc) if kind in extra else []))
     elif kind is not None and kind in extra:
         library.tell(extra[kind](doc))
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from linecontrol.config import Document, read_line, schema, shipped_dir
+from linecontrol.config import Document, LineConfig, read_line, schema, shipped_dir
 from linecontrol.config import check_paths as check_config_paths
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.line.recipes import line_problems, recipe_problems
@@ -15,26 +16,39 @@ from linecontrol.recipe.model import Recipe
 KINDS = ("brand", "station", "line", "recipe", "design", "schedule")
 
 
-def check_paths(paths: Sequence[Path]) -> tuple[list[Problem], int]:
+Fit = Callable[[Document, LineConfig], list[Problem]]
+
+
+def check_paths(
+    paths: Sequence[Path], line: str | None = None, fits: Mapping[str, Fit] | None = None
+) -> tuple[list[Problem], int]:
     """Problems in these files and folders (none given: all that is shipped), and how many files were looked at.
 
-    A recipe is also held against the shipped demo line, unless lines are among the paths: then against those.
+    A recipe is also held against a line: ``line``, or else the lines among the paths, or else the shipped demo line.
+
+    Args:
+        fits: by kind, what is wrong with a study's file on a line. Without ``line`` only simulated ones are asked of.
+    Raises:
+        ConfigError: ``line`` is wrong.
     """
-    seen = set()
-
-    def recipe(doc: Document) -> list[Problem]:
-        seen.add(doc.path)
-        own = recipe_problems(doc)
-        return own or [problem for config in lines for problem in line_problems(doc, config)]
-
-    lines = []
-    for path in _line_files(paths):
+    lines = [] if line is None else [read_line(line)]
+    for path in _line_files(paths) if line is None else ():
         try:
             lines.append(read_line(path))
         except ConfigError:
             continue  # check_config_paths tells what is wrong in it
-    problems = check_config_paths(list(paths), {"recipe": recipe})
+
+    def recipe(doc: Document) -> list[Problem]:
+        return recipe_problems(doc) or _misfits(doc, line_problems, lines)
+
+    studied = [config for config in lines if line is not None or config.line.simulated]
+    others = {kind: partial(_misfits, fit=fit, lines=studied) for kind, fit in (fits or {}).items()}
+    problems = check_config_paths(list(paths), {"recipe": recipe, **others})
     return problems, len(_files(paths))
+
+
+def _misfits(doc: Document, fit: Fit, lines: Sequence[LineConfig]) -> list[Problem]:
+    return [problem for config in lines for problem in fit(doc, config)]
 
 
 def schema_of(kind: str) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from linecontrol.config import LineConfig, Schedule, load_document, read_model
+from linecontrol.config import Document, LineConfig, Schedule, load_document, read_model
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.twin.link import TwinFace
 from linecontrol.twin.upsets import RANDOM
 from simulator.faults import FaultError
 from simulator.floor import Floor
 from simulator.plant import Plant
+from simulator.profile import ProfileError
 from simulator.profile import read_line as read_simulated_line
 
 
@@ -26,31 +27,52 @@ def read_faults(words: Sequence[str], config: LineConfig) -> tuple[str, ...]:
     found: list[str] = []
     problems: list[Problem] = []
     for word in words:
-        is_file = word.endswith((".yaml", ".yml"))
-        faults = _schedule(Path(word)) if is_file else [word]
-        problems += _misfits([fault for fault in faults if fault != RANDOM], config, word if is_file else "")
+        if word.endswith((".yaml", ".yml")):
+            doc = load_document(Path(word))
+            faults = _schedule(doc)
+            problems += schedule_problems(doc, config)
+        else:
+            faults = [word]
+            problems += [Problem("", None, "--fault", *words) for _, *words in _misfits(faults, config)]
         found += faults
     if problems:
         raise ConfigError(problems)
     return tuple(found)
 
 
-def _schedule(path: Path) -> list[str]:
-    checked = read_model(load_document(path), Schedule)
+def schedule_problems(doc: Document, config: LineConfig) -> list[Problem]:
+    """What of a sound schedule file does not fit this line.
+
+    Raises:
+        ConfigError: the simulator cannot have such a line.
+    """
+    if not config.line.simulated:
+        return [
+            doc.problem(("faults",), f"the line {config.line.name!r} is a real plant", "a line with simulated: true")
+        ]
+    return [doc.problem(("faults", at), text, accepted) for at, text, accepted in _misfits(_schedule(doc), config)]
+
+
+def _schedule(doc: Document) -> list[str]:
+    checked = read_model(doc, Schedule)
     if checked.model is None or checked.problems:
         raise ConfigError(checked.problems)
     return list(checked.model.faults)
 
 
-def _misfits(faults: Sequence[str], config: LineConfig, file: str) -> list[Problem]:
-    """What is wrong with faults of a schedule file, or of the command line (file "")."""
-    if not faults:
-        return []
-    floor = Floor(read_simulated_line(config.path), Plant(), lambda _station, _plc: TwinFace())
+def _misfits(faults: Sequence[str], config: LineConfig) -> list[tuple[int, str, str]]:
+    """Of faults that this line cannot have: which, why, and what is accepted."""
+    try:
+        line = read_simulated_line(config.path)
+    except ProfileError as error:
+        raise ConfigError(str(error)) from error
+    floor = Floor(line, Plant(), lambda _station, _plc: TwinFace())
     found = []
-    for fault in faults:
+    for at, fault in enumerate(faults):
         try:
-            floor.plan([fault])
+            if fault != RANDOM:
+                floor.plan([fault])
         except FaultError as error:
-            found.append(Problem(file, None, "faults" if file else "--fault", str(error)))
+            text, _, accepted = str(error).removesuffix(")").partition(" (accepted: ")
+            found.append((at, text if accepted else str(error), accepted))
     return found

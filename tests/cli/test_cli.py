@@ -8,8 +8,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
+from linecontrol.cli import demo
+from linecontrol.cli.commands import app
 from linecontrol.config import load_document, shipped_dir
+from linecontrol.core.errors import LineError
+from simulator.__main__ import _make_plant, _parser
+from simulator.plant import Plant
 
 
 def linecontrol(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -67,6 +73,10 @@ def test_schemas_are_written_for_an_editor(tmp_path: Path) -> None:
         (("demo", "--set", "root_kg"), 2, "name=number"),
         (("demo", "--set", "root_kg=1"), 2, "50 to 20000 kg"),
         (("demo", "--recipe", "none"), 2, "kudzu-lobata-standard"),
+        (("demo", "--species", "potato"), 2, "lobata_cultivated"),
+        (("demo", "--line-type", "magic"), 2, "mechanised"),
+        (("demo", "--plant", "rasp.colour=1"), 2, "rasp.colour"),
+        (("demo", "--plant", "rasp.size_um"), 2, "rasp.size_um=160"),
         (("serve", "--host", "0.0.0.0"), 2, "SSH tunnel"),
         (("serve", "--line", "nowhere.yaml"), 2, "nowhere.yaml"),
         (("show", "none", "--data", "nothing-here"), 2, "nothing-here"),
@@ -98,3 +108,46 @@ def test_certificate_is_made_once(tmp_path: Path) -> None:
     assert again.returncode == 2
     assert "is there already" in again.stderr
     assert Path(facts["certificate"]).read_bytes() == before
+
+
+def test_the_demo_hands_its_plant_on_to_the_simulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def not_started(_config: object, _speed: float, _seed: int, more: list[str]) -> None:
+        told.extend(more)
+        raise LineError("far enough")
+
+    monkeypatch.setattr(demo, "simulator", not_started)
+    words = ["--species", "thomsonii_cultivated", "--line-type", "manual"]
+    words += ["--plant", "hopper.start_kg=77", "--plant", "site.month=5"]
+    done = CliRunner().invoke(app, ["demo", "--data", str(tmp_path), *words])
+    assert done.exit_code == 3
+    handed_on = _parser().parse_args(told)
+    assert (handed_on.species, handed_on.line_type) == ("thomsonii_cultivated", "manual")
+    plant = _make_plant(handed_on)
+    assert isinstance(plant, Plant)
+    assert plant.hopper.mass_kg == pytest.approx(77.0)
+    assert plant.parameters.site.month == 5.0
+
+
+def test_a_schedule_is_held_against_a_line(tmp_path: Path) -> None:
+    """File, line, key and what is accepted, for each fault that the line cannot have."""
+    day = tmp_path / "day.yaml"
+    day.write_text(
+        'kind: schedule\nname: day\nfaults:\n  - "stone:rasp@5"\n  - "stone:drum@5"\n  - "word-order:drying"\n',
+        encoding="utf-8",
+    )
+    done = linecontrol("check", "day.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert [(row["line"], row["key"], row["accepted"]) for row in json.loads(done.stdout)] == [
+        (5, "faults[1]", "rasp"),
+        (6, "faults[2]", "screening, grinding"),
+    ]
+    real = (shipped_dir() / "lines" / "demo.yaml").read_text(encoding="utf-8")
+    (tmp_path / "real.yaml").write_text(real.replace("simulated: true", "simulated: false"), encoding="utf-8")
+    refused = linecontrol("check", "day.yaml", "--line", "real.yaml", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "is a real plant" in refused.stdout + refused.stderr
+    missing = linecontrol("check", "day.yaml", "--line", "none.yaml", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "none.yaml" in missing.stderr
