@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters, Reading
@@ -55,10 +55,17 @@ class TwinFace:
 
 
 class _Row(NamedTuple):
+    """How a tag is read.
+
+    Attributes:
+        last: what its register showed last, and the reading of it: most stand still most of the time.
+    """
+
     name: str
     value: Callable[[], float]
     raw: Callable[[float], float] | None
     convert: Convert
+    last: list[Any]
 
 
 class TwinLink:
@@ -76,11 +83,11 @@ class TwinLink:
         self._timeout_s = timeout_s
         self._cuts = self._era = -1
         self._lock = asyncio.Lock()
+        self._device_s = 0.0
         self._order = plc.station.order  # as commissioned; a fault may change the device's
         self._tags = {tag.name: tag for tag in tags}
         self._rows = {tag.name: _row(tag, plc) for tag in tags}
         self._all = list(self._rows.values())
-        self._known: dict[str, tuple[float, Reading]] = {}  # what a register showed last, and the reading of it
 
     async def open(self) -> None:
         """Connect. Raises LinkDown when the plug is out; a mute PLC is found out by the first read."""
@@ -96,6 +103,8 @@ class TwinLink:
             await self._ask()
             refusing = self._face.refusing
             out = self._shown(rows) if not refusing else dict.fromkeys((row.name for row in rows), self._failed())
+            if self._face.wire.has_stamps:
+                out = self._stamped(out)
             await self._answered()
         self.counters.reads += not refusing
         self.counters.exceptions += bool(refusing)
@@ -165,18 +174,24 @@ class TwinLink:
         if self._order != self._plc.station.order:
             return {row.name: self._rewired(row) for row in rows}
         out: dict[str, Reading] = {}
-        known = self._known
-        for name, value, raw, convert in rows:
+        for name, value, raw, convert, last in rows:
             shown = value()
-            before = known.get(name)
-            if before is not None and before[0] == shown:  # most registers stand still most of the time
-                out[name] = before[1]
+            if shown == last[0]:
+                out[name] = last[1]
             elif shown != shown:
                 out[name] = _NO_VALUE
             else:
                 reading = out[name] = convert(raw(shown) if raw is not None else shown, None)
-                known[name] = shown, reading
+                last[0], last[1] = shown, reading
         return out
+
+    def _stamped(self, readings: dict[str, Reading]) -> dict[str, Reading]:
+        """With the time that the device says it is."""
+        wire, new = self._face.wire, tuple.__new__
+        if not wire.is_clock_held:
+            self._device_s = asyncio.get_running_loop().time() + wire.clock_ahead_s
+        at = self._device_s
+        return {name: new(Reading, (value, status, at)) for name, (value, status, _) in readings.items()}
 
     def _failed(self) -> Reading:
         is_modbus = self._plc.station.is_modbus
@@ -194,7 +209,7 @@ class TwinLink:
 
     # -- a device whose words lie in another order than they did
     def _rewired(self, row: _Row) -> Reading:
-        name, value, raw, convert = row
+        name, value, raw, convert, _ = row
         shown = value()
         if self._plc.points[name].words > 1:
             shown = self._across(name, shown, self._plc.station.order, self._order)
@@ -212,14 +227,14 @@ def _row(tag: Tag, plc: Plc) -> _Row:
     source = plc.reader(tag.name)
     if tag.type is DataType.BOOL and tag.bit is not None:
         mask = 1 << tag.bit
-        return _Row(tag.name, source, lambda value: mask if value > 0.5 else 0, converter(tag))
+        return _Row(tag.name, source, lambda value: mask if value > 0.5 else 0, converter(tag), [None, _NO_VALUE])
     if tag.type is DataType.BOOL:
-        return _Row(tag.name, source, round, converter(tag))
+        return _Row(tag.name, source, round, converter(tag), [None, _NO_VALUE])
     if tag.type.is_float and tag.scale == 1.0 and tag.offset == 0.0:
-        return _Row(tag.name, source, None, converter(tag))
+        return _Row(tag.name, source, None, converter(tag), [None, _NO_VALUE])
     scale, offset = tag.scale, tag.offset
     if tag.type.is_float:
-        return _Row(tag.name, source, lambda value: (value - offset) / scale, converter(tag))
+        return _Row(tag.name, source, lambda value: (value - offset) / scale, converter(tag), [None, _NO_VALUE])
     low, high = tag.type.limits
     inverse = 1.0 / scale
 
@@ -227,4 +242,4 @@ def _row(tag: Tag, plc: Plc) -> _Row:
         raw = round((value - offset) * inverse)
         return raw if low <= raw <= high else math.inf
 
-    return _Row(tag.name, source, whole, converter(tag))
+    return _Row(tag.name, source, whole, converter(tag), [None, _NO_VALUE])

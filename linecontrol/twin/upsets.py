@@ -15,6 +15,7 @@ from simulator.faults import GROUPS, Kind
 RANDOM = "random"
 _STATIONS = ("screening", "grinding", "drying")
 _MODBUS = ("screening", "grinding")
+_OPCUA = "drying"
 _SENSORS: Mapping[str, Mapping[str, float]] = {
     "screening": {"WT-102": 40.0, "AT-106": 1.5, "FT-104": 0.2, "ST-103": 0.5},
     "grinding": {"JT-201": 2.0, "DT-204": 4.0, "FT-203": 0.3, "LT-205": 3.0},
@@ -125,7 +126,7 @@ def _turned(draw: Random) -> str:
 
 def _jump(draw: Random) -> str:
     ahead_s = math.copysign(10.0 ** draw.uniform(0.0, 6.0), draw.random() - 0.5)
-    return f"{draw.choice(_STATIONS)}:{ahead_s:.0f}"
+    return f"{_OPCUA}:{ahead_s:.0f}"
 
 
 def _of(place: str, low: float, high: float) -> Callable[[Random], str]:

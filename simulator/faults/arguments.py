@@ -82,6 +82,24 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamped(Number):
+    """A number with a default, and only a station whose values carry time stamps."""
+
+    @property
+    def meaning(self) -> str:
+        return f"only of a station on OPC UA; {Number.meaning.__get__(self)}"
+
+    def read(self, text: str, scene: Scene) -> float:
+        if not scene.target.wire.has_stamps:
+            able = [name for name, cabinet in scene.site.cabinets.items() if cabinet.wire.has_stamps]
+            raise ValueError(
+                f"{scene.place} is on Modbus, which carries no time stamps: nobody can see its clock "
+                f"(accepted: {', '.join(able) or 'no station here'})"
+            )
+        return Number.read(self, text, scene)
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """A tag of the station."""
 

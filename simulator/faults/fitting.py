@@ -34,6 +34,7 @@ def fitted(face: Face, *, has_stamps: bool) -> Wire:
     """
     own = getattr(face, "wire", None)
     if isinstance(own, Wire):
+        own.has_stamps = has_stamps
         return own
     wire = Wire(has_stamps=has_stamps)
     if isinstance(face.gate, Gate):

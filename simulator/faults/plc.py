@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from simulator.faults.arguments import Number, TagValue
+from simulator.faults.arguments import Stamped, TagValue
 from simulator.faults.kind import Kind
 from simulator.faults.scene import Scene, Target, Undo
 from simulator.faults.wire import unplug
@@ -64,13 +64,11 @@ def external_write(scene: Scene, argument: tuple[str, float]) -> Undo:
 def clock_jump(scene: Scene, ahead_s: float) -> Undo:
     """The device's clock jumps: its battery is flat, or somebody set the time zone by hand.
 
-    On OPC UA the source time stamps of all values are off by that much, the values themselves are right and fresh.
-    Modbus carries no time stamps: there nothing is to be seen.
+    On OPC UA the source time stamps of all values are off by that much, the values themselves are right and fresh. A
+    controller that trusted them would take fresh values for old ones, or wait for a time that has been. Modbus carries
+    no time stamps: nobody could see such a fault there, and it is refused.
     """
-    wire = scene.target.wire
-    if not wire.has_stamps:
-        _log.warning("clock-jump:%s: this link carries no time stamps, there is nothing to see", scene.place)
-    return scene.lay(wire, "clock_ahead_s", ahead_s)
+    return scene.lay(scene.target.wire, "clock_ahead_s", ahead_s)
 
 
 def restart(target: Target) -> None:
@@ -95,6 +93,6 @@ KINDS = (
         "clock-jump",
         clock_jump,
         "clock-jump:drying:-3600@900+300",
-        argument=Number("SECONDS", "s", 3600.0, -_TEN_YEARS_S, _TEN_YEARS_S),
+        argument=Stamped("SECONDS", "s", 3600.0, -_TEN_YEARS_S, _TEN_YEARS_S),
     ),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
-import logging
 import math
 from pathlib import Path
 
@@ -255,12 +254,6 @@ async def test_drift_noise_and_dropout_are_functions_of_plant_time() -> None:
     assert sum(a != b for a, b in itertools.pairwise(gone)) > 40, "it comes and goes"
 
 
-async def test_a_clock_jump_without_time_stamps_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, logger="simulator.faults"):
-        await begin(bare_floor(), "clock-jump:screening:60")
-    assert "no time stamps" in caplog.text
-
-
 async def test_a_storm_of_resets_cuts_at_its_period() -> None:
     floor = bare_floor()
     floor.plan(["rst-storm:drying:5@10+20"])
@@ -290,6 +283,8 @@ async def test_a_storm_of_resets_cuts_at_its_period() -> None:
         ("slow:drying:long", "'long' is not a number"),
         ("slow:drying:nan", "accepted: SECONDS"),
         ("word-order:drying", "accepted: screening, grinding"),
+        ("clock-jump:screening:60", "screening is on Modbus, which carries no time stamps"),
+        ("clock-jump:grinding", "(accepted: drying)"),
         ("exception:screening:9", "accepted: 1, 2, 3, 4, 5, 6, 7, 8, 10, 11"),
         ("exception:drying:much", "not a whole number"),
         ("refuse:drying:now", "it takes none"),

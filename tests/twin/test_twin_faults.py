@@ -13,13 +13,14 @@ import pytest
 from linecontrol.core.errors import ConfigError, DeviceRefused, LinkDown, LinkTimeout
 from linecontrol.core.link import Reading
 from linecontrol.core.model import Status
+from linecontrol.core.source_time import SourceTime
 from linecontrol.twin import upsets
 from linecontrol.twin.link import TwinFace, TwinLink
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.schedules import read_faults
 from linecontrol.twin.trial import Trial, line_at_step, run_trial
 from linecontrol.twin.upsets import random_faults
-from simulator.faults import CATALOGUE, GROUPS, read_fault
+from simulator.faults import CATALOGUE, GROUPS, FaultError, read_fault
 from simulator.floor import Floor
 from simulator.plant import Plant
 from simulator.profile import read_line, shipped_folder
@@ -240,7 +241,7 @@ def test_a_frozen_program_shows_old_values_and_an_old_sequence(station: str) -> 
 
 
 @pytest.mark.parametrize("station", STATIONS)
-def test_other_troubles_of_a_plc(station: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_troubles_of_a_plc(station: str) -> None:
     tag = "SC-101" if station == "screening" else "SC-302"
     start = "XI-100" if station == "screening" else "XI-300"
 
@@ -258,10 +259,48 @@ def test_other_troubles_of_a_plc(station: str, caplog: pytest.LogCaptureFixture)
             await bench.link.read()
         found = await reopened(bench)
         assert (found[start].value, found[tag].value) == (number + 1, 0.0)
-        before = await bench.link.read()
-        await bench.begin(f"clock-jump:{station}:3600")
-        assert await bench.link.read() == before
-        assert "no time stamps" in caplog.text
+
+    on(station, play)
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, -3600.0])
+def test_a_clock_that_jumps_is_seen_in_the_stamps_and_moves_no_sample(ahead_s: float) -> None:
+    """The device's stamps are off by the jump; the controller, which ties them to its own clock, keeps its times."""
+
+    async def play(bench: Bench) -> None:
+        async def stamp() -> float:
+            found = (await bench.link.read(["TT-309"]))["TT-309"].source_time
+            assert found is not None
+            return found
+
+        clock, source = asyncio.get_running_loop(), SourceTime()
+
+        async def sample_ages() -> set[float]:
+            readings = list((await bench.link.read()).values())
+            return {clock.time() - at for at in source.stamp(readings, clock.time(), 1.0)}
+
+        assert await stamp() == clock.time()
+        assert await sample_ages() == {0.0}
+        await asyncio.sleep(1.0)
+        await bench.begin(f"clock-jump:drying:{ahead_s:.0f}")
+        assert await stamp() == clock.time() + ahead_s
+        assert await sample_ages() == {0.0}
+        await bench.end()
+        await asyncio.sleep(1.0)
+        assert await stamp() == clock.time()
+        assert await sample_ages() == {0.0}
+        await bench.begin("freeze:drying")
+        await asyncio.sleep(5.0)
+        assert await sample_ages() == {5.0}, "stamps that stand still grow old"
+
+    on("drying", play)
+
+
+@pytest.mark.parametrize("station", ["screening", "grinding"])
+def test_nobody_sees_the_clock_of_a_station_on_modbus(station: str) -> None:
+    async def play(bench: Bench) -> None:
+        with pytest.raises(FaultError, match=r"carries no time stamps.*accepted: drying"):
+            await bench.begin(f"clock-jump:{station}:3600")
 
     on(station, play)
 
