@@ -98,6 +98,7 @@ class Sensors:
         self._rows, self._total_rows = instrument_rows()
         self.tags = tuple(row.tag for row in self._rows)
         self.total_tags = tuple(row.tag for row in self._total_rows)
+        self._plain = [(row.tag, row.noise_sd, row.low, row.high, row.quantum, row) for row in self._rows]
         rng = Random(seed)
         self.gain = {row.tag: 1.0 + row.gain_sd * rng.gauss(0.0, 1.0) for row in self._rows}
         self.bias = {row.tag: row.bias_sd * rng.gauss(0.0, 1.0) for row in self._rows}
@@ -174,15 +175,20 @@ class Sensors:
         """What the tags show now; NaN where an instrument sees nothing."""
         values: dict[str, float] = {}
         upsets = self._upsets
-        for row, lagged, noise in zip(self._rows, self._lagged, self._noise, strict=True):
-            value = lagged + row.noise_sd * noise
-            if upsets and row.tag in upsets:
-                value = self._with_upset(row, lagged, noise, upsets[row.tag])
+        for (tag, noise_sd, low, high, quantum, row), lagged, noise in zip(
+            self._plain, self._lagged, self._noise, strict=True
+        ):
+            value = lagged + noise_sd * noise
+            if upsets and tag in upsets:
+                value = self._with_upset(row, lagged, noise, upsets[tag])
             if value != value:
-                values[row.tag] = math.nan
+                values[tag] = math.nan
                 continue
-            held = row.low if value < row.low else min(value, row.high)
-            values[row.tag] = round(held / row.quantum) * row.quantum
+            if value < low:
+                value = low
+            elif value > high:
+                value = high
+            values[tag] = round(value / quantum) * quantum
         for total, value in zip(self._total_rows, self._totals, strict=True):
             values[total.tag] = math.floor(value / total.quantum) * total.quantum
             if upsets and (upset := upsets.get(total.tag)) is not None:

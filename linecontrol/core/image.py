@@ -89,9 +89,8 @@ class ProcessImage:
 
     def publish(self, scan: Scan) -> None:
         """Replace the latest samples and offer the scan to every feed. Unknown names are an error."""
-        for name in scan.samples:
-            if name not in self._latest:
-                raise KeyError(name)
+        if not scan.samples.keys() <= self._latest.keys():
+            raise KeyError(next(name for name in scan.samples if name not in self._latest))
         self._latest.update(scan.samples)
         self._answered[scan.station] = scan.time
         self.published += len(scan.samples)

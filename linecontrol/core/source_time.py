@@ -24,16 +24,18 @@ class SourceTime:
 
     def stamp(self, readings: Sequence[Reading], arrival: float, speed: float) -> list[float]:
         """Line times for these readings, which arrived at line time ``arrival``. No stamp: the arrival itself."""
-        newest = max((r.source_time for r in readings if r.source_time is not None), default=None)
-        if newest is None:
-            return [arrival] * len(readings)
+        stamps = [r.source_time for r in readings]
+        if stamps.count(None) == len(stamps):
+            return [arrival] * len(stamps)
+        newest = max(stamp for stamp in stamps if stamp is not None)
         if newest > self._newest or self._newest - newest > 60.0:  # set back: the device's clock was changed
             passed = newest - self._newest
             late = arrival - self._seen_at - passed * speed
             held_up = passed > 0.0 and 0.0 < late <= self.LATE_S * speed
             self._seen_at = arrival - max(late - self.DRIFT * passed * speed, 0.0) if held_up else arrival
             self._newest = newest
+        if stamps.count(newest) == len(stamps):  # a device that stamps with the time of its program
+            return [self._seen_at - max(0.0, self._newest - newest) * speed] * len(stamps)
         return [
-            arrival if r.source_time is None else self._seen_at - max(0.0, self._newest - r.source_time) * speed
-            for r in readings
+            arrival if stamp is None else self._seen_at - max(0.0, self._newest - stamp) * speed for stamp in stamps
         ]

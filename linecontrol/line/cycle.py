@@ -85,5 +85,4 @@ class ControlCycle:
             "RUN.ID": engine.run_id if engine is not None else "",
             "RUN.CYCLES": self.count % 2**32,
         }
-        for name, value in values.items():
-            self._line.soft_link.set(name, value)
+        self._line.soft_link.show(values)

@@ -51,6 +51,16 @@ class SoftLink:
             raise ValueError(f"{name}: no value cannot be {status.text}")
         self._readings[name] = Reading(None if bad else value, status)
 
+    def show(self, values: Mapping[str, Value]) -> None:
+        """``set`` for many good values at once. Raises KeyError for an unknown name; then none is shown."""
+        if not values.keys() <= self._readings.keys():
+            raise KeyError(next(name for name in values if name not in self._readings))
+        readings, good = self._readings, Status.GOOD
+        for name, value in values.items():
+            before = readings[name]
+            if before.value is not value or before.status is not good:
+                readings[name] = Reading(value, good)
+
     async def open(self) -> None:
         """Nothing to do."""
         self.counters.connects += 1

@@ -33,6 +33,16 @@ async def test_the_program_sets_what_it_likes() -> None:
         SoftLink(TAGS, {"no such tag": 1})
 
 
+async def test_many_values_are_shown_at_once_or_none() -> None:
+    link = SoftLink(TAGS)
+    link.set("mode", 3, Status.UNCERTAIN)
+    link.show({"mode": 3, "sp": 13.5})
+    assert await link.read() == {"mode": (3, Status.GOOD, None), "sp": (13.5, Status.GOOD, None)}
+    with pytest.raises(KeyError, match="no such tag"):
+        link.show({"sp": 14.0, "no such tag": 1})
+    assert (await link.read())["sp"].value == 13.5
+
+
 async def test_a_written_value_is_seen_by_the_program_before_it_is_kept() -> None:
     seen: list[tuple[str, Value]] = []
 
