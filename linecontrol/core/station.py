@@ -196,7 +196,9 @@ class Station:
         if self._is_stalled:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
-            self._tell_quality({name for name, reading in readings.items() if reading.status >> 31}, arrival)
+            good = Status.GOOD  # nearly all are, and to see that takes a tenth of asking a status what it is
+            bad = {name for name, (_, status, _) in readings.items() if status is not good and status >> 31}
+            self._tell_quality(bad, arrival)
             self._publish([*earlier, readings], arrival)
         await self._keep_duty(readings)
 
@@ -209,10 +211,15 @@ class Station:
         for readings in scans:
             those = times[first : first + len(readings)]
             first += len(readings)
-            samples = {
-                name: _new(Sample, (reading[0], reading[1], at))
-                for (name, reading), at in zip(readings.items(), those, strict=True)
-            }
+            if those.count(arrival) == len(those):
+                samples = {
+                    name: _new(Sample, (value, status, arrival)) for name, (value, status, _) in readings.items()
+                }
+            else:
+                samples = {
+                    name: _new(Sample, (reading[0], reading[1], at))
+                    for (name, reading), at in zip(readings.items(), those, strict=True)
+                }
             self._image.publish(Scan(self.name, arrival, samples))
 
     def _tell_lost(self, at: float) -> None:

@@ -51,6 +51,11 @@ class Ticker(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 class LoopTicker:
     """Beat by the event loop's timer: portable, and right in virtual time."""
 
@@ -66,8 +71,13 @@ class LoopTicker:
         self._index = index
         self.missed += missed
         due = self._start + index * self._period_s
-        while (wait_s := due - self._loop.time()) > 0:  # noqa: ASYNC110 - a timer may fire early, this one never does
-            await asyncio.sleep(wait_s)
+        while self._loop.time() < due:  # a timer may fire early, this one never does
+            waiter = self._loop.create_future()
+            timer = self._loop.call_at(due, _wake, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
         return Tick(index, due, missed)
 
     def close(self) -> None:
