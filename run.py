@@ -203,8 +203,11 @@ def lock():
 
 
 def side_by_side():
-    """Options that share the whole suite out over the processors; chosen tests run one after the other."""
-    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal"]
+    """Options that share the whole suite out, file by file; chosen tests run one after the other.
+
+    One process more than there are processors, for many tests wait. The order of the files is tests/conftest.py's.
+    """
+    return ["-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def main():

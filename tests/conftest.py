@@ -7,7 +7,37 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent / part) for part in ("line", "control")]
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / part) for part in ("line", "control")]
+
+LONGEST_FIRST = (
+    "control/test_moisture_controller.py",
+    "control/test_moisture_commission.py",
+    "twin/test_twin_lessons.py",
+    "test_docs.py",
+    "twin/test_twin_trials.py",
+    "line/test_line_restart.py",
+    "recipe/test_recipe_crash.py",
+    "control/test_pid_checklist.py",
+    "simulator/test_yield_against_ledger.py",
+    "line/test_line_run.py",
+    "line/test_line_outages.py",
+    "test_packaging.py",
+    "cli/test_cli_simulate.py",
+    "history/test_historian_crash.py",
+    "twin/test_twin_dask.py",
+    "twin/test_twin_faults.py",
+    "control/test_tune_identify.py",
+    "links/test_opcua_security.py",
+    "history/test_historian_faults.py",
+    "simulator/test_validation.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first: the last process of a shared run does not sit on one of them alone."""
+    rank = {HERE / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(autouse=True, scope="session")

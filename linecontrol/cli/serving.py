@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 API_PORT = 8470
-_SWITCH_S = (
-    0.0005  # a scan waits this long for a thread at work, the API's or the historian's; Python's own is ten times
-)
+_SWITCH_S = 0.00001
+"""So long, some times over, a scan waits for a thread at work, the API's or the historian's; Python's own is 5 ms."""
+
 T = TypeVar("T")
 
 

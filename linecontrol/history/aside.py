@@ -126,17 +126,15 @@ def main() -> None:
 
 
 def _step_back() -> None:
-    """Be the last to get a processor.
+    """Be less urgent than the controller, also when that is in a real-time class, but not starve on a busy machine.
 
-    Only a task of the idle class gives its processor up the moment a scan wakes. It works within a session: Linux first
-    shares processors out among sessions (autogroups), and in one of its own this process would count as much as all of
-    the controller, so it is not given one.
+    Niceness works within a session: Linux first shares processors out among sessions (autogroups), and in one of its
+    own this process would count as much as all of the controller, so it is not given one.
     """
     with contextlib.suppress(OSError):
         if sys.platform == "linux":
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        else:
-            os.nice(_NICENESS)
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.nice(_NICENESS)
 
 
 def _next(questions: IO[bytes]) -> bytes | None:
