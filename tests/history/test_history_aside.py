@@ -28,6 +28,11 @@ def process_number(_reader: HistoryReader) -> int:
     return os.getpid()
 
 
+def standing(_reader: HistoryReader) -> tuple[bool, int, int]:
+    """Whether it leads a process group of its own, its session, and its niceness."""
+    return os.getpgid(0) == os.getpid(), os.getsid(0), os.nice(0)
+
+
 def fail(_reader: HistoryReader) -> None:
     raise RuntimeError("on purpose")
 
@@ -128,5 +133,17 @@ async def test_who_goes_away_leaves_no_answer_for_the_next(
         await asked
     (tmp_path / "go").touch()
     assert await aside.ask(process_number) == number
+    await aside.close()
+    await history.stop()
+
+
+async def test_it_is_out_of_the_way_of_ctrl_c_and_of_the_scans(historian: MakeHistorian, scan: MakeScan) -> None:
+    """A group of its own, for Ctrl-C; but our session, for only within it does being nice count."""
+    history = await recorded(historian, scan, 1)
+    aside = history.aside()
+    leads_group, session, niceness = await aside.ask(standing)
+    assert leads_group
+    assert session == os.getsid(0)
+    assert niceness > os.nice(0)
     await aside.close()
     await history.stop()
