@@ -2,7 +2,7 @@
 
     python docs/examples/moisture_controller.py [--hours 2] [--mode predictive]
 
-``plant(inlet_sp_c)`` is all it needs to know of a dryer: it takes the inlet set point for the next scan and returns what
+``plant(inlet_sp_c)`` is all it needs to know of a dryer: it takes the next inlet set point and returns what
 the instruments show after it. The one below is a toy in twenty lines; put yours in its place.
 """
 
