@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Before numpy is loaded: its matrices here are small, and its threads would only take the other tests' processors.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / part) for part in ("line", "control")]
 

@@ -26,7 +26,7 @@ LOOK_S = 60.0
 WALKS = {"load": 0.05, "kinetics": 0.05, "bias": 0.4, "outlet": 0.15}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0}
 LARGEST_BIAS = 3.0
-ACTED_SDS, ACTED_PCT = 1.0, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
+ACTED_SDS, ACTED_PCT = 0.4, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
 ROUGH_S = 1200.0  # over which it is learnt how well the models foretell a minute's mean
 
@@ -47,17 +47,7 @@ class MeterAudit:
             k_load = model.outlet.gain(cause)[0] / per_pct if per_pct else 0.0
         k_kinetics = 1.0 / model.balance_pct_per_k if model.balance_pct_per_k > 0.0 else 0.0
         self._seen = np.array([[1.0, 1.0, 1.0, 1.0, 0.0], [k_load, k_kinetics, 0.0, 0.0, 1.0]])
-        self.x = np.zeros(5)
-        self.p = np.diag(
-            [
-                STARTS["load"] ** 2,
-                STARTS["kinetics"] ** 2,
-                self._noise.level_sd**2,
-                STARTS["bias"] ** 2,
-                STARTS["outlet"] ** 2,
-            ]
-        )
-        self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
+        self.restart()
         self._rough = [1.0, 1.0]
 
     @property
@@ -81,9 +71,19 @@ class MeterAudit:
         """Whether people should know."""
         return abs(self.bias) > max(TOLD_PCT, TOLD_SDS * self.bias_sd)
 
-    def shift(self, pct: float) -> None:
-        """The meter's bias is known to have changed (a laboratory value was taken over) [% wb]."""
-        self.x[3] += pct
+    def restart(self) -> None:
+        """The laboratory has spoken: from now on the meter is believed, and watched anew."""
+        self.x = np.zeros(5)
+        self.p = np.diag(
+            [
+                STARTS["load"] ** 2,
+                STARTS["kinetics"] ** 2,
+                self._noise.level_sd**2,
+                STARTS["bias"] ** 2,
+                STARTS["outlet"] ** 2,
+            ]
+        )
+        self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
 
     def step(self, moisture_left: float, outlet_left: float, dt_s: float) -> None:
         """What the models leave of a reading of each [% wb, K]; NaN = not measured or not to be used."""

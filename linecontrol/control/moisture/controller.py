@@ -64,7 +64,7 @@ class MoistureController:
         self._cascade_ahead = CascadeLaw(model, self.settings) if model.outlet is not None else None
         self._predictive = PredictiveLaw(self.estimator, mean_c)
         self._health, self._movement = Health(), Movement()
-        self._asked_c, self._usual_s = math.nan, 0.0
+        self._asked_c, self._usual_s, self._began = math.nan, 0.0, False
         self._flags: tuple[str, ...] = ()
         self._laws_settings = self.settings
 
@@ -115,7 +115,7 @@ class MoistureController:
         change = correction_pct - self.meter_correction_pct
         self.meter_correction_pct = correction_pct
         self.estimator.shift(change)
-        self.audit.shift(change)
+        self.audit.restart()
 
     def set_gains(self, gains: IsaGains) -> None:
         """Gains of the meter's PI [K per % wb, s], K > 0. Bumpless."""
@@ -151,7 +151,8 @@ class MoistureController:
         self.estimator.correct(reading - self.audit.acted_bias)
         outlet_c = sample.outlet_c if self.model.outlet_signal == "outlet_c" else sample.product_c
         self._watch_meter(outlet_c, reading, scaled, dt_s, flags)
-        mode = self._mode(flags, dt_s)
+        mode = self._mode(flags, dt_s) if self._began else MoistureMode.MANUAL
+        self._began = True  # the first scan only tells the laws where they stand
         asked_c = self._act(mode, outlet_c, reading, applied_c, dt_s, flags)
         self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
         return self._result(asked_c, mode, flags)

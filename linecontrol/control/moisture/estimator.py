@@ -20,7 +20,7 @@ from linecontrol.control.moisture.record import FloatArray
 
 OFFSET_WALK = 0.1  # of the offset [% wb per square root of an hour]
 OFFSET_START = 1.0  # [% wb]
-SCALE_START, SCALE_WALK = 0.1, 0.05  # of an input's effect: least doubt at the start, per square root of an hour
+SCALE_START, SCALE_WALK = 0.05, 0.03  # of an input's effect: least doubt at the start, per square root of an hour
 SCALES = (0.4, 2.5)  # it may not be found further off than this
 DELAY_START_S, DELAY_WALK_S = 10.0, 1.8  # doubt of the delay to the meter; per square root of an hour
 LATEST_S = 60.0  # latest correction of that delay
