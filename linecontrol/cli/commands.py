@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
+from linecontrol.cli import lab
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.core.errors import ConfigError, LineError
 
@@ -19,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(lab.app, name="lab")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]

@@ -175,6 +175,27 @@ class Guard(Row):
     critical_limits: Annotated[tuple[CriticalLimit, ...], Field(min_length=1)]
 
 
+class LabMeter(Row):
+    """A meter that is checked by laboratory values; its bias is estimated from them [unit of the tag].
+
+    ``u``: standard uncertainty of a value that is entered without one. ``window_s``: the meter is averaged over this
+    around the time of the sample [line s]. ``prior_u``: standard deviation of the bias before the first value;
+    ``drift_u``: of its change in an hour; ``most``: a larger difference is a wrong sample, not a bias.
+    ``rate_per_min``: how fast a new bias reaches the loop. ``oldest_h``: age up to which a sample may be entered.
+    ``accepted_for_h``: for so long after the last value a person's acceptance of the correction lasts.
+    """
+
+    tag: Name
+    u: Positive
+    window_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=10, le=3600)] = 120.0
+    prior_u: Positive = 0.5
+    drift_u: NotNegative = 0.05
+    most: Positive = 3.0
+    rate_per_min: Positive = 0.2
+    oldest_h: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=720)] = 48.0
+    accepted_for_h: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=168)] = 12.0
+
+
 class Known(Row):
     """A value that is not measured here: from the laboratory, with its standard uncertainty ``u``."""
 
@@ -222,5 +243,6 @@ class LineFile(Row):
     loops: tuple[Loop, ...] = ()
     guard: Guard | None = None
     yield_: Annotated[Yield | None, Field(alias="yield")] = None
+    laboratory: tuple[LabMeter, ...] = ()
     database: Line | None = None
     notes: Note = ""

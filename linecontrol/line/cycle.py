@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linecontrol.core.model import Command, Event, Severity, Value
+from linecontrol.core.model import Command, Event, Severity, Status, Value
 from linecontrol.core.ticker import ticker
 from linecontrol.guard.divert import Verdict
 
@@ -42,6 +42,7 @@ class ControlCycle:
         """One cycle, ``dt_s`` line seconds after the one before."""
         line = self._line
         self.count += 1
+        line.lab.tick(dt_s, now)
         self._guard(now)
         for write in line.bank.tick(dt_s, now, line.is_available):
             line.writes.submit(Command(write.tag, write.value, write.who))
@@ -59,7 +60,8 @@ class ControlCycle:
         guard, line = self._line.guard, self._line
         if guard is None:
             return
-        verdict = guard.tick(now, {name: line.image.at(name, now) for name in guard.tags})
+        samples = {name: line.image.at(name, now) for name in guard.tags}
+        verdict = guard.tick(now, samples, line.lab.for_guard(samples))
         tag = guard.settings.tag
         if line.is_available(tag):
             line.writes.submit(Command(tag, verdict.position, "guard", "; ".join(verdict.deviations.values())))
@@ -78,12 +80,13 @@ class ControlCycle:
     def show(self) -> None:
         """Bring the soft tags up to date."""
         engine = self._line.runs.engine
-        values: dict[str, Value] = {
+        values: dict[str, Value | None] = {
             **self._line.bank.show(),
+            **self._line.lab.show(self._line.clock.now()),
             "RUN.STATE": engine.state.value if engine is not None else "Idle",
             "RUN.MODE": engine.mode.value if engine is not None else "Automatic",
             "RUN.ID": engine.run_id if engine is not None else "",
             "RUN.CYCLES": self.count % 2**32,
         }
         for name, value in values.items():
-            self._line.soft_link.set(name, value)
+            self._line.soft_link.set(name, value, Status.GOOD if value is not None else Status.BAD)

@@ -52,10 +52,13 @@ class LoopBank:
         units: Mapping[str, str],
         image: ProcessImage,
         needs: Mapping[str, tuple[str, float]] | None = None,
+        best: Callable[[str, Sample], Sample] = lambda _tag, sample: sample,
     ) -> None:
+        """``best``: the sample of a measurement as it may be acted on, e.g. corrected for its meter's bias."""
         self.settings = {row.name: row for row in settings}
         self._titles, self._units, self._image = titles, units, image
         self._needs = dict(needs or {})
+        self._best = best
         self._loops = {row.name: Loop(row) for row in settings}
         self._outer_of = {row.inner: row.name for row in settings if row.inner is not None}
         self._order = _outer_first(self.settings)
@@ -138,7 +141,7 @@ class LoopBank:
             out = loop.tick(
                 LoopInputs(
                     dt_s=dt_s,
-                    pv=self._image.at(row.pv, now),
+                    pv=self._best(row.pv, self._image.at(row.pv, now)),
                     mode=wish.mode,
                     sp=wish.sp,
                     op=wish.op,
@@ -188,7 +191,7 @@ class LoopBank:
         rows = {}
         for name, row in self.settings.items():
             loop, out = self._loops[name], self.outputs.get(name)
-            pv: Sample = self._image.at(row.pv, now)
+            pv: Sample = self._best(row.pv, self._image.at(row.pv, now))
             rows[name] = {
                 "title": self._titles[name].en,
                 "title_zh": self._titles[name].zh,

@@ -235,4 +235,17 @@ LINE_MISTAKES = {
     "loop ratio limits empty": Bad(
         DEMO, number_at("name: FIC-104", "ratio: ", "high: "), "0", "loops[FIC-104].ratio.high", "above"
     ),
+    # --- laboratory
+    "line laboratory tag": Bad(DEMO, "{tag: MT-306, u:", "{tag: MT-3066, u:", "laboratory[0].tag", "MT-306"),
+    "line laboratory bool": Bad(DEMO, "{tag: MT-306, u:", "{tag: XA-301, u:", "laboratory[0].tag", "a number"),
+    "line laboratory twice": Bad(
+        DEMO,
+        "  - {tag: MT-306, u:",
+        "  - {tag: MT-306, u: 0.1}\n  - {tag: MT-306, u:",
+        "laboratory[1].tag",
+        "each meter once",
+        at="{tag: MT-306, u: 0.1, prior_u",
+    ),
+    "line laboratory u": Bad(DEMO, "u: 0.1, prior_u", "u: 2.5, prior_u", "laboratory[0].u", "up to 2"),
+    "line laboratory window": Bad(DEMO, "u: 0.1, prior_u", "u: 0.1, window_s: 5, prior_u", "laboratory[0].window_s"),
 }
