@@ -122,6 +122,29 @@ class Flow(Row):
     min: NotNegative
 
 
+class Moisture(Row):
+    """A model-based strategy for a moisture loop whose output is the set point of the inlet air's loop.
+
+    ``model``: what commissioning has identified, a file named from the line file's folder (``linecontrol moisture
+    commission`` makes it). ``mode``: strategy at the start; switched live by the loop's tag STRATEGY.
+    ``bridge_s``: for so long the estimate may stand in for a meter that is not GOOD [line s]; only while its standard
+    uncertainty is at most ``bridge_u`` [unit of the loop].
+    """
+
+    model: Line
+    inlet: Name
+    outlet: Name
+    product: Name
+    nir: Name
+    cake: Name
+    feed: Name
+    ambient: Name
+    humidity: Name
+    mode: Literal["pid", "cascade", "feedforward", "predictive"] = "predictive"
+    bridge_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 300.0
+    bridge_u: Positive = 0.6
+
+
 class Loop(Row):
     """One control loop. ``op`` is a tag, or another loop's set point (``TIC-303.SP``) in a cascade.
 
@@ -140,6 +163,7 @@ class Loop(Row):
     bad_pv: BadPv = BadPv()
     ratio: Ratio | None = None
     needs: Flow | None = None
+    moisture: Moisture | None = None
     note: Note = ""
 
 
