@@ -14,6 +14,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
+from linecontrol.api.advice import advice_routes
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.live import Broadcast
 from linecontrol.api.live import router as live_router
@@ -83,7 +84,7 @@ def create_app(line: Line) -> FastAPI:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    for routes in (_plant(line), _runs(line), _records(line), lab_routes(line)):
+    for routes in (_plant(line), _runs(line), _records(line), lab_routes(line), advice_routes(line)):
         app.include_router(routes)
     app.include_router(live_router(broadcast, is_own_origin))
     return app

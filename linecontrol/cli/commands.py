@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import lab
+from linecontrol.cli import lab, moisture
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.core.errors import ConfigError, LineError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 app.add_typer(lab.app, name="lab")
+app.add_typer(moisture.app, name="moisture")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]

@@ -38,6 +38,7 @@ async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
         await refusals(client)
         await a_run(line, client)
         await laboratory(line, client)
+        await advice(client)
         await foreigners(client)
         await live(line, client)
         await the_page_needs_no_internet(client)
@@ -177,6 +178,16 @@ async def laboratory(line: Line, client: httpx.AsyncClient) -> None:
     assert (await client.get("/tags/MT-306.BIAS_U")).json()["value"] > 0.0
 
 
+async def advice(client: httpx.AsyncClient) -> None:
+    """An aborted run is worth no advice, and nothing is taken from a run that is over."""
+    found = (await client.get("/runs/trial-1/set-point-advice")).json()
+    assert (found["loop"], found["set_point"], "longer run" in found["reason"]) == ("MIC-306", None, True)
+    unknown = await client.get("/runs/none/set-point-advice")
+    assert (unknown.status_code, "trial-1" in unknown.text) == (422, True)
+    for body, code in (({"who": "li"}, 409), ({}, 422), ({"who": "li", "set_point": "wet"}, 422)):
+        assert (await client.post("/runs/trial-1/set-point-advice", json=body)).status_code == code
+
+
 async def foreigners(client: httpx.AsyncClient) -> None:
     """A foreign page in somebody's browser, or a rebound host name, gets nothing."""
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
@@ -218,5 +229,5 @@ async def every_route_is_described(client: httpx.AsyncClient) -> None:
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path} has no description"
-    for name in ("CommandIn", "RunStart", "RunCommand", "LabIn"):
+    for name in ("CommandIn", "RunStart", "RunCommand", "LabIn", "AdviceTaken"):
         assert schema["components"]["schemas"][name]["examples"]

@@ -1,0 +1,102 @@
+"""`linecontrol moisture`: the model of the dryer, and how near the limit its set point may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linecontrol.cli.output import BAD_INPUT, FAILED, paper, print_json, stop
+
+app = typer.Typer(
+    help="The dryer's model, and the moisture set point near the limit.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the history; default: the user data folder.")]
+
+
+@app.command()
+def advise(
+    run: Annotated[str, typer.Option(help="Run id, or 'last'.")] = "last",
+    risk: Annotated[float, typer.Option(help="Accepted share of the time above the critical limit.")] = 1e-3,
+    line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
+    data: Data = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the advice on the run in hand.")] = False,
+    who: Annotated[str | None, typer.Option("--who", help="Your name; needed with --yes.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """The highest moisture set point that keeps the risk of exceeding the limit. Changes nothing without --yes."""
+    from linecontrol.cli.client import ask
+
+    if yes and not who:
+        stop("--yes: the set point is changed in a person's name (give --who)", BAD_INPUT)
+    if yes:
+        run_id = _in_hand(url) if run == "last" else run
+        found = ask("POST", url, f"/runs/{run_id}/set-point-advice", {"who": who, "risk": risk})
+    else:
+        found = _recorded(run, risk, line, data)
+    if as_json:
+        print_json(found, one_line=True)
+    else:
+        for text in advice_text(found):
+            paper.print(text, markup=False, soft_wrap=True)
+    if found["set_point"] is None:
+        raise typer.Exit(FAILED)
+
+
+def _in_hand(url: str | None) -> str:
+    from linecontrol.cli.client import ask
+
+    view = ask("GET", url, "/runs/current")
+    if view is None:
+        stop("there is no run in hand", FAILED)
+    return str(view["run_id"])
+
+
+def _recorded(run: str, risk: float, line: str, data: Path | None) -> dict[str, Any]:
+    """The advice on a run from its history; needs no controller. Ends the program with a sentence when it cannot."""
+    from linecontrol.cli.commands import guarded_value
+    from linecontrol.cli.records import folder_of
+    from linecontrol.config import read_line
+    from linecontrol.history import open_reader
+    from linecontrol.line.sp_advice import advice_of, run_advice
+
+    def work() -> dict[str, Any]:
+        about = advice_of(read_line(line))
+        folder, run_id = folder_of(data, run)
+        with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
+            return run_advice(reader, about, run_id, risk)
+
+    found: dict[str, Any] = guarded_value(work)
+    return found
+
+
+def advice_text(found: Mapping[str, Any]) -> list[str]:
+    """The advice as a person reads it."""
+    unit, loop = found["unit"], found["loop"]
+    if found["set_point"] is None:
+        return [f"No advice: {found['reason']}"]
+    present = "" if found["present"] is None else f" (it was {found['present']:g})"
+    why = {
+        "risk": f"the risk of exceeding {found['limit']:g} {unit}",
+        "loop": "the upper limit of the loop's set point",
+        "margin": f"the margin below the critical limit {found['limit']:g} {unit}",
+        "loop-low": "the lower limit of the loop's set point: even there the risk is higher than asked for",
+    }[found["bound_by"]]
+    rows = [
+        f"{loop}.SP up to {found['set_point']:g} {unit}{present}, for {100 * found['risk']:g} % of the time above "
+        f"{found['limit']:g} {unit}; what keeps it there is {why}.",
+        f"It stands on {found['hours']:.1f} h in control ({found['stands_on']}, worth {found['independent']:.0f} "
+        f"independent readings): deviation {found['mean']:+.2f} (at most {found['mean_most']:+.2f}), its spread "
+        f"{found['spread']:.2f} (at most {found['spread_most']:.2f}), unseen {found['unseen']:.2f} {unit}.",
+    ]
+    if "taken" in found:
+        rows.append(f"{loop}.SP is now {found['taken']:g} {unit}.")
+    else:
+        rows.append("Nothing was changed. To take it on the run in hand: --yes --who YOUR-NAME")
+    return rows
