@@ -94,7 +94,7 @@ def simulate(
     seeds: Annotated[str | None, typer.Option(help="Seeds A..B instead of --seed and --runs.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
     policy: Annotated[
-        list[str] | None, typer.Option(help="auto, manual or hold: who keeps the moisture. Repeat to compare.")
+        list[str] | None, typer.Option(help="auto, manual, hold or test: who keeps the moisture. Repeat to compare.")
     ] = None,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault, a schedule file, or random. Repeatable. Checks the invariants.")

@@ -49,6 +49,40 @@ def advise(
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def record(
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    run: Annotated[str, typer.Option(help="Run id, or 'last'.")] = "last",
+    line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write what the history has of the dryer during a run, as a record for commissioning."""
+    from linecontrol.cli.commands import guarded_value
+    from linecontrol.line.moisture_record import write_csv
+
+    columns, run_id = guarded_value(lambda: _columns(run, line, data))
+    guarded_value(lambda: write_csv(out, columns))
+    facts = {"run_id": run_id, "file": str(out), "rows": len(columns["time_s"]), "columns": list(columns)}
+    if as_json:
+        print_json(facts)
+    else:
+        hours = columns["time_s"][-1] / 3600.0
+        paper.print(f"{out}: {facts['rows']} rows, {hours:.2f} h of run {run_id}", markup=False, soft_wrap=True)
+
+
+def _columns(run: str, line: str, data: Path | None) -> tuple[dict[str, list[float]], str]:
+    from linecontrol.cli.records import folder_of
+    from linecontrol.config import read_line
+    from linecontrol.history import open_reader
+    from linecontrol.line.moisture_record import run_columns
+
+    config = read_line(line)
+    folder, run_id = folder_of(data, run)
+    with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
+        return run_columns(reader, config, run_id), run_id
+
+
 def _in_hand(url: str | None) -> str:
     from linecontrol.cli.client import ask
 

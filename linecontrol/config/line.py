@@ -126,12 +126,13 @@ class Moisture(Row):
     """A model-based strategy for a moisture loop whose output is the set point of the inlet air's loop.
 
     ``model``: what commissioning has identified, a file named from the line file's folder (``linecontrol moisture
-    commission`` makes it). ``mode``: strategy at the start; switched live by the loop's tag STRATEGY.
+    commission`` makes it); without one the loop is a plain PID, and the section only says which tags are which.
+    ``mode``: strategy at the start; switched live by the loop's tag STRATEGY.
     ``bridge_s``: for so long the estimate may stand in for a meter that is not GOOD [line s]; only while its standard
     uncertainty is at most ``bridge_u`` [unit of the loop].
     """
 
-    model: Line
+    model: Line | None = None
     inlet: Name
     outlet: Name
     product: Name
@@ -205,6 +206,7 @@ class LabMeter(Row):
     ``u``: standard uncertainty of a value that is entered without one. ``window_s``: the meter is averaged over this
     around the time of the sample [line s]. ``prior_u``: standard deviation of the bias before the first value;
     ``drift_u``: of its change in an hour; ``most``: a larger difference is a wrong sample, not a bias.
+    ``sampling_u``: how far one scoop may differ from the powder the meter saw, as a standard deviation.
     ``rate_per_min``: how fast a new bias reaches the loop. ``oldest_h``: age up to which a sample may be entered.
     ``accepted_for_h``: for so long after the last value a person's acceptance of the correction lasts.
     """
@@ -214,6 +216,7 @@ class LabMeter(Row):
     window_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=10, le=3600)] = 120.0
     prior_u: Positive = 0.5
     drift_u: NotNegative = 0.05
+    sampling_u: NotNegative = 0.15
     most: Positive = 3.0
     rate_per_min: Positive = 0.2
     oldest_h: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=720)] = 48.0

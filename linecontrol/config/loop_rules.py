@@ -162,11 +162,11 @@ def _moisture_problems(scene: Scene, loc: Loc, loop: Loop, rows: Moisture) -> It
     inner = next((other for other in scene.line.loops if f"{other.name}.SP" == loop.op), None)
     if inner is None:
         message = "the output of a moisture strategy is the set point of the inlet air's loop"
-        yield scene.doc.problem((*loc, "model"), message, f"op: <loop on {rows.inlet}>.SP")
+        yield scene.doc.problem((*loc, "inlet"), message, f"op: <loop on {rows.inlet}>.SP")
     elif inner.pv != rows.inlet:
         yield scene.doc.problem((*loc, "inlet"), f"{inner.name} controls {inner.pv}, not {rows.inlet}", inner.pv)
-    path = model_path(rows.model, scene.doc.path)
-    if not path.is_file():
+    path = model_path(rows.model, scene.doc.path) if rows.model is not None else None
+    if path is not None and not path.is_file():
         accepted = "a file, named from the folder of the line file; linecontrol moisture commission makes one"
         yield scene.doc.problem((*loc, "model"), f"{path} cannot be found", accepted)
 

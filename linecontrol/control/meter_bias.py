@@ -32,12 +32,15 @@ class BiasSettings:
     Attributes:
         prior_u: standard deviation of the bias of a calibrated meter [tag unit], > 0.
         drift_u: standard deviation of the bias' change in one hour [tag unit / sqrt h], >= 0.
+        sampling_u: how far one scoop may differ from the powder the meter saw around it (standard deviation)
+            [tag unit], >= 0; added to the laboratory's own uncertainty.
         gate: a pair further than this many standard deviations from what is expected is an outlier, > 0.
         most: a larger difference is absurd: a wrong sample or a slip of the pen [tag unit], > 0.
     """
 
     prior_u: float = 0.5
     drift_u: float = 0.05
+    sampling_u: float = 0.15
     gate: float = 4.0
     most: float = 3.0
 
@@ -45,6 +48,7 @@ class BiasSettings:
         for name, value, ok, accepted in (
             ("prior_u", self.prior_u, 0.0 < self.prior_u < math.inf, "above 0, finite"),
             ("drift_u", self.drift_u, 0.0 <= self.drift_u < math.inf, "0 or more, finite"),
+            ("sampling_u", self.sampling_u, 0.0 <= self.sampling_u < math.inf, "0 or more, finite"),
             ("gate", self.gate, 0.0 < self.gate < math.inf, "above 0, finite"),
             ("most", self.most, 0.0 < self.most < math.inf, "above 0, finite"),
         ):
@@ -128,7 +132,8 @@ def estimate_bias(settings: BiasSettings, pairs: Sequence[Pair], at_s: float) ->
         if now_s is not None:
             variance += _drift(settings, when_s - now_s)
         now_s = when_s
-        difference, noise = pair.reading.mean - pair.lab, pair.lab_u**2 + pair.reading.u**2
+        difference = pair.reading.mean - pair.lab
+        noise = pair.lab_u**2 + pair.reading.u**2 + settings.sampling_u**2
         spread = math.sqrt(variance + noise)
         expected = value
         if abs(difference) > settings.most:

@@ -135,7 +135,7 @@ class LabBook:
         self._line = line
         tags = {tag.name: tag for tag in line.config.tags}
         self._meters = {
-            row.tag: _Meter(row, tags[row.tag], BiasSettings(row.prior_u, row.drift_u, most=row.most))
+            row.tag: _Meter(row, tags[row.tag], BiasSettings(row.prior_u, row.drift_u, row.sampling_u, most=row.most))
             for row in line.config.line.laboratory
         }
         self._is_loaded = not self._meters

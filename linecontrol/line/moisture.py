@@ -307,7 +307,7 @@ def moisture_tags(rows: Sequence[LoopRow]) -> list[Tag]:
     """The soft tags of the loops that have a strategy."""
     tags = []
     for row in rows:
-        if row.moisture is None:
+        if row.moisture is None or row.moisture.model is None:
             continue
 
         def tag(

@@ -17,7 +17,7 @@ from linecontrol.control.meter_bias import (
 )
 from linecontrol.core.model import Sample, Status
 
-SETTINGS = BiasSettings()
+SETTINGS = BiasSettings(sampling_u=0.0)
 HOUR = 3600.0
 
 
