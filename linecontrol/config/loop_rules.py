@@ -157,13 +157,13 @@ def _moisture_problems(scene: Scene, loc: Loc, loop: Loop, rows: Moisture) -> It
             yield scene.doc.problem((*loc, key), f"{name} is in {tag.unit!r}", repr(unit))
         if (first := seen.setdefault(name, key)) != key:
             yield scene.doc.problem((*loc, key), f"{name} is the {first} already", "a measurement of its own")
-    if rows.nir != loop.pv:
+    if rows.nir != loop.pv and scene.is_declared(loop.pv):
         yield scene.doc.problem((*loc, "nir"), f"{rows.nir} is not the loop's measurement", loop.pv)
-    inner = next((other for other in scene.line.loops if f"{other.name}.SP" == loop.op), None)
-    if inner is None:
+    inner = next((other for other in scene.line.loops if f"{other.name}.SP" == loop.op and other is not loop), None)
+    if not loop.op.endswith(".SP"):
         message = "the output of a moisture strategy is the set point of the inlet air's loop"
         yield scene.doc.problem((*loc, "inlet"), message, f"op: <loop on {rows.inlet}>.SP")
-    elif inner.pv != rows.inlet:
+    elif inner is not None and inner.pv != rows.inlet and scene.is_declared(inner.pv):
         yield scene.doc.problem((*loc, "inlet"), f"{inner.name} controls {inner.pv}, not {rows.inlet}", inner.pv)
     path = model_path(rows.model, scene.doc.path) if rows.model is not None else None
     if path is not None and not path.is_file():
