@@ -1,0 +1,286 @@
+"""From a record of some hours with one step test to a model of this dryer, or a refusal with its reason. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path as FilePath
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from linecontrol.control.moisture.dynamics import Path
+from linecontrol.control.moisture.fitting import LONGEST_DELAY_S, Fitted, OutputFit, fit_heater
+from linecontrol.control.moisture.model import DryerModel, OutputModel
+from linecontrol.control.moisture.noise import LevelNoise, fit_arma, level_noise
+from linecontrol.control.moisture.record import (
+    CannotCommission,
+    FloatArray,
+    MoistureRecord,
+    absolute_humidity,
+    read_record,
+)
+
+FIT_PERIOD_S = 4.0  # the dryer's lags are tens of seconds; a finer grid only costs time
+LEAST_MOVE_K = 1.5  # of the inlet set point, over the record
+SUREST_GAIN = 0.3  # standard deviation of the gain over the gain: beyond it the record cannot tell it
+STUCK_S = 60.0  # a meter that shows one value for so long measures nothing
+LOADS = ("heat", "water", "feed")
+SLOW_S = 60.0  # ambient air acts within a minute, and changes over hours
+BELIEVABLE_PCT = (3.0, 30.0)  # mean moisture of a powder behind a dryer [% wb]
+BELIEVABLE_GAIN = (0.004, 1.5)  # % wb per K, either a dryer or not: PROCESS' ceilings with room on both sides
+
+
+def commission(
+    source: Mapping[str, ArrayLike] | FilePath | str | MoistureRecord,
+    *,
+    qualities: Mapping[str, Sequence[bool]] | None = None,
+) -> DryerModel:
+    """The model of a dryer.
+
+    Args:
+        source: arrays by name, a CSV file (see ``record.read_record``), or a record already read.
+        qualities: signal to "is this sample good".
+
+    Raises:
+        CannotCommission: with code and reason.
+    """
+    if isinstance(source, MoistureRecord):
+        record = source
+    else:
+        record = read_record(source, qualities=qualities, period_s=None, shortest_period_s=FIT_PERIOD_S)
+    weight, signals = _clean(record)
+    moves = signals["inlet_sp_c"][weight > 0.0]
+    if len(moves) * record.period_s < 1800.0:
+        raise CannotCommission("missing", "less than half an hour of the record has all its signals good")
+    if float(np.ptp(moves)) < LEAST_MOVE_K:
+        raise CannotCommission(
+            "no-step",
+            f"the inlet set point moved by {np.ptp(moves):.2f} K in the whole record (accepted: at least"
+            f" {LEAST_MOVE_K:g} K; a step of 5 to 10 K held for half an hour does well)",
+        )
+    mean = float(np.mean(signals["moisture_pct_wb"][weight > 0.0]))
+    if not BELIEVABLE_PCT[0] <= mean <= BELIEVABLE_PCT[1]:
+        raise CannotCommission(
+            "no-drying",
+            f"mean moisture is {mean:.1f} % wb (accepted: {BELIEVABLE_PCT[0]:g} to {BELIEVABLE_PCT[1]:g}): this is no"
+            " record of a dryer at work, or the meter is not scaled in % wb",
+        )
+    warnings: list[str] = []
+    means, inputs = _scaled(signals, weight, warnings)
+    heater = _heater(record, signals, weight, warnings)
+    outlet = _temperature("outlet_c", record, signals, weight, inputs, heater, warnings)
+    moisture = _moisture(record, signals, weight, inputs, heater, outlet)
+    product = _temperature("product_c", record, signals, weight, inputs, heater, warnings)
+    _believable(moisture, warnings)
+    model = moisture.model
+    return DryerModel(
+        means=means | {"moisture_pct_wb": mean},
+        ranges={name: (float(np.min(v)), float(np.max(v))) for name, v in inputs.items()},
+        moisture=model,
+        outlet=outlet,
+        product=product,
+        inputs={
+            name: _load_noise(inputs[name], weight, record.period_s) for name in ("water", "feed") if name in inputs
+        },
+        repeat_share=record.repeat_share,
+        meter_sd=math.sqrt(model.noise.white_var(record.raw_period_s)),
+        sample_s=record.raw_period_s,
+        balance_pct_per_k=_balance(means, signals, weight, mean),
+        hours=record.hours,
+        warnings=tuple(warnings),
+    )
+
+
+def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Weights (0 = do not fit to this sample) and signals without gaps."""
+    used = [name for name in record.signals if record.has(name)]
+    weight = np.ones(len(record))
+    signals = {}
+    after = int(300.0 / record.period_s)
+    for name in used:
+        values = record.signals[name].copy()
+        if name == "moisture_pct_wb":
+            values[_stuck(values, int(STUCK_S / record.period_s))] = math.nan
+        missing = ~np.isfinite(values)
+        if np.any(missing):
+            at = np.flatnonzero(~missing)
+            values[missing] = np.interp(np.flatnonzero(missing), at, values[at])
+            weight[missing] = 0.0
+            if name != "moisture_pct_wb":  # what acts after a hole is not known for a while
+                spread = np.convolve(missing.astype(float), np.ones(after), "full")[: len(missing)]
+                weight[spread > 0.5] = 0.0
+        signals[name] = values
+    return weight, signals
+
+
+def _stuck(values: FloatArray, longest: int) -> FloatArray:
+    """Where a value stands for ``longest`` samples or more."""
+    found = np.zeros(len(values), dtype=bool)
+    edges = np.flatnonzero(np.concatenate([[True], np.diff(values) != 0.0, [True]]))
+    for start, end in pairwise(edges.tolist()):
+        if end - start >= max(longest, 3):
+            found[start:end] = True
+    return found
+
+
+def _scaled(
+    signals: Mapping[str, FloatArray], weight: FloatArray, warnings: list[str]
+) -> tuple[dict[str, float], dict[str, FloatArray]]:
+    good = weight > 0.0
+
+    def mean(values: FloatArray) -> float:
+        return float(np.mean(values[good]))
+
+    means = {"inlet_sp_c": mean(signals["inlet_sp_c"])}
+    inputs = {"heat": signals["inlet_sp_c"] - means["inlet_sp_c"]}
+    if "cake_pct_wb" in signals:
+        db = signals["cake_pct_wb"] / (100.0 - signals["cake_pct_wb"])
+        means["water_db"] = mean(db)
+        inputs["water"] = 10.0 * (db - means["water_db"])
+    if "feed_kg_h" in signals and mean(signals["feed_kg_h"]) > 0.0:
+        means["feed_kg_h"] = mean(signals["feed_kg_h"])
+        inputs["feed"] = 10.0 * np.log(np.maximum(signals["feed_kg_h"], 0.05 * means["feed_kg_h"]) / means["feed_kg_h"])
+        weight[signals["feed_kg_h"] < 0.05 * means["feed_kg_h"]] = 0.0
+    for name, missing in (("water", "cake_pct_wb"), ("feed", "feed_kg_h")):
+        if name not in inputs:
+            warnings.append(f"{missing} was not measured: there is no feed-forward from it")
+    if "ambient_c" in signals:
+        means["ambient_c"] = mean(signals["ambient_c"])
+        inputs["air"] = signals["ambient_c"] - means["ambient_c"]
+        if "ambient_rh_pct" in signals:
+            humidity = absolute_humidity(signals["ambient_c"], signals["ambient_rh_pct"])
+            means["humidity_g_kg"] = mean(humidity)
+            inputs["damp"] = humidity - means["humidity_g_kg"]
+    return means, inputs
+
+
+def _heater(
+    record: MoistureRecord, signals: Mapping[str, FloatArray], weight: FloatArray, warnings: list[str]
+) -> dict[str, tuple[float, float]]:
+    """Lags of the inlet air behind its set point, as far as the thermometer tells."""
+    if "inlet_c" not in signals:
+        warnings.append("inlet_c was not measured: the heater's lags are only told by the moisture")
+        return {}
+    path = fit_heater(signals["inlet_sp_c"], signals["inlet_c"], weight, record.period_s)
+    if path is None:
+        warnings.append("inlet_c does not follow inlet_sp_c: the heater's lags are only told by the moisture")
+        return {}
+    return {"heat": (path.lag1_s, path.lag2_s)}
+
+
+def _moisture(
+    record: MoistureRecord,
+    signals: Mapping[str, FloatArray],
+    weight: FloatArray,
+    inputs: Mapping[str, FloatArray],
+    heater: Mapping[str, tuple[float, float]],
+    outlet: OutputModel | None,
+) -> Fitted:
+    """The model of the meter's moisture: with the outlet's paths where these serve as well as its own, and with
+    ambient air where that pays for itself."""
+    y, count = signals["moisture_pct_wb"], float(np.sum(weight > 0.0))
+    loads = {name: inputs[name] for name in LOADS if name in inputs}
+
+    def cost(found: Fitted, parameters: int) -> float:
+        return 2.0 * count * math.log(found.model.residual_sd) + parameters * math.log(count)
+
+    own = OutputFit(y, loads, weight, record.period_s, known_lags=heater).run()
+    best, best_cost, tied = own, cost(own, 2 * len(loads) + 1), None
+    if outlet is not None:
+        # The same air and cake, later: only the way to the meter and its lag are new, so little is left to guess.
+        found = OutputFit(y, loads, weight, record.period_s, tied=outlet.paths).run()
+        if cost(found, 2) <= best_cost:
+            best, best_cost, tied = found, cost(found, 2), outlet.paths
+    for name in ("air", "damp"):
+        if name not in inputs or float(np.std(inputs[name])) < 0.05:
+            continue
+        more = loads | {name: inputs[name]}
+        quiet = {name: Path(0.0, SLOW_S)}
+        found = OutputFit(y, more, weight, record.period_s, known_lags=heater, quiet=quiet, tied=tied).run()
+        # Hours of weather are few looks at it, however many samples: it must pay much more than log(n).
+        its_cost = cost(found, 2 if tied is not None else 2 * len(loads) + 1) + 20.0
+        if its_cost < best_cost:
+            best, best_cost = found, its_cost
+    return best
+
+
+def _believable(found: Fitted, warnings: list[str]) -> None:
+    """Refuse what the record cannot tell."""
+    gain, sd = found.model.gain("heat")
+    low, high = BELIEVABLE_GAIN
+    if abs(gain) < 3.0 * sd or sd > SUREST_GAIN * abs(gain):
+        raise CannotCommission(
+            "unsure",
+            f"the moisture's gain on the inlet air is {gain:.3f} ± {sd:.3f} % wb per K: too doubtful (accepted:"
+            f" standard deviation up to {100.0 * SUREST_GAIN:.0f} %). A larger or longer step tells more",
+        )
+    if gain > 0.0:
+        raise CannotCommission(
+            "wrong-sign",
+            f"moisture rises with the inlet air ({gain:+.3f} ± {sd:.3f} % wb per K): columns mixed up, or somebody"
+            " changed the load together with the set point",
+        )
+    if not low <= -gain <= high:
+        raise CannotCommission(
+            "no-fit", f"the gain {gain:.4f} % wb per K is not that of a dryer (accepted: {-high:g} to {-low:g})"
+        )
+    path = found.model.paths["heat"]
+    if path.delay_s > 0.98 * LONGEST_DELAY_S:
+        raise CannotCommission(
+            "no-fit", f"no delay below {LONGEST_DELAY_S:g} s explains the moisture: are the columns of the same time?"
+        )
+    if sd > 0.15 * abs(gain):
+        warnings.append(
+            f"the gain {gain:.3f} ± {sd:.3f} % wb per K is rather doubtful; a larger step will tell it better"
+        )
+    warnings += [
+        f"moisture seems to fall with more {name}: look at the columns and their units"
+        for name in ("water", "feed")
+        if name in found.model.paths and found.model.gain(name)[0] < 0.0
+    ]
+
+
+def _temperature(
+    name: str,
+    record: MoistureRecord,
+    signals: Mapping[str, FloatArray],
+    weight: FloatArray,
+    inputs: Mapping[str, FloatArray],
+    heater: Mapping[str, tuple[float, float]],
+    warnings: list[str],
+) -> OutputModel | None:
+    if name not in signals:
+        return None
+    loads = {n: inputs[n] for n in LOADS if n in inputs}
+    fit = OutputFit(signals[name], loads, weight, record.period_s, known_lags=heater, longest_delay_s=180.0)
+    found = fit.run(curved=False)
+    gain, sd = found.model.gain("heat")
+    if gain <= 0.0 or sd > SUREST_GAIN * gain:
+        warnings.append(f"{name} does not tell enough ({gain:+.3f} ± {sd:.3f} K per K of inlet air): not used")
+        return None
+    return found.model
+
+
+def _load_noise(values: FloatArray, weight: FloatArray, period_s: float) -> LevelNoise:
+    return level_noise(*fit_arma(values - np.mean(values[weight > 0.0]), weight.copy()), period_s)
+
+
+def _balance(
+    means: Mapping[str, float], signals: Mapping[str, FloatArray], weight: FloatArray, moisture_pct: float
+) -> float:
+    """% wb per K of unexplained outlet temperature, at the same inputs.
+
+    Heat the air did not give up (G cp dT) has not evaporated water: dX/dT = (Xi - Xo)/(Tin - Tout), losses left out;
+    d(% wb) = 100 dX/(1 + X)^2. 0 when cake moisture or outlet were not measured.
+    """
+    if "water_db" not in means or "outlet_c" not in signals:
+        return 0.0
+    good = weight > 0.0
+    inlet = signals.get("inlet_c", signals["inlet_sp_c"])
+    fall_k = float(np.mean(inlet[good]) - np.mean(signals["outlet_c"][good]))
+    db = moisture_pct / (100.0 - moisture_pct)
+    if fall_k < 5.0 or means["water_db"] <= db:
+        return 0.0
+    return 100.0 * (means["water_db"] - db) / fall_k / (1.0 + db) ** 2

@@ -1,0 +1,273 @@
+"""The moisture controller: commissioned from a record, then one call per scan. Pure: time comes in as dt.
+
+It can be used off the line: see docs/examples/moisture_controller.py, which drives an arbitrary plant with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+
+from linecontrol.control.forms import IsaGains
+from linecontrol.control.moisture.audit import MeterAudit
+from linecontrol.control.moisture.commission import commission
+from linecontrol.control.moisture.estimator import MoistureEstimator, Output
+from linecontrol.control.moisture.health import Health
+from linecontrol.control.moisture.laws import CascadeLaw, MeterLaw, PredictiveLaw, feed_forward, meter_gains
+from linecontrol.control.moisture.meter import MeterState, judge, repeats_for_stuck
+from linecontrol.control.moisture.model import DryerModel
+from linecontrol.control.moisture.record import MoistureRecord
+from linecontrol.control.moisture.sample import MoistureMode, MoistureOutput, MoistureSample, MoistureSettings
+from linecontrol.control.moisture.wear import Movement
+
+REACH_K = 60.0  # without limits given, the inlet set point stays so close to the record's mean
+GAP_PERIODS = 5.0  # a longer pause than so many usual scans starts the paths anew
+LEAST_GAP_S = 30.0
+
+
+class MoistureController:
+    """Holds powder moisture by the inlet air's set point.
+
+    Attributes:
+        set_point: wanted moisture [% wb]. mode: wanted mode; both may be changed at any time.
+        settings: limits and weights; may be replaced at any time.
+        meter_correction_pct: added to each reading of the meter, from laboratory values [% wb]; see ``correct_meter``.
+    """
+
+    def __init__(
+        self,
+        model: DryerModel,
+        settings: MoistureSettings | None = None,
+        *,
+        set_point: float | None = None,
+        mode: MoistureMode = MoistureMode.PREDICTIVE,
+        gains: IsaGains | None = None,
+    ) -> None:
+        mean_c = model.means["inlet_sp_c"]
+        self.model = model
+        self.settings = settings or MoistureSettings(low_c=mean_c - REACH_K, high_c=mean_c + REACH_K)
+        self.set_point = model.means["moisture_pct_wb"] if set_point is None else set_point
+        self.mode = mode
+        self.meter_correction_pct = 0.0
+        self.estimator = MoistureEstimator(model)
+        self.audit = MeterAudit(model)
+        self.outlet = Output(model, "outlet") if model.outlet is not None else None
+        self._meter, self._stuck_after = MeterState(), repeats_for_stuck(model.repeat_share, model.sample_s)
+        self._meter_law = MeterLaw(gains or meter_gains(model), self.settings)
+        self._ahead_law = MeterLaw(gains or meter_gains(model), self.settings)
+        self._cascade = CascadeLaw(model, self.settings) if model.outlet is not None else None
+        self._cascade_ahead = CascadeLaw(model, self.settings) if model.outlet is not None else None
+        self._predictive = PredictiveLaw(self.estimator, mean_c)
+        self._health, self._movement = Health(), Movement()
+        self._asked_c, self._usual_s = math.nan, 0.0
+        self._flags: tuple[str, ...] = ()
+        self._laws_settings = self.settings
+
+    @classmethod
+    def commission(
+        cls,
+        record: Mapping[str, ArrayLike] | Path | str | MoistureRecord,
+        *,
+        qualities: Mapping[str, Sequence[bool]] | None = None,
+        settings: MoistureSettings | None = None,
+        set_point: float | None = None,
+        mode: MoistureMode = MoistureMode.PREDICTIVE,
+    ) -> Self:
+        """A controller for the dryer of this record (some hours of normal running and one step test).
+
+        Args:
+            record: arrays by name or a CSV file with these columns: ``time_s`` [s], ``inlet_sp_c``,
+                ``moisture_pct_wb`` (the meter), and, each as far as measured, ``inlet_c``, ``outlet_c``,
+                ``product_c`` [°C], ``cake_pct_wb`` [% wb], ``feed_kg_h`` [kg/h], ``ambient_c``, ``ambient_rh_pct`` [%].
+                NaN = not good; a column ``<name>_quality`` may say so too.
+            qualities: signal to "is this sample good", instead of such columns.
+            settings: limits; None = the record's mean inlet temperature ± 60 K.
+            set_point: [% wb]; None = the record's mean.
+
+        Raises:
+            CannotCommission: ``code`` and ``reason``, when the record cannot identify the dryer.
+        """
+        return cls(commission(record, qualities=qualities), settings, set_point=set_point, mode=mode)
+
+    # -- to a file and back
+    def to_dict(self) -> dict[str, Any]:
+        """Model and settings as plain values for JSON (not what was learnt while running)."""
+        return {"model": self.model.to_dict(), "settings": asdict(self.settings), "set_point": self.set_point}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], *, mode: MoistureMode = MoistureMode.PREDICTIVE) -> Self:
+        """What ``to_dict`` gave. Raises ValueError naming what is wrong."""
+        try:
+            model, settings = DryerModel.from_dict(plain["model"]), MoistureSettings(**plain["settings"])
+            return cls(model, settings, set_point=float(plain["set_point"]), mode=mode)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a commissioned moisture controller: {error!r}") from error
+
+    # -- what people tell it
+    def correct_meter(self, correction_pct: float) -> None:
+        """Laboratory values say that this is to be added to each reading [% wb]. Takes effect without a jump of the
+        output: the offset is taken over as known, and removed at the rate of the moves."""
+        change = correction_pct - self.meter_correction_pct
+        self.meter_correction_pct = correction_pct
+        self.estimator.shift(change)
+        self.audit.shift(change)
+
+    def set_gains(self, gains: IsaGains) -> None:
+        """Gains of the meter's PI [K per % wb, s], K > 0. Bumpless."""
+        self._meter_law.set_gains(gains)
+        self._ahead_law.set_gains(gains)
+
+    # -- the scan
+    def step(self, sample: MoistureSample, dt_s: float) -> MoistureOutput:
+        """One scan, ``dt_s`` seconds after the last. Raises ValueError unless dt_s is above 0 and finite."""
+        if not 0.0 < dt_s < math.inf:
+            raise ValueError(f"dt_s {dt_s} is not accepted (accepted: above 0 s, finite)")
+        flags: list[str] = []
+        self._take_settings()
+        applied_c = self._applied(sample)
+        self._usual_s = (
+            dt_s if self._usual_s == 0.0 else min(self._usual_s + 0.25 * (dt_s - self._usual_s), 2.0 * self._usual_s)
+        )
+        if dt_s > max(GAP_PERIODS * self._usual_s, LEAST_GAP_S):
+            flags.append("gap")
+            self.estimator.restart()
+        scaled = self.model.scaled(
+            applied_c, sample.cake_pct_wb, sample.feed_kg_h, sample.ambient_c, sample.ambient_rh_pct
+        )
+        stopped = "feed_kg_h" in self.model.means and sample.feed_kg_h <= 0.05 * self.model.means["feed_kg_h"]
+        if stopped:
+            flags.append("no-feed")
+            self.estimator.restart()
+            return self._result(applied_c, MoistureMode.MANUAL, flags)
+        if any(not math.isfinite(scaled.get(name, 0.0)) for name in ("water", "feed")):
+            flags.append("load-missing")
+        self.estimator.predict(scaled, dt_s)
+        reading = self._judge(sample, dt_s, flags)
+        self.estimator.correct(reading - self.audit.acted_bias)
+        self._watch_meter(sample, reading, scaled, dt_s, flags)
+        mode = self._mode(flags, dt_s)
+        asked_c = self._act(mode, sample, reading, applied_c, dt_s, flags)
+        self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
+        return self._result(asked_c, mode, flags)
+
+    def _applied(self, sample: MoistureSample) -> float:
+        if math.isfinite(sample.inlet_sp_c):
+            return sample.inlet_sp_c
+        return self._asked_c if math.isfinite(self._asked_c) else self.model.means["inlet_sp_c"]
+
+    def _take_settings(self) -> None:
+        if self.settings is self._laws_settings:
+            return
+        self._laws_settings = self.settings
+        for law in (self._meter_law, self._ahead_law):
+            law.take(self.settings)
+        for cascade in (self._cascade, self._cascade_ahead):
+            if cascade is not None:
+                cascade.take(self.settings)
+
+    def _judge(self, sample: MoistureSample, dt_s: float, flags: list[str]) -> float:
+        """The meter's reading, corrected by the laboratory; NaN when it is not to be used."""
+        expected = self.estimator.now - self.meter_correction_pct + self.audit.acted_bias
+        reading, self._meter, why = judge(
+            self._meter, sample.moisture_pct_wb, expected, self.estimator.innovation_sd, self._stuck_after, dt_s
+        )
+        if why:
+            flags.append(f"nir-{why}")
+        if self._meter.missing_s > self.settings.bridge_s:
+            flags.append("blind")
+        return reading + self.meter_correction_pct
+
+    def _watch_meter(
+        self, sample: MoistureSample, reading: float, scaled: Mapping[str, float], dt_s: float, flags: list[str]
+    ) -> None:
+        outlet_left = math.nan
+        if self.outlet is not None:
+            inputs = {name: scaled.get(name, math.nan) for name in self.outlet.model.paths}
+            if all(math.isfinite(value) for value in inputs.values()):
+                if not self.outlet.channels or "gap" in flags:
+                    self.outlet.start(inputs)
+                self.outlet.step(self.estimator.t_s, inputs, dt_s)
+                outlet_left = sample.outlet_c - self.outlet.now
+        self.audit.step(reading - self.estimator.without_correction, outlet_left, dt_s)
+        if self.audit.is_told:
+            flags.append("nir-drift")
+        if abs(self.audit.bias) > max(self.settings.disagreement_pct, 2.5 * self.audit.bias_sd):
+            flags.append("disagreement")
+
+    def _mode(self, flags: list[str], dt_s: float) -> MoistureMode:
+        """The mode that acts now: the wanted one, or what it falls back to."""
+        estimator = self.estimator
+        healthy = self._health.step(estimator.innovation, estimator.innovation_sd, dt_s)
+        mode = self.mode
+        if mode is MoistureMode.PREDICTIVE and not healthy:
+            flags.append("fallback")
+            mode = MoistureMode.PID
+        if mode is MoistureMode.CASCADE and self._cascade is None:
+            mode = MoistureMode.PID
+        return mode
+
+    def _act(
+        self,
+        mode: MoistureMode,
+        sample: MoistureSample,
+        reading: float,
+        applied_c: float,
+        dt_s: float,
+        flags: list[str],
+    ) -> float:
+        """The inlet set point of the acting mode; the others follow."""
+        sp = self.set_point
+        believed = reading - self.audit.acted_bias
+        ahead_outlet_c, ahead_inlet_c = feed_forward(self.estimator, self.outlet, sp, self.model.means["inlet_sp_c"])
+        asked = {MoistureMode.MANUAL: applied_c}
+        asked[MoistureMode.PID] = self._meter_law.step(sp, believed, applied_c, dt_s, active=mode is MoistureMode.PID)
+        forward = mode is MoistureMode.FEEDFORWARD
+        if self._cascade is not None and self._cascade_ahead is not None:
+            asked[MoistureMode.CASCADE] = self._cascade.step(
+                sp, believed, sample.outlet_c, applied_c, dt_s, active=mode is MoistureMode.CASCADE
+            )
+            asked[MoistureMode.FEEDFORWARD] = self._cascade_ahead.step(
+                sp, believed, sample.outlet_c, applied_c, dt_s, active=forward, ahead=(ahead_outlet_c, ahead_inlet_c)
+            )
+        else:
+            asked[MoistureMode.FEEDFORWARD] = self._ahead_law.step(
+                sp, believed, applied_c, dt_s, active=forward, ahead_c=ahead_inlet_c
+            )
+        if mode is MoistureMode.PREDICTIVE:
+            dearer = self._movement.dearer(self.settings.movement_limit_k_per_h)
+            if dearer > 1.0:
+                flags.append("wear")
+            asked[mode] = self._predictive.step(sp, applied_c, self.settings, dt_s, dearer)
+        elif mode is not MoistureMode.MANUAL and not math.isfinite(believed):
+            flags.append("held")
+        wanted = asked[mode]
+        if not math.isfinite(wanted):  # never passed on, whatever happened above
+            flags.append("held")
+            return applied_c
+        if mode is not MoistureMode.MANUAL and not self.settings.low_c < wanted < self.settings.high_c:
+            flags.append("limited")
+        return wanted
+
+    def _result(self, asked_c: float, mode: MoistureMode, flags: list[str]) -> MoistureOutput:
+        self._asked_c = asked_c
+        new = tuple(dict.fromkeys(flags))
+        events = tuple(f"{flag} began" for flag in new if flag not in self._flags and flag != "nir-spike")
+        events += tuple(f"{flag} ended" for flag in self._flags if flag not in new and flag != "nir-spike")
+        self._flags = new
+        estimator = self.estimator
+        return MoistureOutput(
+            asked_c,
+            mode,
+            estimator.now,
+            math.hypot(estimator.now_sd, self.audit.bias_sd if self.audit.available else 0.0),
+            estimator.without_correction,
+            new,
+            self.audit.bias,
+            self._movement.per_hour,
+            events,
+        )

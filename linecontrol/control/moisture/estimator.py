@@ -1,0 +1,254 @@
+"""Moisture now and ahead: inputs on their paths, and a Kalman filter for what the model does not know. Pure.
+
+State: a wandering disturbance, an offset (so that nothing stays off its set point), how much each input really does
+against what commissioning found, and how much later the meter sees it. The last two follow slow changes of the dryer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from linecontrol.control.moisture.dynamics import Channel, step_response
+from linecontrol.control.moisture.model import DryerModel, OutputModel
+from linecontrol.control.moisture.moves import BLOCKS, STEPS
+from linecontrol.control.moisture.noise import Level
+from linecontrol.control.moisture.record import FloatArray
+
+OFFSET_WALK = 0.1  # of the offset [% wb per square root of an hour]
+OFFSET_START = 1.0  # [% wb]
+SCALE_START, SCALE_WALK = 0.1, 0.05  # of an input's effect: least doubt at the start, per square root of an hour
+SCALES = (0.4, 2.5)  # it may not be found further off than this
+DELAY_START_S, DELAY_WALK_S = 10.0, 1.8  # doubt of the delay to the meter; per square root of an hour
+LATEST_S = 60.0  # latest correction of that delay
+
+
+class Output:
+    """One modelled output, sample by sample, without any correction."""
+
+    def __init__(self, model: DryerModel, which: str) -> None:
+        found: OutputModel | None = getattr(model, which)
+        if found is None:
+            raise ValueError(f"{which} was not found at commissioning")
+        self.model = found
+        self.channels: dict[str, Channel] = {}
+        self.parts: dict[str, float] = {}
+
+    def start(self, inputs: Mapping[str, float]) -> None:
+        """At rest with these inputs."""
+        self.channels = {name: Channel(path, inputs[name]) for name, path in self.model.paths.items()}
+        self.parts = self.model.parts(self.acting())
+
+    def acting(self) -> dict[str, float]:
+        """Inputs as they act now."""
+        return {name: channel.x for name, channel in self.channels.items()}
+
+    def step(self, t_s: float, inputs: Mapping[str, float], dt_s: float) -> dict[str, float]:
+        """Contributions now, after the common lag."""
+        acting = {name: channel.step(t_s, inputs[name], dt_s) for name, channel in self.channels.items()}
+        keep = math.exp(-dt_s / self.model.out_lag_s)
+        for name, value in self.model.parts(acting).items():
+            self.parts[name] = value + (self.parts[name] - value) * keep
+        return self.parts
+
+    @property
+    def now(self) -> float:
+        """Model's value now."""
+        return sum(self.parts.values())
+
+
+class MoistureEstimator:
+    """Follows the moisture at the meter and says what is coming.
+
+    Attributes:
+        t_s: time of its own [s]. innovation: last reading less what was expected [% wb], NaN = none;
+        innovation_sd: its expected standard deviation.
+    """
+
+    def __init__(self, model: DryerModel) -> None:
+        self.model, self.t_s = model, 0.0
+        self.output = Output(model, "moisture")
+        self.names = tuple(model.moisture.paths)
+        self.levels = {name: Level(noise, 0.0) for name, noise in model.inputs.items()}
+        self.innovation, self.innovation_sd = math.nan, math.nan
+        n = len(self.names)
+        self.x = np.concatenate([[0.0, 0.0], np.ones(n), [0.0]])
+        self.p = np.diag([model.moisture.noise.level_sd**2, OFFSET_START**2, *self._doubts(), DELAY_START_S**2])
+        self._drive_dt, self._drive = 0.0, np.zeros(n + 3)
+        self._started = False
+        path = model.moisture.paths["heat"]
+        lags = (path.lag1_s, path.lag2_s, model.moisture.out_lag_s)
+        self.step_s = (path.delay_s + 2.5 * sum(lags)) / STEPS
+        self.ahead_s: FloatArray = np.asarray(np.arange(1, STEPS + 1) * self.step_s, dtype=np.float64)
+        edges = [*(b * self.step_s for b in BLOCKS), math.inf]
+        self._on = [step_response(self.ahead_s - path.delay_s - edge, lags) for edge in edges[:-1]]
+        self._shifted_s, self._blocks = math.nan, np.empty((0, 0))
+
+    def _doubts(self) -> list[float]:
+        found = []
+        for name in self.names:
+            gain, sd = self.model.moisture.gain(name)
+            found.append(max(1.5 * sd / abs(gain) if gain else 0.0, SCALE_START) ** 2)
+        return found
+
+    def _inputs(self, scaled: Mapping[str, float]) -> dict[str, float]:
+        """Inputs without holes: where a load is not measured, its level is taken."""
+        found = {}
+        for name in self.names:
+            value = scaled.get(name, math.nan)
+            level = self.levels.get(name)
+            found[name] = value if math.isfinite(value) else level.now if level is not None else 0.0
+        return found
+
+    def predict(self, scaled: Mapping[str, float], dt_s: float) -> None:
+        """A scan later: inputs as ``DryerModel.scaled`` has them. Then ``correct``."""
+        self.t_s += dt_s
+        for name, level in self.levels.items():
+            level.step(scaled.get(name, math.nan), dt_s)
+        inputs = self._inputs(scaled)
+        if not self._started:
+            self.output.start(inputs | {name: level.now for name, level in self.levels.items() if name in inputs})
+            self._started = True
+        before = self._by_inputs()
+        self.output.step(self.t_s, inputs, dt_s)
+        self._wander(dt_s)
+        rate = (self._by_inputs() - before) / dt_s
+        self._h = np.array([1.0, 1.0, *(self.output.parts[name] for name in self.names), -rate])
+        self._ph = self.p @ self._h
+        self._var = float(self._h @ self._ph) + self.model.moisture.noise.white_var(dt_s) + 1e-9
+        self.innovation_sd = math.sqrt(self._var)
+
+    def restart(self) -> None:
+        """Begin at rest again with the next sample (after a pause); what was learnt is kept."""
+        self._started = False
+        self.x[0] = 0.0
+
+    def _by_inputs(self) -> float:
+        """What the inputs contribute, as much as each is found to do [% wb]."""
+        return sum(self.output.parts[name] * float(s) for name, s in zip(self.names, self.x[2:-1], strict=True))
+
+    def _wander(self, dt_s: float) -> None:
+        noise = self.model.moisture.noise
+        if dt_s != self._drive_dt:
+            hours = dt_s / 3600.0
+            self._drive = np.array(
+                [
+                    noise.drive(dt_s),
+                    OFFSET_WALK**2 * hours,
+                    *([SCALE_WALK**2 * hours] * len(self.names)),
+                    DELAY_WALK_S**2 * hours,
+                ]
+            )
+            self._drive_dt = dt_s
+        keep = noise.keep(dt_s)
+        self.x[0] *= keep
+        self.p[0, :] *= keep
+        self.p[:, 0] *= keep
+        self.p[np.diag_indices_from(self.p)] += self._drive
+
+    def correct(self, reading: float) -> None:
+        """The meter's reading of this scan [% wb]; NaN = none to be used."""
+        self.innovation = reading - self.now
+        if not math.isfinite(reading):
+            return
+        gain = self._ph / self._var
+        self.x += gain * self.innovation
+        self.p -= np.outer(gain, self._ph)
+        self.p = 0.5 * (self.p + self.p.T)
+        self.x[2:-1] = np.clip(self.x[2:-1], *SCALES)
+        way_s = self.model.moisture.paths["heat"].delay_s
+        self.x[-1] = min(max(float(self.x[-1]), -0.7 * way_s), LATEST_S)
+        for channel in self.output.channels.values():
+            channel.extra_s = float(self.x[-1])
+
+    # -- what it says
+    @property
+    def now(self) -> float:
+        """Moisture at the meter now [% wb]."""
+        return self._by_inputs() + self.output.parts.get("", 0.0) + float(self.x[0] + self.x[1])
+
+    @property
+    def now_sd(self) -> float:
+        """Its standard deviation [% wb]."""
+        h = np.array([1.0, 1.0, *(self.output.parts.get(name, 0.0) for name in self.names), 0.0])
+        return math.sqrt(max(float(h @ self.p @ h), 0.0))
+
+    @property
+    def without_correction(self) -> float:
+        """Moisture as the inputs alone tell it, with what each is found to do [% wb]."""
+        return self._by_inputs() + self.output.parts.get("", 0.0)
+
+    def shift(self, pct: float) -> None:
+        """All readings are known to be this much higher from now on [% wb] (the meter's bias was corrected)."""
+        self.x[1] += pct
+
+    @property
+    def heat_slope(self) -> float:
+        """Change of the settled moisture per kelvin of inlet set point, here and now [% wb/K]; below 0."""
+        acting = self.output.acting()
+        slope = self.model.moisture.slope(acting, "heat")
+        linear, _ = self.model.moisture.gain("heat")
+        scale = float(self.x[2 + self.names.index("heat")])
+        # Curvature may not turn the gain round or blow it up: the record did not go there.
+        return min(max(slope + (scale - 1.0) * linear, 2.5 * linear), 0.3 * linear)
+
+    def free_response(self, heat: float) -> FloatArray:
+        """Moisture at the ends of the next steps when the inlet set point stays [% wb]. ``heat``: scaled."""
+        acting: dict[str, list[float]] = {}
+        for name, channel in self.output.channels.items():
+            if name == "heat":
+                coming = [heat] * STEPS
+            elif name in self.levels:
+                coming = self.levels[name].ahead(self.step_s, STEPS)
+            else:
+                coming = [channel.at(self.t_s)] * STEPS
+            acting[name] = channel.ahead(self.t_s, self.step_s, coming)
+        model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
+        settled = np.full(STEPS, model.constant)
+        for term, coefficient in zip(model.terms, model.coefficients, strict=True):
+            value = np.full(STEPS, coefficient * (scales[term[0]] if len(term) == 1 else 1.0))
+            for name in term:
+                value *= np.array(acting[name])
+            settled += value
+        keep = math.exp(-self.step_s / model.out_lag_s)
+        y, found = self.without_correction, []
+        for value in settled.tolist():
+            y = value + (y - value) * keep
+            found.append(y)
+        fade = np.exp(-self.ahead_s / model.noise.corr_s)
+        return np.array(found) + float(self.x[1]) + float(self.x[0]) * fade
+
+    def block_responses(self) -> FloatArray:
+        """(steps, blocks) change of the moisture by one kelvin in one block alone, per unit of ``heat_slope``."""
+        late_s = float(self.x[-1])
+        if not abs(late_s - self._shifted_s) < 1.0:
+            on = self._on
+            if abs(late_s) > 1.0:
+                on = [np.interp(self.ahead_s - late_s, self.ahead_s, row, left=0.0) for row in on]
+            columns = [a - b for a, b in pairwise(on)]
+            self._blocks = np.column_stack([*columns, on[-1]])
+            self._shifted_s = late_s
+        return self._blocks
+
+    def heat_for(self, set_point: float, *, corrected: bool = True) -> float:
+        """Scaled inlet set point at which the moisture would settle at the set point, with the present loads.
+
+        The inverse of the heat and water balance that commissioning identified: three Newton steps. ``corrected``:
+        with what the filter has found; False: as commissioned, so that only loads move it.
+        """
+        inputs = {name: channel.at(self.t_s) for name, channel in self.output.channels.items()}
+        inputs |= {name: level.now for name, level in self.levels.items() if name in inputs}
+        found = self.x[2:-1].tolist() if corrected else [1.0] * len(self.names)
+        scales = dict(zip(self.names, found, strict=True))
+        linear, _ = self.model.moisture.gain("heat")
+        offset = float(self.x[0] + self.x[1]) if corrected else 0.0
+        for _ in range(3):
+            parts = self.model.moisture.parts(inputs)
+            value = parts[""] + sum(parts[name] * scales[name] for name in self.names) + offset
+            slope = self.model.moisture.slope(inputs, "heat") + (scales["heat"] - 1.0) * linear
+            slope = min(max(slope, 2.5 * linear), 0.3 * linear)
+            inputs["heat"] += (set_point - value) / slope
+        return inputs["heat"]

@@ -1,0 +1,54 @@
+"""Is the moisture meter's reading to be used? Missing, stuck, a spike: judged sample by sample. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FALSE_ALARMS_PER_8H = 0.3
+SPIKE_SDS = 6.0  # a reading so far from what is expected is not used at once
+SPIKES = 5  # so many of them in a row are believed to be the process (or the meter's new level)
+
+
+def repeats_for_stuck(repeat_share: float, sample_s: float) -> int:
+    """Equal readings in a row that prove a stuck meter, at most ``FALSE_ALARMS_PER_8H`` by chance in 8 h.
+
+    n repeats happen by chance about N p^n times in N readings, p being how often a working meter repeats itself.
+    A meter that repeats itself nearly always (it measures more slowly than it is read) is given a minute more.
+    """
+    p = min(max(repeat_share, 1e-3), 0.98)
+    n = math.log(FALSE_ALARMS_PER_8H * sample_s / 28_800.0) / math.log(p)
+    return max(2, math.ceil(n))
+
+
+@dataclass(frozen=True, slots=True)
+class MeterState:
+    """What the judgement remembers: last reading, repeats of it, readings in a row that looked like spikes."""
+
+    last: float = math.nan
+    repeats: int = 0
+    spikes: int = 0
+    missing_s: float = 0.0
+
+
+def judge(
+    state: MeterState, reading: float, expected: float, expected_sd: float, stuck_after: int, dt_s: float
+) -> tuple[float, MeterState, str]:
+    """One reading.
+
+    Args:
+        reading: [% wb], NaN = not good. expected, expected_sd: what the model expects, NaN = nothing.
+        stuck_after: from ``repeats_for_stuck``.
+
+    Returns:
+        the reading to use (NaN = none), new state, and "", "missing", "stuck" or "spike".
+    """
+    if not math.isfinite(reading):
+        return math.nan, MeterState(state.last, state.repeats, state.spikes, state.missing_s + dt_s), "missing"
+    repeats = state.repeats + 1 if reading == state.last else 0
+    if repeats >= stuck_after:
+        return math.nan, MeterState(reading, repeats, 0, state.missing_s + dt_s), "stuck"
+    far = expected_sd > 0.0 and abs(reading - expected) > SPIKE_SDS * expected_sd
+    if far and state.spikes < SPIKES:
+        return math.nan, MeterState(reading, repeats, state.spikes + 1, state.missing_s + dt_s), "spike"
+    return reading, MeterState(reading, repeats, state.spikes if far else 0, 0.0), ""

@@ -1,0 +1,167 @@
+"""The dryer as commissioning found it: plain values, to JSON and back. Pure.
+
+Each output (powder moisture at the meter, outlet air, product temperature) is a polynomial of the inputs as they act,
+then one common lag. The inputs are scaled as a heat and water balance has them, so that little curvature is left:
+
+    heat   inlet set point less its mean [K]
+    water  10 x (cake moisture less its mean) [kg/kg dry]
+    feed   10 x ln(feed rate / its mean)
+    air    ambient temperature less its mean [K]
+    damp   ambient humidity less its mean [g/kg dry air]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from linecontrol.control.moisture.dynamics import Path
+from linecontrol.control.moisture.noise import LevelNoise
+from linecontrol.control.moisture.record import absolute_humidity
+
+FORMAT = 1
+Term = tuple[str, ...]
+
+
+def water_db(cake_pct_wb: float) -> float:
+    """Water over dry matter [kg/kg] of a cake with this moisture [% wb]."""
+    return cake_pct_wb / (100.0 - cake_pct_wb)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputModel:
+    """One output: ``constant + sum(coefficient x product of the acting inputs)``, then a lag ``out_lag_s``.
+
+    Attributes:
+        paths: input to its path. terms: products of inputs. coefficients, sds: of the terms [output unit].
+        noise: what of the output the inputs do not tell.
+        residual_sd: standard deviation of the one-step innovations of the fit [output unit].
+    """
+
+    constant: float
+    paths: dict[str, Path]
+    terms: tuple[Term, ...]
+    coefficients: tuple[float, ...]
+    sds: tuple[float, ...]
+    out_lag_s: float
+    noise: LevelNoise
+    residual_sd: float
+
+    def parts(self, acting: Mapping[str, float]) -> dict[str, float]:
+        """The linear contribution of each input, and all the rest under "" (constant and products)."""
+        found = dict.fromkeys(self.paths, 0.0)
+        rest = self.constant
+        for term, coefficient in zip(self.terms, self.coefficients, strict=True):
+            value = coefficient
+            for name in term:
+                value *= acting[name]
+            if len(term) == 1:
+                found[term[0]] += value
+            else:
+                rest += value
+        found[""] = rest
+        return found
+
+    def static(self, acting: Mapping[str, float]) -> float:
+        """Where the output settles with these inputs acting [output unit]."""
+        return sum(self.parts(acting).values())
+
+    def slope(self, acting: Mapping[str, float], name: str) -> float:
+        """Change of the settled output per unit of this input, here."""
+        total = 0.0
+        for term, coefficient in zip(self.terms, self.coefficients, strict=True):
+            for place, one in enumerate(term):
+                if one == name:
+                    rest = coefficient
+                    for other, value in enumerate(term):
+                        if other != place:
+                            rest *= acting[value]
+                    total += rest
+        return total
+
+    def gain(self, name: str) -> tuple[float, float]:
+        """Linear coefficient of an input and its standard deviation; (0, inf) when it has none."""
+        for term, coefficient, sd in zip(self.terms, self.coefficients, self.sds, strict=True):
+            if term == (name,):
+                return coefficient, sd
+        return 0.0, math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class DryerModel:
+    """All that commissioning found.
+
+    Attributes:
+        means: of the record: ``inlet_sp_c``, ``water_db``, ``feed_kg_h``, ``ambient_c``, ``humidity_g_kg`` and
+            ``moisture_pct_wb``, as far as they were measured.
+        ranges: of the acting inputs in the record; products of inputs are not carried further than half a range beyond.
+        moisture: at the meter [% wb]. outlet, product: temperatures [°C], None = not measured or not told.
+        inputs: noise of the measured loads ``water`` and ``feed``.
+        repeat_share: how often the meter shows exactly its last value, 0..1.
+        meter_sd: of the meter's white noise, one sample [% wb]. sample_s: usual sample time of the record [s].
+        balance_pct_per_k: % wb more for each K that the outlet air is warmer than the inputs tell, by the heat balance.
+        hours: length of the record [h]. warnings: what a person should know.
+    """
+
+    means: dict[str, float]
+    ranges: dict[str, tuple[float, float]]
+    moisture: OutputModel
+    outlet: OutputModel | None
+    product: OutputModel | None
+    inputs: dict[str, LevelNoise]
+    repeat_share: float
+    meter_sd: float
+    sample_s: float
+    balance_pct_per_k: float
+    hours: float
+    warnings: tuple[str, ...] = field(default=())
+
+    def scaled(
+        self, inlet_sp_c: float, cake_pct_wb: float, feed_kg_h: float, ambient_c: float, ambient_rh_pct: float
+    ) -> dict[str, float]:
+        """Inputs as the model has them; NaN where one is not measured. Cake 0..95 % wb, feed above 0."""
+        m = self.means
+        found = {"heat": inlet_sp_c - m["inlet_sp_c"]}
+        if "water_db" in m:
+            ok = 0.0 < cake_pct_wb < 95.0
+            found["water"] = 10.0 * (water_db(cake_pct_wb) - m["water_db"]) if ok else math.nan
+        if "feed_kg_h" in m:
+            # A feed that has all but stopped is not drying: no logarithm of it.
+            ok = feed_kg_h > 0.05 * m["feed_kg_h"]
+            found["feed"] = 10.0 * math.log(feed_kg_h / m["feed_kg_h"]) if ok else math.nan
+        if "ambient_c" in m:
+            found["air"] = ambient_c - m["ambient_c"]
+        if "humidity_g_kg" in m:
+            found["damp"] = float(absolute_humidity(ambient_c, ambient_rh_pct)) - m["humidity_g_kg"]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> DryerModel:
+        """What ``to_dict`` gave. Raises ValueError naming what is wrong."""
+        try:
+            if plain["format"] != FORMAT:
+                raise ValueError(f"format {plain['format']!r} is not accepted (accepted: {FORMAT})")
+            values = {k: v for k, v in plain.items() if k != "format"}
+            values["ranges"] = {k: (float(low), float(high)) for k, (low, high) in plain["ranges"].items()}
+            values["inputs"] = {k: LevelNoise(**v) for k, v in plain["inputs"].items()}
+            values["warnings"] = tuple(plain["warnings"])
+            for name in ("moisture", "outlet", "product"):
+                values[name] = None if plain[name] is None else _output(plain[name])
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a dryer model: {error!r}") from error
+
+
+def _output(plain: Mapping[str, Any]) -> OutputModel:
+    values = dict(plain)
+    values["paths"] = {k: Path(**v) for k, v in plain["paths"].items()}
+    values["terms"] = tuple(tuple(term) for term in plain["terms"])
+    values["coefficients"], values["sds"] = tuple(plain["coefficients"]), tuple(plain["sds"])
+    values["noise"] = LevelNoise(**plain["noise"])
+    return OutputModel(**values)

@@ -1,0 +1,217 @@
+"""A record of a dryer as commissioning wants it: from arrays or a CSV file, cleaned, on an even time grid. Pure but for
+reading the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+REQUIRED = ("time_s", "inlet_sp_c", "moisture_pct_wb")
+OPTIONAL = ("inlet_c", "outlet_c", "product_c", "cake_pct_wb", "feed_kg_h", "ambient_c", "ambient_rh_pct")
+SIGNALS = (*REQUIRED[1:], *OPTIONAL)
+BELIEVABLE = {
+    "inlet_sp_c": (0.0, 400.0),
+    "inlet_c": (-40.0, 400.0),
+    "outlet_c": (-40.0, 300.0),
+    "product_c": (-40.0, 200.0),
+    "moisture_pct_wb": (0.0, 60.0),
+    "cake_pct_wb": (5.0, 80.0),
+    "feed_kg_h": (0.0, 1e6),
+    "ambient_c": (-40.0, 60.0),
+    "ambient_rh_pct": (0.0, 100.0),
+}
+WORST_GAP_S = 60.0  # a longer hole in a signal is not bridged
+LEAST_GOOD = 0.7  # share of a signal's samples
+LEAST_HOURS = 0.75
+
+
+class CannotCommission(ValueError):
+    """The record cannot tell what the controller must know.
+
+    Attributes:
+        code: "record", "time", "missing", "short", "no-step", "small-step", "no-drying", "no-fit", "wrong-sign",
+            "unsure".
+        reason: what is wrong, with the value, and what would do.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+@dataclass(frozen=True, slots=True)
+class MoistureRecord:
+    """A dryer on an even time grid.
+
+    Attributes:
+        period_s: of the grid [s].
+        signals: name to values, NaN where nothing good was measured for long. Names and units as in ``SIGNALS``.
+        good_share: of each signal's samples, 0 to 1.
+        raw_period_s: usual sample time of the record itself [s].
+        repeat_share: how often the moisture meter showed exactly its last value, 0 to 1.
+    """
+
+    period_s: float
+    signals: dict[str, FloatArray]
+    good_share: dict[str, float]
+    raw_period_s: float
+    repeat_share: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.signals["inlet_sp_c"])
+
+    @property
+    def hours(self) -> float:
+        """Length [h]."""
+        return len(self) * self.period_s / 3600.0
+
+    def has(self, name: str) -> bool:
+        """Whether this signal is there, mostly good, and says anything."""
+        return name in self.signals and self.good_share[name] >= LEAST_GOOD
+
+
+def read_csv(path: Path | str) -> dict[str, list[float]]:
+    """The columns of a CSV file, numbers; empty, "nan" or "bad" cells are NaN.
+
+    A column ``<signal>_quality`` beside a signal makes its values missing where it is not good (accepted as good: 0,
+    "good", "1.0", "true", ""; OPC UA's Good is 0). Raises CannotCommission naming file, line and column.
+    """
+    columns: dict[str, list[float]] = {}
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        names = [name for name in (reader.fieldnames or []) if name]
+        for name in ("time_s", "inlet_sp_c", "moisture_pct_wb"):
+            if name not in names:
+                raise CannotCommission(
+                    "missing",
+                    f"{path}: column {name} is missing (accepted columns: {', '.join((*REQUIRED, *OPTIONAL))},"
+                    " each with an optional <name>_quality)",
+                )
+        for name in names:
+            columns[name] = []
+        for row in reader:
+            for name in names:
+                columns[name].append(_cell(row.get(name), name, f"{path}, line {reader.line_num}"))
+    return columns
+
+
+def _cell(text: str | None, name: str, where: str) -> float:
+    word = (text or "").strip().lower()
+    if name.endswith("_quality"):
+        return 1.0 if word in ("", "0", "good", "true", "1.0") else 0.0
+    if word in ("", "nan", "bad", "null", "none"):
+        return math.nan
+    try:
+        return float(word)
+    except ValueError:
+        raise CannotCommission("record", f"{where}, column {name}: {text!r} is not a number") from None
+
+
+def read_record(
+    source: Mapping[str, ArrayLike] | Path | str,
+    *,
+    qualities: Mapping[str, Sequence[bool]] | None = None,
+    period_s: float | None = None,
+    shortest_period_s: float = 2.0,
+) -> MoistureRecord:
+    """A record from arrays by name, or from a CSV file.
+
+    Args:
+        source: ``time_s`` [s, rising], ``inlet_sp_c`` and ``moisture_pct_wb``, and as many of the others as there are.
+        qualities: signal to "is this sample good"; NaN counts as not good anyway.
+        period_s: grid [s]; None = the record's own sample time, or ``shortest_period_s`` where that is shorter.
+
+    Raises:
+        CannotCommission: what is missing or not usable.
+    """
+    columns: Mapping[str, ArrayLike] = read_csv(source) if isinstance(source, (str, Path)) else source
+    for name in REQUIRED:
+        if name not in columns:
+            raise CannotCommission(
+                "missing", f"the record has no {name} (accepted: {', '.join((*REQUIRED, *OPTIONAL))})"
+            )
+    t = np.asarray(columns["time_s"], dtype=np.float64)
+    if t.ndim != 1 or len(t) < 100 or not np.all(np.isfinite(t)):
+        raise CannotCommission("time", f"time_s has {t.size} values (accepted: at least 100, all finite)")
+    if np.any(np.diff(t) <= 0.0):
+        at = int(np.argmax(np.diff(t) <= 0.0)) + 1
+        raise CannotCommission("time", f"time_s does not rise at sample {at} ({t[at - 1]:g} then {t[at]:g} s)")
+    raw = float(np.median(np.diff(t)))
+    period = max(raw, shortest_period_s) if period_s is None else period_s
+    hours = float(t[-1] - t[0]) / 3600.0
+    if hours < LEAST_HOURS:
+        raise CannotCommission(
+            "short", f"the record is {hours:.2f} h long (accepted: at least {LEAST_HOURS:g} h; three or more do better)"
+        )
+    grid = np.arange(t[0], t[-1] + 1e-9, period)
+    signals, shares = {}, {}
+    for name in SIGNALS:
+        if name not in columns:
+            continue
+        values = np.asarray(columns[name], dtype=np.float64).copy()
+        if values.shape != t.shape:
+            raise CannotCommission("record", f"{name} has {values.size} values, time_s {t.size}")
+        low, high = BELIEVABLE[name]
+        good = np.isfinite(values) & (values >= low) & (values <= high)
+        if qualities is not None and name in qualities:
+            good &= np.asarray(qualities[name], dtype=bool)
+        if f"{name}_quality" in columns:
+            good &= np.asarray(columns[f"{name}_quality"], dtype=np.float64) > 0.5
+        shares[name] = float(np.mean(good))
+        signals[name] = _on_grid(t, values, good, grid, hold=name == "inlet_sp_c")
+    for name in REQUIRED[1:]:
+        if shares[name] < LEAST_GOOD:
+            raise CannotCommission(
+                "missing", f"only {100.0 * shares[name]:.0f} % of {name} is good (accepted: {100.0 * LEAST_GOOD:.0f} %)"
+            )
+    return MoistureRecord(
+        period, signals, shares, raw, _repeats(np.asarray(columns["moisture_pct_wb"], dtype=np.float64))
+    )
+
+
+def _repeats(values: FloatArray) -> float:
+    """Share of readings equal to the one before, stretches of a meter that stands still left out."""
+    same = np.diff(values[np.isfinite(values)]) == 0.0
+    if len(same) < 10:
+        return 0.0
+    long = np.convolve(same.astype(float), np.ones(10), "same") > 9.5
+    long = np.convolve(long.astype(float), np.ones(21), "same") > 0.5
+    return float(np.mean(same[~long])) if np.any(~long) else 0.0
+
+
+def _on_grid(t: FloatArray, values: FloatArray, good: NDArray[np.bool_], grid: FloatArray, *, hold: bool) -> FloatArray:
+    """Means over each grid period (or the held value), NaN in holes longer than ``WORST_GAP_S``."""
+    if not np.any(good):
+        return np.full(len(grid), math.nan)
+    tg, vg = t[good], values[good]
+    at = np.searchsorted(tg, grid, side="right") - 1
+    if hold:
+        result = vg[np.maximum(at, 0)]
+    else:
+        period = grid[1] - grid[0]
+        total = np.concatenate([[0.0], np.cumsum(vg)])
+        end, start = at + 1, np.searchsorted(tg, grid - period, side="right")
+        count = end - start
+        mean = (total[end] - total[np.minimum(start, end)]) / np.maximum(count, 1)
+        result = np.where(count > 0, mean, np.interp(grid, tg, vg))
+    after = np.searchsorted(tg, grid, side="left")
+    since = grid - tg[np.maximum(at, 0)]
+    until = tg[np.minimum(after, len(tg) - 1)] - grid
+    hole = np.where(at < 0, until, np.where(after >= len(tg), since, np.minimum(since, WORST_GAP_S) + until))
+    return np.where(np.abs(hole) > WORST_GAP_S, math.nan, result)
+
+
+def absolute_humidity(ambient_c: FloatArray | float, rh_pct: FloatArray | float) -> FloatArray:
+    """Water in the ambient air [g/kg dry air] at 101.325 kPa; Magnus' vapour pressure, within 0.4 % over -20..50 °C."""
+    c, rh = np.asarray(ambient_c, dtype=np.float64), np.asarray(rh_pct, dtype=np.float64)
+    vapour = 610.94 * np.exp(17.625 * c / (243.04 + c)) * np.clip(rh, 0.0, 100.0) / 100.0
+    return np.asarray(622.0 * vapour / (101_325.0 - vapour), dtype=np.float64)
