@@ -1,4 +1,5 @@
-"""The command line: one file per group of commands. Exit codes: 0 done, 2 bad input, 3 plant or run failed."""
+"""The command line: one file per group of commands. Exit codes: 0 done, 2 bad input, 3 plant or run failed,
+4 the record at hand cannot answer the question."""
 
 from __future__ import annotations
 

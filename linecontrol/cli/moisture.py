@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from linecontrol.cli.output import BAD_INPUT, FAILED, paper, print_json, stop
+from linecontrol.cli.output import BAD_INPUT, REFUSED, paper, print_json, stop
 
 app = typer.Typer(
     help="The dryer's model, and the moisture set point near the limit.", no_args_is_help=True, rich_markup_mode=None
@@ -46,7 +48,7 @@ def advise(
         for text in advice_text(found):
             paper.print(text, markup=False, soft_wrap=True)
     if found["set_point"] is None:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(REFUSED)
 
 
 @app.command()
@@ -71,6 +73,76 @@ def record(
         paper.print(f"{out}: {facts['rows']} rows, {hours:.2f} h of run {run_id}", markup=False, soft_wrap=True)
 
 
+@app.command()
+def commission(
+    out: Annotated[Path, typer.Option(help="File to write the model to; name it in the line file.")],
+    csv: Annotated[Path | None, typer.Option("--csv", help="A record as CSV.")] = None,
+    run: Annotated[str | None, typer.Option(help="A run in the history instead: its id, or 'last'.")] = None,
+    line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Identify the dryer from a record of normal running with a step test, and write its model.
+
+    Exit 4: the record cannot tell what must be known; the reason says what would do.
+    """
+    from linecontrol.cli.commands import guarded_value
+    from linecontrol.config import read_line
+    from linecontrol.line.moisture_model import NotCommissioned, commissioned
+    from linecontrol.line.moisture_record import moisture_loop
+
+    if (csv is None) == (run is None):
+        stop("say where the record is: either --csv FILE or --run RUN", BAD_INPUT)
+
+    def work() -> tuple[dict[str, Any], dict[str, Any]]:
+        loop, _ = moisture_loop(read_line(line))
+        if csv is not None:
+            return commissioned(csv, loop, csv.name)
+        columns, run_id = _columns(run or "last", line, data)
+        return commissioned(columns, loop, f"run {run_id}")
+
+    def refusing() -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            return work()
+        except NotCommissioned as error:
+            if as_json:
+                print_json({"refused": error.code, "reason": str(error)}, one_line=True)
+            stop(f"Not commissioned ({error.code}): {error}", REFUSED)
+
+    content, found = guarded_value(refusing)
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    guarded_value(lambda: out.write_text(text + "\n", encoding="utf-8"))
+    if as_json:
+        print_json(found | {"file": str(out)}, one_line=True)
+        return
+    paper.print(effects_table(found))
+    for warning in found["warnings"]:
+        paper.print(f"Note: {warning}", markup=False, soft_wrap=True)
+    paper.print(
+        f"The meter's noise is {found['meter_noise_pct_wb']:.2f} % wb; {found['unexplained_pct_wb']:.2f} % wb of one "
+        f"reading is explained by nothing. The model lies in {out}; in the line file: model: {out.name}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def effects_table(found: Mapping[str, Any]) -> Table:
+    """What was identified, a row per effect."""
+    title = f"Identified from {found['hours']:.1f} h at {found['moisture_mean_pct_wb']:.1f} % wb"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("Effect of")
+    for heading in ("Gain", "95 % interval", "Delay s", "Lags s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Gain in")
+    for row in found["effects"]:
+        known = row["low_95"] is not None
+        interval = f"{row['low_95']:.3f} to {row['high_95']:.3f}" if known else "not told"
+        lags = " ".join(f"{lag:.0f}" for lag in row["lags_s"] if lag >= 0.5)
+        words = (f"{row['of']} on {row['on']}", f"{row['gain']:.3f}", interval, f"{row['delay_s']:.0f}", lags)
+        table.add_row(*words, row["unit"])
+    return table
+
+
 def _columns(run: str, line: str, data: Path | None) -> tuple[dict[str, list[float]], str]:
     from linecontrol.cli.records import folder_of
     from linecontrol.config import read_line
@@ -88,7 +160,7 @@ def _in_hand(url: str | None) -> str:
 
     view = ask("GET", url, "/runs/current")
     if view is None:
-        stop("there is no run in hand", FAILED)
+        stop("there is no run in hand", REFUSED)
     return str(view["run_id"])
 
 

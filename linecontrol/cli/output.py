@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-DONE, BAD_INPUT, FAILED = 0, 2, 3
+DONE, BAD_INPUT, FAILED, REFUSED = 0, 2, 3, 4
 
 people = Console(stderr=True, highlight=False)
 paper = Console(highlight=False)

@@ -28,6 +28,7 @@ from linecontrol.line.build import divert_guard, known_constant, new_extraction,
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.lab import LabBook, lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
+from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.recipes import RecipeEntry, shipped_recipes
 from linecontrol.line.rest import RestKeeper
@@ -124,14 +125,14 @@ class Line:
         titles, units, op_units = loop_words(config)
         run_rows = run_tags()
         loop_tags = soft_tags(settings, titles, units, op_units)
-        own_tags = [*loop_tags, *lab_tags(config), *run_rows]
+        own_tags = [*loop_tags, *moisture_tags(config.line.loops), *lab_tags(config), *run_rows]
         tags = [*config.tags, *own_tags]
         self.historian = self.wiring.historian(config, self.data, tags, self._tell)
         await asyncio.gather(self.historian.start(), self.wiring.load(config.stations.values()))
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
         self.lab = LabBook(self)
-        self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best)
+        self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best, self._strategies())
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
@@ -178,6 +179,14 @@ class Line:
         self.yield_tags = yield_tag_names(config)
         self._feed = LosslessFeed()
         self.image.attach(self._feed)
+
+    def _strategies(self) -> dict[str, MoistureStrategy]:
+        """The model-based strategies of the loops that name a model. Raises ConfigError when one cannot be used."""
+        return {
+            loop.name: MoistureStrategy(loop, loop.moisture, self.wiring.brain(self.config, loop), self.emit)
+            for loop in self.config.line.loops
+            if loop.moisture is not None and loop.moisture.model is not None
+        }
 
     def _epoch(self) -> float | None:
         """Simulated time never goes back: it begins after what is recorded. A real line lives in the wall's time."""

@@ -9,6 +9,7 @@ from typing import Any
 from linecontrol.config import Document, read_line, schema, shipped_dir
 from linecontrol.config import check_paths as check_config_paths
 from linecontrol.core.errors import ConfigError, Problem
+from linecontrol.line.moisture_model import model_problems
 from linecontrol.line.recipes import line_problems, recipe_problems
 from linecontrol.recipe.model import Recipe
 
@@ -34,6 +35,7 @@ def check_paths(paths: Sequence[Path]) -> tuple[list[Problem], int]:
         except ConfigError:
             continue  # check_config_paths tells what is wrong in it
     problems = check_config_paths(list(paths), {"recipe": recipe})
+    problems += [problem for config in lines for problem in model_problems(config)]
     return problems, len(_files(paths))
 
 

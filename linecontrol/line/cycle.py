@@ -61,7 +61,7 @@ class ControlCycle:
         if guard is None:
             return
         samples = {name: line.image.at(name, now) for name in guard.tags}
-        verdict = guard.tick(now, samples, line.lab.for_guard(samples), line.bank.doubts())
+        verdict = guard.tick(now, samples, line.lab.for_guard(samples), line.bank.doubts(guard.limits))
         tag = guard.settings.tag
         if line.is_available(tag):
             line.writes.submit(Command(tag, verdict.position, "guard", "; ".join(verdict.deviations.values())))

@@ -20,7 +20,8 @@ from linecontrol.control.wear import Wear
 from linecontrol.core.errors import ConfigError, DeviceRefused, Problem
 from linecontrol.core.image import ProcessImage
 from linecontrol.core.model import DataType, Sample, Tag, Text, Value
-from linecontrol.line.moisture import Before, MoistureStrategy
+from linecontrol.guard.divert import CriticalLimit
+from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
 
 STATION = "line"
 _GAIN_KEYS = ("K", "TI", "TD")
@@ -153,12 +154,13 @@ class LoopBank:
             outer_out = self.outputs.get(outer) if outer else None
             mode = loop.mode if wish.mode is None else wish.mode
             rests = mode is not Mode.MAN and self._lacks_work(lambda tag: self._image.at(tag, now), name)
-            pv, strategy, override = self._best(row.pv, self._image.at(row.pv, now)), self.strategies.get(name), None
+            raw, strategy, override = self._image.at(row.pv, now), self.strategies.get(name), None
+            pv = self._best(row.pv, raw)
             if strategy is not None:
                 below = inner.downstream if inner is not None else None
                 is_free = not rests and (below is None or below.in_cascade)
                 look = functools.partial(self._image.at, now=now)
-                pv, override = strategy.before(Before(loop, mode, look, pv, below, is_free, dt_s, now))
+                pv, override = strategy.before(Before(loop, mode, look, pv, raw, below, is_free, dt_s, now))
             out = loop.tick(
                 LoopInputs(
                     dt_s=dt_s,
@@ -185,13 +187,19 @@ class LoopBank:
             self.wear[name].see(out.output if inner is None else inner.sp, dt_s)
         return writes
 
-    def doubts(self) -> dict[str, str]:
-        """What the loops' models hold against their meters, as deviations for the guard."""
-        return {
-            f"{name}-{flag}": f"{self._titles[name].en} {strategy.row.nir} {why}"
-            for name, strategy in self.strategies.items()
-            for flag, why in strategy.doubts.items()
-        }
+    def doubts(self, limits: Sequence[CriticalLimit] = ()) -> dict[str, str]:
+        """What the loops' models hold against their meters, as deviations for the guard: a meter that cannot be
+        believed, or a reading that without its drift lies outside its critical limit."""
+        found: dict[str, str] = {}
+        for name, strategy in self.strategies.items():
+            meter, title, value = strategy.row.nir, self._titles[name].en, strategy.believed
+            found |= {f"{name}-{flag}": f"{title} {meter} {why}" for flag, why in strategy.doubts.items()}
+            for limit in limits:
+                if limit.tag == meter and math.isfinite(value) and not limit.low <= value <= limit.high:
+                    found[f"{name}-{DRIFT}"] = (
+                        f"{title} {meter} without its drift = {value:.2f} is outside {limit.name}"
+                    )
+        return found
 
     def _lacks_work(self, look: Callable[[str], Sample], name: str) -> bool:
         """True while what a loop controls is known to be missing: it rests, and a missing PV is no fault."""

@@ -9,7 +9,8 @@ In AUTO the model decides the output and the loop's PID tracks it, so that every
 | another strategy, model healthy | the model's; the PID tracks it | |
 | model fails, or is blind (inlet not GOOD) | the PID goes on from there; FALLBACK, an alarm | back after 60 s healthy |
 | meter not GOOD, estimate certain enough | the estimate stands in for it, at most ``bridge_s`` | the loop's own hold |
-| meter and model disagree, or the meter is stuck or drifts | as the model says | an alarm; the guard diverts |
+| meter stuck, or model and meter disagree | as the model says | an alarm; the guard diverts |
+| meter drifts a little | as the model says | an alarm; the guard judges the reading without the drift too |
 
 While a meter is bridged the guard still sees that it is not GOOD: control goes on, powder goes to rework.
 """
@@ -33,13 +34,17 @@ from linecontrol.core.model import DataType, Event, Sample, Severity, Status, Ta
 log = logging.getLogger(__name__)
 
 STATION = "line"
+SURE_S = 3.0  # a flag must last so long before the meter is doubted for it
 HEALTHY_S = 60.0  # without a fault for so long before the model decides again
 DOUBTS = {
     "nir-stuck": "does not move although the dryer does",
-    "nir-drift": "moves away from what the dryer says",
     "disagreement": "and the dryer's balance disagree",
 }
 """Flags of the model that make the meter's reading no basis for good bags, and what they say of the meter."""
+
+NO_FEED = "no-feed"
+DRIFT = "nir-drift"
+"""The meter moves away from the dryer, but not yet far: the guard also judges the reading without that drift."""
 
 
 class Strategy(IntEnum):
@@ -56,7 +61,7 @@ class DryerLook(NamedTuple):
 
     Attributes:
         inlet_sp_c: working set point of the inlet air that really applies.
-        moisture_pct_wb: the meter, corrected for its bias.
+        moisture_pct_wb: the meter's reading as it came: a stuck one is known by not changing in the least.
     """
 
     inlet_sp_c: float
@@ -75,15 +80,16 @@ class Answer(NamedTuple):
 
     Attributes:
         inlet_sp_c: set point of the inlet air; NaN = it cannot say.
-        estimate, estimate_u: moisture at the meter and its standard uncertainty [% wb]; NaN = unknown.
-        flags: short words, e.g. "nir-stuck", "fallback". events: sentences for the record.
+        estimate, estimate_u: moisture of the powder and its standard uncertainty [% wb]; NaN = unknown.
+        bias: meter (corrected by the laboratory) less powder, as far as the dryer tells [% wb].
+        flags: short words, e.g. "nir-stuck", "fallback".
     """
 
     inlet_sp_c: float
     estimate: float = math.nan
     estimate_u: float = math.nan
+    bias: float = 0.0
     flags: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
 
 
 class Brain(Protocol):
@@ -96,10 +102,18 @@ class Brain(Protocol):
         set_point: float,
         strategy: Strategy,
         limits: tuple[float, float],
-        track: float | None,
+        meter_bias: float,
+        leads: bool,
+        is_wanted: bool,
         dt_s: float,
     ) -> Answer:
-        """One cycle. ``track``: somebody else decides; this is the inlet set point that applies. Raises anything."""
+        """One cycle. May raise anything.
+
+        Args:
+            meter_bias: what the laboratory's values have found [% wb]; to be taken off the reading.
+            leads: its answer decides; else somebody else does, and it is to follow what is applied.
+            is_wanted: it would decide if it were fit to.
+        """
 
 
 class Before(NamedTuple):
@@ -107,6 +121,7 @@ class Before(NamedTuple):
 
     Attributes:
         look: the sample of a tag as it may be acted on. mode: after the command that waits, if any.
+        pv: the loop's measurement, corrected for its meter's bias. raw: the same as it came.
         is_free: the loop may move its output (its inner loop listens, there is work).
     """
 
@@ -114,6 +129,7 @@ class Before(NamedTuple):
     mode: Mode
     look: Callable[[str], Sample]
     pv: Sample
+    raw: Sample
     inner: Downstream | None
     is_free: bool
     dt_s: float
@@ -127,6 +143,7 @@ class MoistureStrategy:
     Attributes:
         fallback: why the PID decides although another strategy is wanted; "" = it does not.
         doubts: what is wrong with the meter, by flag; for the guard.
+        believed: the reading less the drift that the dryer shows [% wb]; NaN = no drift is seen.
     """
 
     loop: LoopRow
@@ -136,12 +153,17 @@ class MoistureStrategy:
     wanted: Strategy = Strategy.PID
     answer: Answer = Answer(math.nan)  # noqa: RUF009 - a tuple of numbers, shared like any number
     fallback: str = ""
+    meter_bias: float = 0.0  # what the laboratory has found, as it is applied
     healthy_s: float = 0.0
     bridged_s: float = 0.0
     good_s: float = 0.0
     is_bridging: bool = False
+    is_drifting: bool = False
     decides: bool = False
+    believed: float = math.nan
     doubts: dict[str, str] = field(default_factory=dict)
+    _logged: str = ""
+    _flagged_s: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.wanted = Strategy[self.row.mode.upper()]
@@ -154,11 +176,17 @@ class MoistureStrategy:
     def before(self, x: Before) -> tuple[Sample, float | None]:
         """The measurement the loop is to believe, and the output that overrides its PID (None = the PID decides)."""
         wants = self.wanted is not Strategy.PID and x.mode is Mode.AUTO and x.is_free
-        failure = self._think(x, leads=wants and not self.fallback)
+        if x.pv.is_good:
+            self.meter_bias = x.raw.number - x.pv.number
+        failure = self._think(x, wants)
         self._judge(failure, wants, x)
-        self._doubt(x.now)
+        self._doubt(x.now, x.dt_s)
         self.decides = wants and not self.fallback
-        return self._bridged(x), self.answer.inlet_sp_c if self.decides else None
+        pv = x.pv
+        if "nir-stuck" in self.doubts and pv.is_good:
+            pv = pv._replace(status=Status.UNCERTAIN_SENSOR_NOT_ACCURATE)
+        self.believed = pv.number - self.answer.bias if DRIFT in self.answer.flags else math.nan
+        return self._bridged(x, pv), self.answer.inlet_sp_c if self.decides else None
 
     def after(self, out: LoopOutput, now: float) -> None:
         """The loop has ticked: what it holds or drops is not the model's any more."""
@@ -167,8 +195,9 @@ class MoistureStrategy:
         if out.safe and self.is_bridging:
             self._end_bridge(now, "the loop has let go")
 
-    def _think(self, x: Before, *, leads: bool) -> str:
+    def _think(self, x: Before, wants: bool) -> str:
         """Let the model take its step; returns why it is of no use now, "" when it is."""
+        leads = wants and not self.fallback
         pid = x.loop.settings.pid
         low, high = pid.op_low, pid.op_high
         out = x.loop.pid.out
@@ -183,7 +212,7 @@ class MoistureStrategy:
             inlet_c=number["inlet"],
             outlet_c=number["outlet"],
             product_c=number["product"],
-            moisture_pct_wb=x.pv.number,
+            moisture_pct_wb=x.raw.number,
             cake_pct_wb=number["cake"],
             feed_kg_h=number["feed"],
             ambient_c=x.look(row.ambient).number,
@@ -196,17 +225,24 @@ class MoistureStrategy:
                 set_point=x.loop.sp,
                 strategy=strategy,
                 limits=(low, high),
-                track=None if leads else there,
+                meter_bias=self.meter_bias,
+                leads=leads,
+                is_wanted=wants,
                 dt_s=x.dt_s,
             )
         except Exception as error:
-            log.exception("%s: the model failed", self.name)
             self.answer = Answer(math.nan)
-            return f"the model failed: {type(error).__name__}: {error}"
+            failure = f"the model failed: {type(error).__name__}: {error}"
+            if failure != self._logged:  # once, not once a second
+                self._logged = failure
+                log.exception("%s: the model failed", self.name)
+            return failure
         if not isfinite(self.answer.inlet_sp_c):
             return "the model gives no set point"
         if not isfinite(look.inlet_c):
             return f"the inlet air {row.inlet} is not GOOD"
+        if "fallback" in self.answer.flags:
+            return "the model no longer foretells the meter"
         return ""
 
     def _judge(self, failure: str, wants: bool, x: Before) -> None:
@@ -224,9 +260,15 @@ class MoistureStrategy:
             text = f"{self.name}: the model is healthy; {self.wanted.name} decides again"
             self.emit(Event(x.now, "moisture.fallback", self.name, text, Severity.ALARM, active=False))
 
-    def _doubt(self, now: float) -> None:
+    def _doubt(self, now: float, dt_s: float) -> None:
         """Tell of what the model thinks of the meter when it begins and ends."""
-        found = {flag: DOUBTS[flag] for flag in self.answer.flags if flag in DOUBTS}
+        if NO_FEED in self.answer.flags:
+            return  # nothing to judge the meter by: what was thought of it stands until powder comes again
+        flags = set(self.answer.flags)
+        self._flagged_s = {flag: self._flagged_s.get(flag, 0.0) + dt_s for flag in flags}
+        lasting = {flag for flag, seconds in self._flagged_s.items() if seconds >= SURE_S}
+        found = {flag: DOUBTS[flag] for flag in DOUBTS if flag in lasting or (flag in flags and flag in self.doubts)}
+        self._tell_drift(now)
         for flag in found.keys() - self.doubts.keys():
             text = f"{self.row.nir} {found[flag]}: {self._figures()}; powder is diverted until it is cleared up"
             self.emit(Event(now, f"moisture.{flag}", self.row.nir, text, Severity.ALARM, active=True))
@@ -234,33 +276,44 @@ class MoistureStrategy:
             text = f"{self.row.nir}: {flag} no longer"
             self.emit(Event(now, f"moisture.{flag}", self.row.nir, text, Severity.ALARM, active=False))
         self.doubts = found
-        for text in self.answer.events:
-            self.emit(Event(now, "moisture.event", self.name, f"{self.name}: {text}", Severity.INFO))
+
+    def _tell_drift(self, now: float) -> None:
+        drifts = DRIFT in self.answer.flags
+        if drifts is self.is_drifting:
+            return
+        self.is_drifting = drifts
+        text = f"{self.row.nir}: no drift is seen any more"
+        if drifts:
+            text = (
+                f"{self.row.nir} drifts: {self.answer.bias:+.2f} {self.loop.unit} against what the dryer says; "
+                "the critical limit is judged without the drift as well"
+            )
+        self.emit(Event(now, "moisture.nir-drift", self.row.nir, text, Severity.ALARM, active=drifts))
 
     def _figures(self) -> str:
         a = self.answer
         return f"estimate {a.estimate:.2f} ± {a.estimate_u:.2f}" if isfinite(a.estimate) else "no estimate"
 
-    def _bridged(self, x: Before) -> Sample:
+    def _bridged(self, x: Before, pv: Sample) -> Sample:
         """The meter's sample, or for a bounded time the estimate in its place."""
         a = self.answer
-        if x.pv.is_good:
+        if pv.is_good:
             self.good_s += x.dt_s
             if self.is_bridging:
                 self._end_bridge(x.now, "the meter is GOOD again")
             if self.good_s >= HEALTHY_S:
                 self.bridged_s = 0.0
-            return x.pv
+            return pv
         self.good_s = 0.0
         can = isfinite(a.estimate) and a.estimate_u <= self.row.bridge_u and self.bridged_s < self.row.bridge_s
         if x.mode is not Mode.AUTO or not x.is_free or self.fallback or not can:
             if self.is_bridging:
                 self._end_bridge(x.now, "the estimate is no longer certain enough, or its time is over")
-            return x.pv
+            return pv
         if not self.is_bridging:
             self.is_bridging = True
             left_s = self.row.bridge_s - self.bridged_s
-            text = f"{self.row.nir} is {x.pv.status.text}: the estimate stands in for it, at most {left_s:.0f} s"
+            text = f"{self.row.nir} is {pv.status.text}: the estimate stands in for it, at most {left_s:.0f} s"
             self.emit(Event(x.now, "moisture.bridge", self.row.nir, text, Severity.ALARM, active=True))
         self.bridged_s += x.dt_s
         return Sample(a.estimate, Status.GOOD, x.now)

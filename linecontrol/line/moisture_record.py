@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from linecontrol.history.reader import HistoryReader
 from linecontrol.line.sp_advice import MOST_ROWS, Looked
 
 GRID_S = 5.0
+USUAL_FEED = 0.6  # of the median: less is start-up or run-out
+START_UP_S, RUN_OUT_S = 300.0, 60.0  # of feeding as usual, left out at either end
 SIGNALS = {
     "inlet_c": "inlet",
     "outlet_c": "outlet",
@@ -40,7 +43,10 @@ def moisture_loop(config: LineConfig) -> tuple[Loop, Moisture]:
 
 
 def run_columns(reader: HistoryReader, config: LineConfig, run_id: str) -> dict[str, list[float]]:
-    """The dryer during a run, from the first powder to the last, on an even grid; NaN where nothing was GOOD.
+    """The dryer during a run, while it was fed as usual, on an even grid; NaN where nothing was GOOD.
+
+    The first minutes of feeding and the run-out are left out: they are not how the dryer works, and would be taken for
+    what its load does by itself.
 
     ``time_s`` from 0 [s], ``inlet_sp_c`` [°C] and the columns of ``SIGNALS``. Signals that are not recorded are left
     out. Raises ConfigError for a run that is not on record or made no powder.
@@ -62,7 +68,14 @@ def run_columns(reader: HistoryReader, config: LineConfig, run_id: str) -> dict[
     flowing = [t for t in times if look.number(flow, t) >= least]
     if not flowing:
         raise ConfigError([Problem("", None, "run", f"run {run_id!r} made no powder", "a run that did")])
-    times = [t for t in times if flowing[0] <= t <= flowing[-1]]
+    fed = [t for t in flowing if look.number(rows.feed, t) > 0.0] if rows.feed in names else []
+    if fed:
+        usual = USUAL_FEED * statistics.median(look.number(rows.feed, t) for t in fed)
+        flowing = [t for t in fed if look.number(rows.feed, t) >= usual]
+    start, end = flowing[0] + START_UP_S, flowing[-1] - RUN_OUT_S
+    times = [t for t in times if start <= t <= end]
+    if not times:
+        raise ConfigError([Problem("", None, "run", f"run {run_id!r} was too short for a record", "some hours")])
     columns = {"time_s": [t - times[0] for t in times]}
     for column, name in wanted.items():
         if name in names:

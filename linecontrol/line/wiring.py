@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from linecontrol.config import LineConfig, StationConfig
+from linecontrol.config.line import Loop
 from linecontrol.core.image import Scan
 from linecontrol.core.link import Link
 from linecontrol.core.model import Event, Receipt, Sample, Tag
@@ -20,6 +21,8 @@ from linecontrol.history import Historian, LabRow, RecipeRow, RunRow
 from linecontrol.history.intake import Counters
 from linecontrol.line.links import link_for, load_libraries
 from linecontrol.line.lock import LineLock
+from linecontrol.line.moisture import Brain
+from linecontrol.line.moisture_model import load_brain
 
 
 class Recording(Protocol):
@@ -100,6 +103,7 @@ class Wiring:
     link_for: Callable[[StationConfig], Link] = link_for
     load: Callable[[Iterable[StationConfig]], Awaitable[None]] = load_libraries
     historian: Callable[[LineConfig, Path, Sequence[Tag], Callable[[Event], None]], Recording] = line_historian
+    brain: Callable[[LineConfig, Loop], Brain] = load_brain
     lock: Callable[[LineConfig, Path], Lock] = line_lock
     token: Callable[[], int] = random_token
     epoch: float | None = None

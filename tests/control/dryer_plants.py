@@ -95,7 +95,11 @@ class Dryer:
         self.phase = self.rng.uniform(0, 1)
         self.cycle_s = 260.0
         n = lambda s: max(0, round(s / dt_s))  # noqa: E731
-        self.heater, self.cake_path, self.rate_path = Delay(n(make.heater_delay_s)), Delay(n(make.feed_delay_s)), Delay(n(make.feed_delay_s))
+        self.heater, self.cake_path, self.rate_path = (
+            Delay(n(make.heater_delay_s)),
+            Delay(n(make.feed_delay_s)),
+            Delay(n(make.feed_delay_s)),
+        )
         self.conveyor = Delay(n(make.transport_s))
         self.cyclone: float | None = None
         self.nir = self.tin = self.tout = self.tp = NAN

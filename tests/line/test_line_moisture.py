@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,8 @@ from linecontrol.config.line import Moisture
 from linecontrol.control.loop import Mode
 from linecontrol.core.errors import DeviceRefused
 from linecontrol.core.image import ProcessImage, Scan
-from linecontrol.core.model import Event, Sample, Status
+from linecontrol.core.model import Event, Sample, Status, Text
+from linecontrol.guard.divert import CriticalLimit
 from linecontrol.line.build import line_tags
 from linecontrol.line.loops import LoopBank, loop_needs, loop_settings, loop_words
 from linecontrol.line.moisture import Answer, DryerLook, MoistureStrategy, Strategy
@@ -44,6 +46,15 @@ GOOD = {
 GOOD |= {"MT-207": 40.0, "WT-302": 120.0, "TT-309": 15.0, "MT-310": 60.0}
 
 
+class Asked(NamedTuple):
+    set_point: float
+    strategy: Strategy
+    limits: tuple[float, float]
+    meter_bias: float
+    leads: bool
+    is_wanted: bool
+
+
 @dataclass
 class Told:
     """A model that says what the test tells it, and remembers what it was asked."""
@@ -51,7 +62,7 @@ class Told:
     answer: Answer = field(default_factory=lambda: Answer(110.0, 12.9, 0.2))
     error: Exception | None = None
     looks: list[DryerLook] = field(default_factory=list)
-    asked: list[tuple[float, Strategy, tuple[float, float], float | None]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     def step(
         self,
@@ -60,11 +71,13 @@ class Told:
         set_point: float,
         strategy: Strategy,
         limits: tuple[float, float],
-        track: float | None,
+        meter_bias: float,
+        leads: bool,
+        is_wanted: bool,
         dt_s: float,
     ) -> Answer:
         self.looks.append(look)
-        self.asked.append((set_point, strategy, limits, track))
+        self.asked.append(Asked(set_point, strategy, limits, meter_bias, leads, is_wanted))
         if self.error is not None:
             raise self.error
         return self.answer
@@ -143,18 +156,19 @@ def test_the_model_is_told_what_applies_and_when_it_only_follows() -> None:
     look, asked = bench.brain.looks[-1], bench.brain.asked[-1]
     assert look.inlet_sp_c == pytest.approx(110.0)
     assert (look.cake_pct_wb, look.feed_kg_h, look.ambient_rh_pct) == (40.0, 120.0, 60.0)
-    assert asked == (12.8, Strategy.PREDICTIVE, (80.0, 185.0), None)
+    assert asked == (12.8, Strategy.PREDICTIVE, (80.0, 185.0), 0.0, True, True)
     bench.bank.on_write("MIC-306.MODE", 0)
     bench.tick()
-    assert bench.brain.asked[-1][3] == pytest.approx(110.0)
+    assert not bench.brain.asked[-1].leads
     bench.bank.on_write("MIC-306.MODE", 1)
     bench.bank.on_write("MIC-306.STRATEGY", 0)
     bench.tick()
-    assert bench.brain.asked[-1][3] == pytest.approx(bench.op, abs=0.6)
+    assert not bench.brain.asked[-1].is_wanted
     bench.bank.on_write("MIC-306.STRATEGY", 3)
     bench.bank.on_write("TIC-303.MODE", 1)  # the inner loop listens to somebody else
     bench.tick(2)
-    assert bench.brain.asked[-1][3] is not None
+    assert not bench.brain.asked[-1].is_wanted
+    assert bench.brain.looks[-1].inlet_sp_c == pytest.approx(bench.bank.outputs["TIC-303"].sp)
 
 
 @settings(max_examples=25, deadline=None)
@@ -188,7 +202,7 @@ def test_the_pid_goes_on_where_the_model_left_off() -> None:
     assert bench.bank.view(bench.now)["MIC-306"]["decides"] == "PID"
 
 
-@pytest.mark.parametrize("way", ["raises", "nothing", "blind"])
+@pytest.mark.parametrize("way", ["raises", "nothing", "blind", "unfit"])
 def test_a_model_of_no_use_gives_way_to_the_pid_and_comes_back_when_healthy(way: str) -> None:
     bench = Bench()
     bench.tick(60)
@@ -196,6 +210,8 @@ def test_a_model_of_no_use_gives_way_to_the_pid_and_comes_back_when_healthy(way:
         bench.brain.error = ZeroDivisionError("no feed")
     elif way == "nothing":
         bench.brain.answer = Answer(math.nan)
+    elif way == "unfit":
+        bench.brain.answer = Answer(110.0, 12.9, 0.2, 0.0, ("fallback",))
     else:
         bench.tick(TT_303=None)
     bench.tick(3)
@@ -255,19 +271,62 @@ def test_a_meter_that_flickers_does_not_renew_its_bridge() -> None:
     assert bench.strategy.bridged_s == 0.0
 
 
-@pytest.mark.parametrize("flag", ["nir-stuck", "nir-drift", "disagreement"])
+@pytest.mark.parametrize("flag", ["nir-stuck", "disagreement"])
 def test_a_doubted_meter_is_an_alarm_and_a_deviation_for_the_guard(flag: str) -> None:
     bench = Bench()
-    bench.brain.answer = Answer(110.0, 12.1, 0.2, (flag, "limited"))
+    bench.brain.answer = Answer(110.0, 12.1, 0.2, 0.9, (flag, "limited"))
     bench.tick(3)
-    assert bench.kinds() == [(f"moisture.{flag}", True)]
+    assert bench.kinds()[0] == (f"moisture.{flag}", True)
     assert list(bench.bank.doubts()) == [f"MIC-306-{flag}"]
     assert "Powder moisture MT-306" in bench.bank.doubts()[f"MIC-306-{flag}"]
     assert bench.bank.show()["MIC-306.FLAGS"] == f"{flag} limited"
+    bench.brain.answer = Answer(110.0, 12.1, 0.2, 0.9, ("no-feed",))
+    bench.tick()
+    assert bench.bank.doubts(), "without powder nothing has been cleared up"
     bench.brain.answer = Answer(110.0, 12.1, 0.2)
     bench.tick()
-    assert bench.kinds()[-1] == (f"moisture.{flag}", False)
+    assert (f"moisture.{flag}", False) in bench.kinds()
     assert bench.bank.doubts() == {}
+
+
+def test_a_stuck_meter_is_no_measurement_for_the_loop_either() -> None:
+    bench = Bench()
+    bench.bank.on_write("MIC-306.STRATEGY", 0)
+    bench.tick(10)
+    bench.brain.answer = Answer(110.0, 12.9, 0.2, 0.0, ("nir-stuck",))
+    bench.tick(100)
+    assert bench.bank.show()["MIC-306.BRIDGE"] == 1
+    bench.tick(25)
+    assert bench.bank.outputs["MIC-306"].holding
+    bench.tick(40)
+    assert bench.bank.outputs["MIC-306"].safe
+
+
+def test_a_small_drift_is_an_alarm_and_the_limit_is_judged_without_it_too() -> None:
+    bench = Bench()
+    limits = [CriticalLimit("CCP1", "MT-306", 8.0, 14.0, Text("Powder moisture", "成品水分"))]
+    bench.tick(1, MT_306=13.5)
+    bench.brain.answer = Answer(110.0, 13.7, 0.2, -0.3, ("nir-drift",))  # it reads 0.3 too low
+    bench.tick()
+    assert bench.kinds() == [("moisture.nir-drift", True)]
+    assert bench.bank.doubts(limits) == {}
+    bench.tick(1, MT_306=13.8)
+    assert "14.10" in bench.bank.doubts(limits)["MIC-306-nir-drift"]
+    bench.brain.answer = Answer(110.0, 13.7, 0.2)
+    bench.tick()
+    assert bench.bank.doubts(limits) == {}
+    assert bench.kinds()[-1] == ("moisture.nir-drift", False)
+
+
+def test_the_laboratorys_bias_is_told_to_the_model_which_sees_the_meter_as_it_is() -> None:
+    bench = Bench()
+    bench.bank._best = lambda tag, s: s._replace(value=s.number - 0.4) if tag == "MT-306" and s.is_good else s
+    bench.tick(2)
+    assert bench.brain.looks[-1].moisture_pct_wb == 13.0
+    assert bench.brain.asked[-1].meter_bias == pytest.approx(0.4)
+    assert bench.bank.outputs["MIC-306"].pv == pytest.approx(12.6)
+    bench.tick(2, MT_306=None)
+    assert bench.brain.asked[-1].meter_bias == pytest.approx(0.4)
 
 
 def test_while_nothing_flows_the_loop_rests_as_ever() -> None:
@@ -277,7 +336,7 @@ def test_while_nothing_flows_the_loop_rests_as_ever() -> None:
     bench.tick(300, MT_306=None, WT_313=0.0)
     assert not bench.bank.outputs["MIC-306"].safe
     assert bench.op == pytest.approx(110.0, abs=1.0)
-    assert bench.brain.asked[-1][3] is not None
+    assert not bench.brain.asked[-1].leads
 
 
 def test_only_the_strategy_can_be_commanded() -> None:
@@ -298,7 +357,7 @@ def test_a_blocked_inner_loop_is_not_asked_for_more() -> None:
     assert bench.bank.outputs["TIC-303"].high
     stopped = bench.op
     assert stopped < 150.0
-    assert bench.brain.asked[-1][2][1] == pytest.approx(stopped, abs=1.0)
+    assert bench.brain.asked[-1].limits[1] == pytest.approx(stopped, abs=1.0)
 
 
 def test_movement_and_reversals_are_counted_and_bounded_by_the_rate() -> None:

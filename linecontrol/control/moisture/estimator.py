@@ -125,10 +125,14 @@ class MoistureEstimator:
         """Begin at rest again with the next sample (after a pause); what was learnt is kept."""
         self._started = False
         self.x[0] = 0.0
+        for level in self.levels.values():
+            level.restart()
 
     def _by_inputs(self) -> float:
         """What the inputs contribute, as much as each is found to do [% wb]."""
-        return sum(self.output.parts[name] * float(s) for name, s in zip(self.names, self.x[2:-1], strict=True))
+        return sum(
+            self.output.parts.get(name, 0.0) * float(s) for name, s in zip(self.names, self.x[2:-1], strict=True)
+        )
 
     def _wander(self, dt_s: float) -> None:
         noise = self.model.moisture.noise
