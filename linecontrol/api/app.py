@@ -18,7 +18,9 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
+from linecontrol.api.advice import advice_routes
 from linecontrol.api.bridge import Bridge, beside
+from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
 from linecontrol.api.live import Broadcast
 from linecontrol.api.live import router as live_router
@@ -92,7 +94,13 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    for routes in (_plant(line, bridge), _runs(line), _records(line, bridge, aside)):
+    for routes in (
+        _plant(line, bridge),
+        _runs(line),
+        _records(line, bridge, aside),
+        lab_routes(line),
+        advice_routes(line, bridge, aside),
+    ):
         app.include_router(bridge.across(routes))
     app.include_router(live_router(broadcast, is_own_origin))
     return app

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
+from linecontrol.cli import lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.tune import tune
@@ -21,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(lab.app, name="lab")
+app.add_typer(moisture.app, name="moisture")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
@@ -122,7 +126,7 @@ def simulate(
     seeds: Annotated[str | None, typer.Option(help="Seeds A..B instead of --seed and --runs.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
     policy: Annotated[
-        list[str] | None, typer.Option(help="auto, manual or hold: who keeps the moisture. Repeat to compare.")
+        list[str] | None, typer.Option(help="auto, manual, hold or test: who keeps the moisture. Repeat to compare.")
     ] = None,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault, a schedule file, or random. Repeatable. Checks the invariants.")

@@ -96,7 +96,22 @@ def run_view(view: Mapping[str, Any]) -> Group:
         f"roots {record['root_kg'] or 0:.1f} kg   good powder {record['powder_kg'] or 0:.1f} kg   "
         f"diverted {record['diverted_kg'] or 0:.1f} kg   yield so far {so_far}"
     )
-    return Group(*parts, "", units, "", loops, "", Text(totals))
+    strategies = [Text(strategy_text(name, loop)) for name, loop in view["loops"].items() if "strategy" in loop]
+    return Group(*parts, "", units, "", loops, *strategies, "", Text(totals))
+
+
+def strategy_text(name: str, loop: Mapping[str, Any]) -> str:
+    """Who decides a moisture loop's output, what is estimated, and how much the inlet air has been moved."""
+    estimate, u = loop["estimate"], loop["estimate_u"]
+    words = [f"{name}: {loop['decides']} decides"]
+    if loop["fallback"]:
+        words.append(f"fallen back from {loop['strategy']}: {loop['fallback']}")
+    if estimate is not None:
+        words.append(f"estimate {estimate:.2f} ± {u or 0.0:.2f} {loop['unit']}")
+    if loop["is_bridging"]:
+        words.append("the estimate stands in for the meter")
+    words.append(f"inlet moved {loop['travel_per_h']:.0f} K in the last hour, {loop['turns_per_h']} turns")
+    return "; ".join([*words, *loop["flags"]])
 
 
 def prompt_text(prompt: Mapping[str, Any]) -> str:

@@ -50,6 +50,24 @@ def read_run(data: Path | None, run_id: str) -> dict[str, Any]:
     stop(f"there is no run {run_id!r} on record (see `linecontrol runs`)", BAD_INPUT)
 
 
+def folder_of(data: Path | None, run_id: str) -> tuple[Path, str]:
+    """The folder whose history has this run (or, for ``last``, the newest), and the run's id."""
+    from linecontrol.history import open_reader
+
+    found: list[tuple[str, Path, str]] = []
+    for folder in folders(data):
+        try:
+            with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
+                rows = [run.record for run in reader.runs(1000)]
+        except StorageError as error:
+            stop(str(error), FAILED)
+        found += [(str(row["started_at"]), folder, row["run_id"]) for row in rows if run_id in (row["run_id"], "last")]
+    if not found:
+        stop(f"there is no run {run_id!r} on record (see `linecontrol runs`)", BAD_INPUT)
+    _, folder, name = max(found)
+    return folder, name
+
+
 def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title, justify in (

@@ -51,6 +51,13 @@ def _folders(kind: str, near: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(folders))
 
 
+def model_path(name: str, line_file: Path) -> Path:
+    """A model a line file names: from that file's folder, else the shipped one of that name."""
+    own = line_file.absolute().parent / name
+    shipped = shipped_dir() / FOLDERS["line"] / Path(name).name
+    return shipped if not own.is_file() and shipped.is_file() else own
+
+
 def line_path(line: Path | str) -> Path:
     """The line file meant: a path, or the bare name of a shipped line such as ``demo``."""
     if isinstance(line, Path) or line.endswith((".yaml", ".yml")) or "/" in line or "\\" in line:

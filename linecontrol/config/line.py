@@ -122,6 +122,30 @@ class Flow(Row):
     min: NotNegative
 
 
+class Moisture(Row):
+    """A model-based strategy for a moisture loop whose output is the set point of the inlet air's loop.
+
+    ``model``: what commissioning has identified, a file named from the line file's folder (``linecontrol moisture
+    commission`` makes it); without one the loop is a plain PID, and the section only says which tags are which.
+    ``mode``: strategy at the start; switched live by the loop's tag STRATEGY.
+    ``bridge_s``: for so long the estimate may stand in for a meter that is not GOOD [line s]; only while its standard
+    uncertainty is at most ``bridge_u`` [unit of the loop].
+    """
+
+    model: Line | None = None
+    inlet: Name
+    outlet: Name
+    product: Name
+    nir: Name
+    cake: Name
+    feed: Name
+    ambient: Name
+    humidity: Name
+    mode: Literal["pid", "cascade", "feedforward", "predictive"] = "predictive"
+    bridge_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 300.0
+    bridge_u: Positive = 0.6
+
+
 class Loop(Row):
     """One control loop. ``op`` is a tag, or another loop's set point (``TIC-303.SP``) in a cascade.
 
@@ -140,6 +164,7 @@ class Loop(Row):
     bad_pv: BadPv = BadPv()
     ratio: Ratio | None = None
     needs: Flow | None = None
+    moisture: Moisture | None = None
     note: Note = ""
 
 
@@ -173,6 +198,29 @@ class Guard(Row):
     flow: Flow
     settle_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 0.0
     critical_limits: Annotated[tuple[CriticalLimit, ...], Field(min_length=1)]
+
+
+class LabMeter(Row):
+    """A meter that is checked by laboratory values; its bias is estimated from them [unit of the tag].
+
+    ``u``: standard uncertainty of a value that is entered without one. ``window_s``: the meter is averaged over this
+    around the time of the sample [line s]. ``prior_u``: standard deviation of the bias before the first value;
+    ``drift_u``: of its change in an hour; ``most``: a larger difference is a wrong sample, not a bias.
+    ``sampling_u``: how far one scoop may differ from the powder the meter saw, as a standard deviation.
+    ``rate_per_min``: how fast a new bias reaches the loop. ``oldest_h``: age up to which a sample may be entered.
+    ``accepted_for_h``: for so long after the last value a person's acceptance of the correction lasts.
+    """
+
+    tag: Name
+    u: Positive
+    window_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=10, le=3600)] = 120.0
+    prior_u: Positive = 0.5
+    drift_u: NotNegative = 0.05
+    sampling_u: NotNegative = 0.15
+    most: Positive = 3.0
+    rate_per_min: Positive = 0.2
+    oldest_h: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=720)] = 48.0
+    accepted_for_h: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=168)] = 12.0
 
 
 class Known(Row):
@@ -222,5 +270,6 @@ class LineFile(Row):
     loops: tuple[Loop, ...] = ()
     guard: Guard | None = None
     yield_: Annotated[Yield | None, Field(alias="yield")] = None
+    laboratory: tuple[LabMeter, ...] = ()
     database: Line | None = None
     notes: Note = ""

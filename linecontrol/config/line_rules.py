@@ -28,6 +28,7 @@ def line_problems(scene: Scene) -> list[Problem]:
         problems += _guard_problems(scene, scene.line.guard)
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
+    problems += _laboratory_problems(scene)
     return problems
 
 
@@ -193,3 +194,16 @@ def _yield_problems(scene: Scene, parts: Yield) -> Iterator[Problem]:
                 yield scene.doc.problem(loc, f"{name} is in {tag.unit!r}", " or ".join(units))
             if listed and name in given[:at]:
                 yield scene.doc.problem(loc, f"{name} is counted twice", "each total once")
+
+
+def _laboratory_problems(scene: Scene) -> Iterator[Problem]:
+    names: set[str] = set()
+    for at, meter in enumerate(scene.line.laboratory):
+        loc: Loc = ("laboratory", at)
+        yield from scene.number((*loc, "tag"), meter.tag)
+        if meter.tag in names:
+            yield scene.doc.problem((*loc, "tag"), f"{meter.tag} is given twice", "each meter once")
+        names.add(meter.tag)
+        if meter.u > meter.most:
+            message = f"an uncertainty of {meter.u:g} says nothing about a bias of at most {meter.most:g}"
+            yield scene.doc.problem((*loc, "u"), message, f"up to {meter.most:g}")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from linecontrol.config.document import Loc
 from linecontrol.config.fields import near_names, unit_problem
-from linecontrol.config.line import Loop
+from linecontrol.config.files import model_path
+from linecontrol.config.line import Loop, Moisture
 from linecontrol.config.scene import Scene
 from linecontrol.config.tag_rules import wire_of
 from linecontrol.core.errors import Problem
@@ -33,6 +34,8 @@ def loop_problems(scene: Scene) -> Iterator[Problem]:
         yield from _sp_problems(scene, loc, loop)
         yield from _op_problems(scene, loc, loop)
         yield from _ratio_problems(scene, loc, loop)
+        if loop.moisture is not None:
+            yield from _moisture_problems(scene, (*loc, "moisture"), loop, loop.moisture)
         if loop.needs is not None:
             yield from scene.number((*loc, "needs", "tag"), loop.needs.tag)
     yield from _circles(scene)
@@ -130,6 +133,42 @@ def _ratio_problems(scene: Scene, loc: Loc, loop: Loop) -> Iterator[Problem]:
         for key, value in (("low", ratio.low), ("high", ratio.high)):
             what = "the limits of the set point"
             yield from scene.within((*loc, key), value, loop.sp.low, loop.sp.high, what)
+
+
+_MOISTURE_UNITS = {
+    "inlet": "°C",
+    "outlet": "°C",
+    "product": "°C",
+    "nir": "% wb",
+    "cake": "% wb",
+    "feed": "kg/h",
+    "ambient": "°C",
+    "humidity": "%",
+}
+
+
+def _moisture_problems(scene: Scene, loc: Loc, loop: Loop, rows: Moisture) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for key, unit in _MOISTURE_UNITS.items():
+        name = getattr(rows, key)
+        yield from scene.number((*loc, key), name)
+        tag = scene.tag(name)
+        if tag is not None and tag.type not in (DataType.BOOL, DataType.STRING) and tag.unit != unit:
+            yield scene.doc.problem((*loc, key), f"{name} is in {tag.unit!r}", repr(unit))
+        if (first := seen.setdefault(name, key)) != key:
+            yield scene.doc.problem((*loc, key), f"{name} is the {first} already", "a measurement of its own")
+    if rows.nir != loop.pv and scene.is_declared(loop.pv):
+        yield scene.doc.problem((*loc, "nir"), f"{rows.nir} is not the loop's measurement", loop.pv)
+    inner = next((other for other in scene.line.loops if f"{other.name}.SP" == loop.op and other is not loop), None)
+    if not loop.op.endswith(".SP"):
+        message = "the output of a moisture strategy is the set point of the inlet air's loop"
+        yield scene.doc.problem((*loc, "inlet"), message, f"op: <loop on {rows.inlet}>.SP")
+    elif inner is not None and inner.pv != rows.inlet and scene.is_declared(inner.pv):
+        yield scene.doc.problem((*loc, "inlet"), f"{inner.name} controls {inner.pv}, not {rows.inlet}", inner.pv)
+    path = model_path(rows.model, scene.doc.path) if rows.model is not None else None
+    if path is not None and not path.is_file():
+        accepted = "a file, named from the folder of the line file; linecontrol moisture commission makes one"
+        yield scene.doc.problem((*loc, "model"), f"{path} cannot be found", accepted)
 
 
 def _circles(scene: Scene) -> Iterator[Problem]:

@@ -288,9 +288,23 @@ class Loop:
         if s.on_bad_pv is OnBadPv.FALLBACK and s.fallback_op is not None and self._expired():
             up, down = s.pid.op_rate_up_per_s, s.pid.op_rate_down_per_s
             track = ramp(self.pid.out, s.fallback_op, up, down, min(x.dt_s, GAP_PERIODS * s.period_s))
+        elif x.override is not None and isfinite(x.override) and not (led or self.holding):
+            return self._overridden(x, pv, x.override)
         terms = self._step(x, pv, track=track)
         self.op_target = self.pid.out
         return self.pid.out, terms
+
+    def _overridden(self, x: LoopInputs, pv: float, asked: float) -> tuple[float, Terms]:
+        """Another algorithm's output, under the same limits, rate and downstream blocks; the PID is kept there."""
+        s, d, out = self.settings.pid, x.downstream, self.pid.out
+        aim = clamp(asked, s.op_low, s.op_high)
+        if d is not None and ((d.blocks_up and aim > out) or (d.blocks_down and aim < out)):
+            aim = out
+        dt_s = min(x.dt_s, GAP_PERIODS * self.settings.period_s)
+        there = ramp(out, aim, s.op_rate_up_per_s, s.op_rate_down_per_s, dt_s)
+        terms = self._step(x, pv, track=there if s.op_low <= there <= s.op_high else math.nan)
+        self.op_target = self.pid.out
+        return self.pid.out, terms._replace(high=asked > s.op_high, low=asked < s.op_low, rate=there != aim)
 
     def _step(self, x: LoopInputs, pv: float, *, track: float | None) -> Terms:
         d = x.downstream

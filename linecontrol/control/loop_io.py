@@ -40,6 +40,8 @@ class LoopInputs(NamedTuple):
             the loop then writes nothing and follows the read-back.
         applied: what a selector really passed on last tick [output unit].
         feedforward: [output unit]; None = off.
+        override: output of another algorithm that decides in AUTO instead of the PID, within the loop's limits and
+            rate; the PID tracks it, so that it goes on from there when it ends (None, NaN) [output unit].
     """
 
     dt_s: float
@@ -58,6 +60,7 @@ class LoopInputs(NamedTuple):
     op_available: bool = True
     applied: float | None = None
     feedforward: float | None = None
+    override: float | None = None
 
 
 class LoopOutput(NamedTuple):

@@ -12,9 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from linecontrol.core.model import Sample, Text
+
+
+class Corrected(NamedTuple):
+    """A reading corrected for the meter's bias, and whether a person has accepted that correction."""
+
+    sample: Sample
+    is_accepted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +35,26 @@ class CriticalLimit:
     title: Text
     source: str = ""
 
-    def judge(self, sample: Sample) -> str | None:
-        """Why this reading is a deviation, as a short sentence; None = inside."""
+    def judge(self, sample: Sample, corrected: Corrected | None = None) -> str | None:
+        """Why this reading is a deviation, as a short sentence; None = inside.
+
+        With a correction that nobody has accepted, both the reading as it is and the corrected one must be inside.
+        """
+        if corrected is not None and corrected.is_accepted:
+            return self._judge(corrected.sample, " corrected for its bias")
+        why = self._judge(sample, "")
+        if why is None and corrected is not None:
+            why = self._judge(corrected.sample, " corrected for its bias")
+        return why
+
+    def _judge(self, sample: Sample, how: str) -> str | None:
         if not sample.is_good:
             return f"{self.title.en} {self.tag} is not GOOD ({sample.status.text})"
         value = sample.number
         if value > self.high:
-            return f"{self.title.en} {self.tag} = {value:.2f} is above {self.high:g}"
+            return f"{self.title.en} {self.tag}{how} = {value:.2f} is above {self.high:g}"
         if value < self.low:
-            return f"{self.title.en} {self.tag} = {value:.2f} is below {self.low:g}"
+            return f"{self.title.en} {self.tag}{how} = {value:.2f} is below {self.low:g}"
         return None
 
 
@@ -92,10 +110,28 @@ class DivertGuard:
         settings = self.settings
         return frozenset({settings.position, settings.good_total, settings.flow, *(row.tag for row in self.limits)})
 
-    def tick(self, now: float, samples: Mapping[str, Sample]) -> Verdict:
-        """One look. ``now`` is line time [s]; samples must hold every tag of the limits and the gate."""
-        settings = self.settings
-        reasons = {limit.name: why for limit in self.limits if (why := limit.judge(samples[limit.tag])) is not None}
+    def tick(
+        self,
+        now: float,
+        samples: Mapping[str, Sample],
+        corrected: Mapping[str, Corrected] | None = None,
+        doubts: Mapping[str, str] | None = None,
+    ) -> Verdict:
+        """One look.
+
+        Args:
+            now: line time [s].
+            samples: must hold every tag of the limits and the gate.
+            corrected: readings of limits' tags corrected for their meters' bias.
+            doubts: reasons from elsewhere not to trust a measurement that reads well, by name: deviations as well.
+        """
+        settings, found = self.settings, corrected or {}
+        reasons = {
+            limit.name: why
+            for limit in self.limits
+            if (why := limit.judge(samples[limit.tag], found.get(limit.tag))) is not None
+        }
+        reasons |= doubts or {}
         flow = samples[settings.flow].number
         is_making = not flow < settings.min_flow  # an unknown flow counts as making powder
         total_kg = samples[settings.good_total].number

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
+from linecontrol.history.lab import LabRow
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 
 if TYPE_CHECKING:
     from linecontrol.history.reader import HistoryReader
 
-__all__ = ["Counters", "Historian", "HistoryReader", "QuarantinedRow", "RecipeRow", "RunRow", "open_reader"]
+__all__ = ["Counters", "Historian", "HistoryReader", "LabRow", "QuarantinedRow", "RecipeRow", "RunRow", "open_reader"]
 
 
 def open_reader(url: str, line: str | None = None) -> HistoryReader:

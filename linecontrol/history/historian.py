@@ -19,11 +19,13 @@ from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
 from linecontrol.history.intake import Counters, Intake
+from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import (
     COMMAND,
     EVENT,
+    LAB,
     QUARANTINE,
     RECIPE,
     RUN,
@@ -205,6 +207,10 @@ class Historian:
         """Keep a recipe text under its hash; as ``save_run``."""
         await self._durable(RECIPE, _checked(recipe_row, recipe))
 
+    async def save_lab(self, lab: LabRow) -> None:
+        """Keep a laboratory value; as ``save_run``."""
+        await self._durable(LAB, _checked(lab_row, lab))
+
     async def flush(self) -> None:
         """Wait until everything taken in so far is durable. Raises StorageError as ``save_run``."""
         await self._durable(None, ())
@@ -305,6 +311,12 @@ class Historian:
     ) -> list[Receipt]:
         """See HistoryReader.commands."""
         return await self._ask(lambda reader: reader.commands(since, until, limit, tag))
+
+    async def lab(
+        self, tag: str | None = None, since: float | None = None, until: float | None = None, limit: int = 1000
+    ) -> list[LabRow]:
+        """See HistoryReader.lab. What only the spool has is missing."""
+        return await self._ask(lambda reader: reader.lab(tag, since, until, limit))
 
     async def recipe(self, recipe_hash: str) -> RecipeRow | None:
         """See HistoryReader.recipe."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linecontrol.history import schema
-from linecontrol.history.rows import COLUMNS, RECIPE, RUN, SAMPLE, Row
+from linecontrol.history.rows import COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
 
 Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row]], int]
 """(connection, line id, tag ids, kind, rows) -> how many of the rows the database had already."""
@@ -29,6 +29,9 @@ def inserter(engine: sa.Engine) -> Insert:
         elif kind == RECIPE:
             for record in records:
                 _insert_recipe(connection, record)
+        elif kind == LAB:
+            for record in records:
+                _insert_lab(connection, record)
         else:
             connection.execute(schema.metadata.tables[kind].insert(), records)
         return 0
@@ -68,3 +71,10 @@ def _insert_recipe(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(recipe.c.line_id == record["line_id"], recipe.c.hash == record["hash"])
     if connection.execute(sa.select(recipe.c.hash).where(key)).scalar() is None:
         connection.execute(recipe.insert(), record)
+
+
+def _insert_lab(connection: sa.Connection, record: dict[str, Any]) -> None:
+    lab = schema.lab
+    key = sa.and_(lab.c.line_id == record["line_id"], lab.c.lab_id == record["lab_id"])
+    if connection.execute(sa.select(lab.c.lab_id).where(key)).scalar() is None:
+        connection.execute(lab.insert(), record)

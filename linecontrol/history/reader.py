@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import DataType, Event, Receipt, Sample, Status
 from linecontrol.history import schema
+from linecontrol.history.lab import LabRow, lab_of
 from linecontrol.history.migrate import check_known, revision_of
 from linecontrol.history.rows import (
     COLUMNS,
     COMMAND,
     EVENT,
+    LAB,
     RUN,
     QuarantinedRow,
     RecipeRow,
@@ -228,6 +230,29 @@ class HistoryReader:
         if row is None:
             return None
         return RecipeRow(row.hash, row.name, row.version, row.text, seconds(row.saved_us))
+
+    # -- laboratory
+    def lab(
+        self, tag: str | None = None, since: float | None = None, until: float | None = None, limit: int = 1000
+    ) -> list[LabRow]:
+        """The newest ``limit`` laboratory values by the time of their sample in [since, until), oldest first.
+
+        Values that a later entry replaces are among them.
+        """
+        table = schema.lab
+        with self._connected() as connection:
+            if not sa.inspect(connection).has_table(table.name):
+                return []  # a history from before there were laboratory values, which a reader does not migrate
+            query = _columns(LAB).where(table.c.line_id == self._line_id(connection))
+            if tag is not None:
+                query = query.where(table.c.tag == tag)
+            if since is not None:
+                query = query.where(table.c.sampled_us >= micros(since))
+            if until is not None:
+                query = query.where(table.c.sampled_us < micros(until))
+            order = (table.c.sampled_us.desc(), table.c.id.desc())
+            rows = connection.execute(query.order_by(*order).limit(limit)).all()
+        return [lab_of(tuple(row)) for row in reversed(rows)]
 
     def quarantined(self, limit: int = 1000) -> list[QuarantinedRow]:
         """Rows that could not be stored, newest first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -110,6 +110,26 @@ recipe = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("saved_us", Micros, nullable=False),
 )
+
+lab = sa.Table(
+    "lab",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("lab_id", sa.String(60), nullable=False),
+    sa.Column("tag", sa.String(200), nullable=False),
+    sa.Column("value", Real, nullable=False),
+    sa.Column("u", Real, nullable=False),
+    sa.Column("sampled_us", Micros, nullable=False),
+    sa.Column("entered_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String(200)),
+    sa.Column("replaces", sa.String(60)),
+    sa.UniqueConstraint("line_id", "lab_id", name="lab_once_per_line"),
+    sa.Index("lab_by_time", "line_id", "sampled_us"),
+)
+"""Values from the laboratory, each with the time of its sample. Only ever added to: a correction is a new row."""
 
 quarantine = sa.Table(
     "quarantine",

@@ -26,7 +26,9 @@ from linecontrol.core.station import Duty, Station
 from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
+from linecontrol.line.lab import LabBook, lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
+from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.recipes import RecipeEntry, shipped_recipes
 from linecontrol.line.rest import RestKeeper
@@ -102,6 +104,7 @@ class Line:
     ) -> None:
         self.is_closing, self.is_running = True, False
         self._taking_up.cancel()
+        self.lab.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.runs.close()
@@ -122,12 +125,14 @@ class Line:
         titles, units, op_units = loop_words(config)
         run_rows = run_tags()
         loop_tags = soft_tags(settings, titles, units, op_units)
-        tags = [*config.tags, *loop_tags, *run_rows]
+        own_tags = [*loop_tags, *moisture_tags(config.line.loops), *lab_tags(config), *run_rows]
+        tags = [*config.tags, *own_tags]
         self.historian = self.wiring.historian(config, self.data, tags, self._tell)
         await asyncio.gather(self.historian.start(), self.wiring.load(config.stations.values()))
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
-        self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config))
+        self.lab = LabBook(self)
+        self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best, self._strategies())
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
@@ -155,11 +160,11 @@ class Line:
                 on_restart=self._on_plc_restart,
                 is_accepted=is_accepted(config, name, accepted),
             )
-        self.soft_link = SoftLink([*loop_tags, *run_rows], on_write=self.bank.on_write)
+        self.soft_link = SoftLink(own_tags, on_write=self._on_soft_write)
         self.soft = Station(
             STATION,
             self.soft_link,
-            [*loop_tags, *run_rows],
+            own_tags,
             self.image,
             self.clock,
             scan_s=config.line.control_period_s,
@@ -174,6 +179,14 @@ class Line:
         self.yield_tags = yield_tag_names(config)
         self._feed = LosslessFeed()
         self.image.attach(self._feed)
+
+    def _strategies(self) -> dict[str, MoistureStrategy]:
+        """The model-based strategies of the loops that name a model. Raises ConfigError when one cannot be used."""
+        return {
+            loop.name: MoistureStrategy(loop, loop.moisture, self.wiring.brain(self.config, loop), self.emit)
+            for loop in self.config.line.loops
+            if loop.moisture is not None and loop.moisture.model is not None
+        }
 
     def _epoch(self) -> float | None:
         """Simulated time never goes back: it begins after what is recorded. A real line lives in the wall's time."""
@@ -257,6 +270,11 @@ class Line:
         while True:
             for scan in await self._feed.take():
                 self.historian.offer(scan)
+
+    def _on_soft_write(self, name: str, value: Value) -> None:
+        """A command for a tag of our own that the gate has passed. Raises DeviceRefused with the reason."""
+        if not self.lab.on_write(name, value):
+            self.bank.on_write(name, value)
 
     # -- what is asked of the plant
     def is_available(self, tag: str) -> bool:

@@ -10,7 +10,9 @@ from linecontrol.analysis.extraction import Declared, Extraction, ExtractionTags
 from linecontrol.config import LineConfig, StationConfig
 from linecontrol.core.model import DataType, Tag, Text
 from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
+from linecontrol.line.lab import lab_tags
 from linecontrol.line.loops import STATION, loop_settings, loop_words, soft_tags
+from linecontrol.line.moisture import moisture_tags
 
 
 def run_tags() -> list[Tag]:
@@ -35,8 +37,9 @@ def known_constant(station: StationConfig) -> tuple[str, float] | None:
 
 
 def line_tags(config: LineConfig) -> list[Tag]:
-    """Every tag of a line: those of its stations, of its loops and of its run. Raises ConfigError for a wrong loop."""
-    return [*config.tags, *soft_tags(loop_settings(config), *loop_words(config)), *run_tags()]
+    """Every tag of a line: of its stations, loops, checked meters and run. Raises ConfigError for a wrong loop."""
+    loops = soft_tags(loop_settings(config), *loop_words(config))
+    return [*config.tags, *loops, *moisture_tags(config.line.loops), *lab_tags(config), *run_tags()]
 
 
 def divert_guard(config: LineConfig) -> DivertGuard | None:

@@ -10,6 +10,7 @@ from typing import Any
 from linecontrol.config import Document, LineConfig, read_line, schema, shipped_dir
 from linecontrol.config import check_paths as check_config_paths
 from linecontrol.core.errors import ConfigError, Problem
+from linecontrol.line.moisture_model import model_problems
 from linecontrol.line.recipes import line_problems, recipe_problems
 from linecontrol.recipe.model import Recipe
 
@@ -44,6 +45,7 @@ def check_paths(
     studied = [config for config in lines if line is not None or config.line.simulated]
     others = {kind: partial(_misfits, fit=fit, lines=studied) for kind, fit in (fits or {}).items()}
     problems = check_config_paths(list(paths), {"recipe": recipe, **others})
+    problems += [problem for config in lines for problem in model_problems(config)]
     return problems, len(_files(paths))
 
 

@@ -42,6 +42,7 @@ class ControlCycle:
         """One cycle, ``dt_s`` line seconds after the one before."""
         line = self._line
         self.count += 1
+        line.lab.tick(dt_s, now)
         self._guard(now)
         for write in line.bank.tick(dt_s, now, line.is_available):
             line.writes.submit(Command(write.tag, write.value, write.who))
@@ -59,7 +60,8 @@ class ControlCycle:
         guard, line = self._line.guard, self._line
         if guard is None:
             return
-        verdict = guard.tick(now, {name: line.image.at(name, now) for name in guard.tags})
+        samples = {name: line.image.at(name, now) for name in guard.tags}
+        verdict = guard.tick(now, samples, line.lab.for_guard(samples), line.bank.doubts(guard.limits))
         tag = guard.settings.tag
         if line.is_available(tag):
             line.writes.submit(Command(tag, verdict.position, "guard", "; ".join(verdict.deviations.values())))
@@ -78,8 +80,9 @@ class ControlCycle:
     def show(self) -> None:
         """Bring the soft tags up to date."""
         engine = self._line.runs.engine
-        values: dict[str, Value] = {
+        values: dict[str, Value | None] = {
             **self._line.bank.show(),
+            **self._line.lab.show(self._line.clock.now()),
             "RUN.STATE": engine.state.value if engine is not None else "Idle",
             "RUN.MODE": engine.mode.value if engine is not None else "Automatic",
             "RUN.ID": engine.run_id if engine is not None else "",

@@ -7,6 +7,7 @@ passes through in one cycle.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,16 @@ from typing import Any
 from linecontrol.config import LineConfig
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.loop import Loop, LoopInputs, LoopOutput, LoopSettings, Mode
+from linecontrol.control.wear import Wear
 from linecontrol.core.errors import ConfigError, DeviceRefused, Problem
 from linecontrol.core.image import ProcessImage
 from linecontrol.core.model import DataType, Sample, Tag, Text, Value
+from linecontrol.guard.divert import CriticalLimit
+from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
 
 STATION = "line"
 _GAIN_KEYS = ("K", "TI", "TD")
+REVERSAL_SHARE = 0.005  # of the output's span: a smaller turn is noise, no reversal
 
 
 @dataclass(slots=True)
@@ -52,10 +57,17 @@ class LoopBank:
         units: Mapping[str, str],
         image: ProcessImage,
         needs: Mapping[str, tuple[str, float]] | None = None,
+        best: Callable[[str, Sample], Sample] = lambda _tag, sample: sample,
+        strategies: Mapping[str, MoistureStrategy] | None = None,
     ) -> None:
+        """``best``: the sample of a measurement as it may be acted on, e.g. corrected for its meter's bias."""
         self.settings = {row.name: row for row in settings}
         self._titles, self._units, self._image = titles, units, image
         self._needs = dict(needs or {})
+        self._best = best
+        self.strategies = dict(strategies or {})
+        spans = {row.name: row.pid.op_high - row.pid.op_low for row in settings}
+        self.wear = {name: Wear(REVERSAL_SHARE * span) for name, span in spans.items()}
         self._loops = {row.name: Loop(row) for row in settings}
         self._outer_of = {row.inner: row.name for row in settings if row.inner is not None}
         self._order = _outer_first(self.settings)
@@ -63,13 +75,17 @@ class LoopBank:
         self.outputs: dict[str, LoopOutput] = {}
 
     # -- tags
-    def show(self) -> dict[str, Value]:
-        """Present value of every soft tag of every loop."""
-        values: dict[str, Value] = {}
+    def show(self) -> dict[str, Value | None]:
+        """Present value of every soft tag of every loop; None where there is nothing to show."""
+        values: dict[str, Value | None] = {}
+        for strategy in self.strategies.values():
+            values |= strategy.show()
         for name, loop in self._loops.items():
             gains = loop.settings.pid
             out = self.outputs.get(name)
             values |= {
+                f"{name}.TRAVEL": round(self.wear[name].travel, 2),
+                f"{name}.TURNS": self.wear[name].reversals,
                 f"{name}.MODE": int(loop.mode),
                 f"{name}.SP": out.sp_target if out is not None else loop.sp_local,
                 f"{name}.WSP": out.sp if out is not None else loop.sp,
@@ -84,6 +100,9 @@ class LoopBank:
         """A command the gate has passed. Raises DeviceRefused when the loop itself cannot take it now."""
         loop_name, _, key = name.rpartition(".")
         wish = self._wishes[loop_name]
+        if loop_name in self.strategies and key == "STRATEGY":
+            self.strategies[loop_name].on_write(key, value)
+            return
         number = float(value)
         if key == "MODE":
             mode = Mode(int(number))
@@ -135,10 +154,18 @@ class LoopBank:
             outer_out = self.outputs.get(outer) if outer else None
             mode = loop.mode if wish.mode is None else wish.mode
             rests = mode is not Mode.MAN and self._lacks_work(lambda tag: self._image.at(tag, now), name)
+            raw, strategy, override = self._image.at(row.pv, now), self.strategies.get(name), None
+            pv = self._best(row.pv, raw)
+            if strategy is not None:
+                below = inner.downstream if inner is not None else None
+                is_free = not rests and (below is None or below.in_cascade)
+                look = functools.partial(self._image.at, now=now)
+                pv, override = strategy.before(Before(loop, mode, look, pv, raw, below, is_free, dt_s, now))
             out = loop.tick(
                 LoopInputs(
                     dt_s=dt_s,
-                    pv=self._image.at(row.pv, now),
+                    pv=pv,
+                    override=override,
                     mode=wish.mode,
                     sp=wish.sp,
                     op=wish.op,
@@ -151,9 +178,28 @@ class LoopBank:
                 )
             )
             self.outputs[name] = out
+            if strategy is not None:
+                strategy.after(out, now)
             if out.op is not None and row.inner is None:
                 writes.append(Write(row.op, out.op, f"loop:{name}"))
+        for name, out in self.outputs.items():
+            inner = self.outputs.get(self.settings[name].inner or "")
+            self.wear[name].see(out.output if inner is None else inner.sp, dt_s)
         return writes
+
+    def doubts(self, limits: Sequence[CriticalLimit] = ()) -> dict[str, str]:
+        """What the loops' models hold against their meters, as deviations for the guard: a meter that cannot be
+        believed, or a reading that without its drift lies outside its critical limit."""
+        found: dict[str, str] = {}
+        for name, strategy in self.strategies.items():
+            meter, title, value = strategy.row.nir, self._titles[name].en, strategy.believed
+            found |= {f"{name}-{flag}": f"{title} {meter} {why}" for flag, why in strategy.doubts.items()}
+            for limit in limits:
+                if limit.tag == meter and math.isfinite(value) and not limit.low <= value <= limit.high:
+                    found[f"{name}-{DRIFT}"] = (
+                        f"{title} {meter} without its drift = {value:.2f} is outside {limit.name}"
+                    )
+        return found
 
     def _lacks_work(self, look: Callable[[str], Sample], name: str) -> bool:
         """True while what a loop controls is known to be missing: it rests, and a missing PV is no fault."""
@@ -188,7 +234,7 @@ class LoopBank:
         rows = {}
         for name, row in self.settings.items():
             loop, out = self._loops[name], self.outputs.get(name)
-            pv: Sample = self._image.at(row.pv, now)
+            pv: Sample = self._best(row.pv, self._image.at(row.pv, now))
             rows[name] = {
                 "title": self._titles[name].en,
                 "title_zh": self._titles[name].zh,
@@ -199,6 +245,9 @@ class LoopBank:
                 "op": loop.pid.out,
                 "holding": bool(out and out.holding),
                 "limited": [word for word in ("high", "low", "rate") if out is not None and getattr(out, word)],
+                "travel_per_h": round(self.wear[name].travel, 1),
+                "turns_per_h": self.wear[name].reversals,
+                **(self.strategies[name].view() if name in self.strategies else {}),
             }
         return rows
 
@@ -273,6 +322,8 @@ def soft_tags(
             tag("K", "gain", "增益", "", 1e-6, 1e4),
             tag("TI", "integral time", "积分时间", "s", 0.1, 1e6),
             tag("TD", "derivative time", "微分时间", "s", 0.0, 1e5),
+            tag("TRAVEL", "movement in the last hour", "近一小时动作量", op_units[name], 0.0, writable=False),
+            tag("TURNS", "reversals in the last hour", "近一小时换向次数", low=0, writable=False, kind=DataType.UINT32),
         ]
     return tags
 
@@ -284,7 +335,7 @@ def loop_settings(config: LineConfig) -> list[LoopSettings]:
         try:
             rows.append(
                 LoopSettings.from_row(
-                    loop.model_dump(exclude_none=True, exclude={"needs"}), config.line.control_period_s
+                    loop.model_dump(exclude_none=True, exclude={"needs", "moisture"}), config.line.control_period_s
                 )
             )
         except ValueError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from linecontrol.line.run_view import iso
+
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
@@ -12,6 +14,7 @@ def line_status(line: Line) -> dict[str, Any]:
     """The line at a glance."""
     now = line.clock.now()
     return {
+        "time": iso(now),
         "line": line.config.line.name,
         "simulated": line.config.line.simulated,
         "speed": line.speed,

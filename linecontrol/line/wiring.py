@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Protocol
 
 from linecontrol.config import LineConfig, StationConfig
+from linecontrol.config.line import Loop
 from linecontrol.core.image import Scan
 from linecontrol.core.link import Link
 from linecontrol.core.model import Event, Receipt, Sample, Tag
-from linecontrol.history import Historian, RecipeRow, RunRow
+from linecontrol.history import Historian, LabRow, RecipeRow, RunRow
 from linecontrol.history.intake import Counters
 from linecontrol.line.links import link_for, load_libraries
 from linecontrol.line.lock import LineLock
+from linecontrol.line.moisture import Brain
+from linecontrol.line.moisture_model import load_brain
 
 
 class Recording(Protocol):
@@ -38,11 +41,15 @@ class Recording(Protocol):
     def command(self, receipt: Receipt) -> None: ...
     async def save_run(self, run: RunRow) -> None: ...
     async def save_recipe(self, recipe: RecipeRow) -> None: ...
+    async def save_lab(self, lab: LabRow) -> None: ...
 
     async def run(self, run_id: str) -> RunRow | None: ...
     async def runs(self, limit: int = 50, state: str | None = None, recipe: str | None = None) -> list[RunRow]: ...
     async def last_run(self) -> RunRow | None: ...
     async def recipe(self, recipe_hash: str) -> RecipeRow | None: ...
+    async def lab(
+        self, tag: str | None = None, since: float | None = None, until: float | None = None, limit: int = 1000
+    ) -> list[LabRow]: ...
     async def samples(
         self, tags: Sequence[str], start: float, end: float | None = None, limit: int = 100_000, *, hold: bool = True
     ) -> dict[str, list[Sample]]: ...
@@ -96,6 +103,7 @@ class Wiring:
     link_for: Callable[[StationConfig], Link] = link_for
     load: Callable[[Iterable[StationConfig]], Awaitable[None]] = load_libraries
     historian: Callable[[LineConfig, Path, Sequence[Tag], Callable[[Event], None]], Recording] = line_historian
+    brain: Callable[[LineConfig, Loop], Brain] = load_brain
     lock: Callable[[LineConfig, Path], Lock] = line_lock
     token: Callable[[], int] = random_token
     epoch: float | None = None

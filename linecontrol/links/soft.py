@@ -51,15 +51,15 @@ class SoftLink:
             raise ValueError(f"{name}: no value cannot be {status.text}")
         self._readings[name] = Reading(None if bad else value, status)
 
-    def show(self, values: Mapping[str, Value]) -> None:
-        """``set`` for many good values at once. Raises KeyError for an unknown name; then none is shown."""
+    def show(self, values: Mapping[str, Value | None]) -> None:
+        """``set`` for many values at once, None being BAD. Raises KeyError for an unknown name; then none is shown."""
         if not values.keys() <= self._readings.keys():
             raise KeyError(next(name for name in values if name not in self._readings))
-        readings, good = self._readings, Status.GOOD
+        readings, good, bad = self._readings, Status.GOOD, Status.BAD
         for name, value in values.items():
-            before = readings[name]
-            if before.value is not value or before.status is not good:
-                readings[name] = Reading(value, good)
+            before, status = readings[name], good if value is not None else bad
+            if before.value is not value or before.status is not status:
+                readings[name] = Reading(value, status)
 
     async def open(self) -> None:
         """Nothing to do."""

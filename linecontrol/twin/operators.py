@@ -1,6 +1,7 @@
-"""Who stands at the line: nobody needed (``auto``), an honest operator (``manual``), or one who lets it run (``hold``).
+"""Who stands at the line: nobody needed (``auto``), an honest operator (``manual``), one who lets it run (``hold``), or
+a technician who makes a record for commissioning (``test``).
 
-All three answer a held run as a person would: wait until what held it is over, then Restart, and give up after a few
+All answer a held run as a person would: wait until what held it is over, then Restart, and give up after a few
 times. They act through the gate as every person does, and know only what a person there knows.
 """
 
@@ -16,7 +17,7 @@ from linecontrol.core.model import Command, Value
 from linecontrol.line.assembly import Line
 from linecontrol.recipe.states import ENDED, RunState
 
-POLICIES = ("auto", "manual", "hold")
+POLICIES = ("auto", "manual", "hold", "test")
 LOOK_EVERY_S = 5.0
 RESTART_AFTER_S = 120.0  # a person needs that long to come, read and decide
 MOST_RESTARTS = 6
@@ -33,6 +34,10 @@ OUTLET_LOOK_S = 180.0
 OUTLET_BAND_K = 2.0
 OUTLET_SHARE = 0.8
 MOST_OUTLET_STEP_K = 3.0
+
+TEST_AFTER_S = 1500.0  # of normal running before the first step test, and between tests
+TEST_STEPS_K = (6.0, -6.0)  # of inlet air, one after the other, about where the loop had settled
+TEST_STEP_S = 900.0
 
 
 class Attendant:
@@ -158,3 +163,50 @@ class Hand(Holder):
         if math.isnan(present):
             return False
         return await self.submit(tag.name, min(tag.high, max(tag.low, present + step_k)), reason)
+
+
+class Tester(Holder):
+    """Makes a record for commissioning: normal running, then a step test of the inlet air, and again.
+
+    A test is what docs/moisture.md asks of a technician: the loop in MAN, the inlet air a step up, a step down and
+    back, long enough for the powder to settle; then AUTO again.
+    """
+
+    def __init__(self, line: Line, run_id: str, who: str) -> None:
+        super().__init__(line, run_id, who)
+        self._auto_since: float | None = None
+        self._base_c = math.nan
+        self._step: int | None = None
+        self._next = math.inf
+
+    async def look(self) -> None:
+        now, mode = self.line.clock.now(), self.line.bank.mode_of(self.loop)
+        if self.line.runs.state is not RunState.RUNNING:
+            self._auto_since = self._step = None
+        elif self._step is not None:
+            if mode is not Mode.MAN:  # the recipe or the plant has taken over
+                self._auto_since = self._step = None
+            elif now >= self._next:
+                await self._go_on(now)
+        elif mode is Mode.AUTO:
+            self._auto_since = self._auto_since or now
+            if now - self._auto_since >= TEST_AFTER_S:
+                await self._begin(now)
+        else:
+            self._auto_since = None
+
+    async def _begin(self, now: float) -> None:
+        self._base_c = self.line.image.latest(f"{self.loop}.OP").number
+        if not math.isnan(self._base_c) and await self.submit(f"{self.loop}.MODE", int(Mode.MAN), "step test"):
+            self._step, self._next = -1, now + LOOK_EVERY_S
+
+    async def _go_on(self, now: float) -> None:
+        self._step = (self._step or 0) + 1 if self._step != -1 else 0
+        self._next = now + TEST_STEP_S
+        if self._step < len(TEST_STEPS_K):
+            await self.submit(f"{self.loop}.OP", self._base_c + TEST_STEPS_K[self._step], "step test")
+        elif self._step == len(TEST_STEPS_K):
+            await self.submit(f"{self.loop}.OP", self._base_c, "step test: back")
+        else:
+            await self.submit(f"{self.loop}.MODE", int(Mode.AUTO), "step test done")
+            self._auto_since = self._step = None

@@ -6,12 +6,13 @@ seed. Whole scans are kept every ``every_s``, outages always; events, commands a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
-from linecontrol.history import Historian, RecipeRow, RunRow
+from linecontrol.history import Historian, LabRow, RecipeRow, RunRow
 from linecontrol.history.intake import Counters
 
 
@@ -23,6 +24,7 @@ class Kept:
     events: list[Event] = field(default_factory=list)
     commands: list[Receipt] = field(default_factory=list)
     recipes: list[RecipeRow] = field(default_factory=list)
+    labs: list[LabRow] = field(default_factory=list)
     run: RunRow | None = None
 
     async def store(self, historian: Historian) -> None:
@@ -35,6 +37,8 @@ class Kept:
             historian.command(receipt)
         for recipe in self.recipes:
             await historian.save_recipe(recipe)
+        for lab in self.labs:
+            await historian.save_lab(lab)
         if self.run is not None:
             await historian.save_run(self.run)
 
@@ -120,6 +124,18 @@ class MemoryRecording:
     async def save_recipe(self, recipe: RecipeRow) -> None:
         """Keep a recipe text."""
         self.kept.recipes.append(recipe)
+
+    async def save_lab(self, lab: LabRow) -> None:
+        """Keep a laboratory value."""
+        self.kept.labs.append(lab)
+
+    async def lab(
+        self, tag: str | None = None, since: float | None = None, until: float | None = None, limit: int = 1000
+    ) -> list[LabRow]:
+        """The newest laboratory values by the time of their sample, oldest first."""
+        low, high = -math.inf if since is None else since, math.inf if until is None else until
+        found = [row for row in self.kept.labs if tag in (None, row.tag) and low <= row.sampled_at < high]
+        return sorted(found, key=lambda row: row.sampled_at)[-limit:]
 
     async def run(self, run_id: str) -> RunRow | None:
         """The run, if it is this one."""

@@ -19,7 +19,7 @@ from linecontrol.twin.invariants import Breach, Watchman
 from linecontrol.twin.judge import Judge
 from linecontrol.twin.link import TwinFace, TwinLink
 from linecontrol.twin.loop import run_virtual
-from linecontrol.twin.operators import Attendant, Hand, Holder
+from linecontrol.twin.operators import Attendant, Hand, Holder, Tester
 from linecontrol.twin.recording import Kept, MemoryRecording
 from linecontrol.twin.upsets import RANDOM, random_faults
 from simulator.floor import Floor
@@ -50,7 +50,7 @@ class Trial:
         values: recipe parameters set for this run.
         plant: plant parameters changed, by dotted name.
         species: of the roots; "" = the plant's usual one. line_type: kind of line; "" = mechanised.
-        policy: auto, manual or hold; see ``operators``.
+        policy: auto, manual, hold or test; see ``operators``.
         faults: as ``python -m simulator --fault`` takes them, or ``random`` for a schedule drawn from the seed.
         every_s: how often a scan of each station is kept [line s].
         watched: check the invariants at every step.
@@ -209,6 +209,8 @@ class Twin:
         who = f"operator:{trial.policy}"
         if trial.policy == "hold":
             return Holder(line, trial.run_id, who)
+        if trial.policy == "test":
+            return Tester(line, trial.run_id, who)
         if trial.policy == "manual":
             outlet = next(tag.name for tag in line.config.tags if tag.alias == OUTLET_ALIAS)
             return Hand(line, trial.run_id, who, self.judge.powder_pct_wb, outlet, trial.seed)

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -36,6 +37,8 @@ async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
         await reading(client)
         await refusals(client)
         await a_run(line, client)
+        await laboratory(line, client)
+        await advice(client)
         await foreigners(client)
         await live(line, client)
         await the_page_needs_no_internet(client)
@@ -139,6 +142,52 @@ async def a_run(line: Line, client: httpx.AsyncClient) -> None:
     assert 25.0 in [row["value"] for row in rows]
 
 
+async def laboratory(line: Line, client: httpx.AsyncClient) -> None:
+    """Values carry the time of their sample; the answer says what was thought of them."""
+
+    def body(ago_s: float, **changes: object) -> dict[str, object]:
+        sampled = datetime.fromtimestamp(line.clock.now() - ago_s, UTC).isoformat()
+        return {"tag": "MT-306", "value": 12.9, "sampled_at": sampled, "who": "li", **changes}
+
+    for wrong, words in (
+        (body(-3600.0), "in the future"),
+        (body(60.0, value=55), "0 to 40 % wb"),
+        (body(60.0, tag="TT-303"), "accepted: MT-306"),
+        (body(60.0, tag="NO-1"), "accepted: MT-306"),
+        (body(60.0, run_id="none"), "no run 'none'"),
+        (body(7200.0, run_id="trial-1"), "was not under way"),
+        (body(60.0, u=0), "above 0"),
+        (body(60.0, sampled_at="2026-01-12T10:40:00"), "timezone"),
+        (body(60.0, extra=1), "extra"),
+    ):
+        answer = await client.post("/lab", json=wrong)
+        assert (answer.status_code, words in answer.text) == (422, True), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert (await client.get("/lab")).json() == []
+    entered = await client.post("/lab", json=body(5.0, lab_id="mine", note="bag 3"))
+    assert entered.status_code == 201, entered.text
+    assert (entered.json()["verdict"], entered.json()["note"]) == ("no-reading", "bag 3")  # no powder came
+    again = await client.post("/lab", json=body(5.0, lab_id="mine"))
+    assert again.json() == entered.json()
+    assert (await client.get("/lab", params={"tag": "MT-306"})).json() == [entered.json()]
+    assert (await client.get("/lab", params={"tag": "NO-1"})).status_code == 422
+    (bias,) = (await client.get("/lab/bias")).json()
+    assert (bias["tag"], bias["bias"], bias["values_used"], bias["is_accepted"]) == ("MT-306", 0.0, 0, False)
+    refused = await client.post("/commands", json={"tag": "MT-306.BIAS_OK", "value": 1, "who": "li"})
+    assert (refused.status_code, "too few" in refused.text) == (502, True), refused.text
+    assert (await client.get("/tags/MT-306.BIAS_U")).json()["value"] > 0.0
+
+
+async def advice(client: httpx.AsyncClient) -> None:
+    """An aborted run is worth no advice, and nothing is taken from a run that is over."""
+    found = (await client.get("/runs/trial-1/set-point-advice")).json()
+    assert (found["loop"], found["set_point"], "longer run" in found["reason"]) == ("MIC-306", None, True)
+    unknown = await client.get("/runs/none/set-point-advice")
+    assert (unknown.status_code, "trial-1" in unknown.text) == (422, True)
+    for body, code in (({"who": "li"}, 409), ({}, 422), ({"who": "li", "set_point": "wet"}, 422)):
+        assert (await client.post("/runs/trial-1/set-point-advice", json=body)).status_code == code
+
+
 async def foreigners(client: httpx.AsyncClient) -> None:
     """A foreign page in somebody's browser, or a rebound host name, gets nothing."""
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
@@ -180,5 +229,5 @@ async def every_route_is_described(client: httpx.AsyncClient) -> None:
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path} has no description"
-    for name in ("CommandIn", "RunStart", "RunCommand"):
+    for name in ("CommandIn", "RunStart", "RunCommand", "LabIn", "AdviceTaken"):
         assert schema["components"]["schemas"][name]["examples"]

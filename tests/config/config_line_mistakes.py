@@ -235,4 +235,31 @@ LINE_MISTAKES = {
     "loop ratio limits empty": Bad(
         DEMO, number_at("name: FIC-104", "ratio: ", "high: "), "0", "loops[FIC-104].ratio.high", "above"
     ),
+    # --- laboratory
+    "line laboratory tag": Bad(DEMO, "{tag: MT-306, u:", "{tag: MT-3066, u:", "laboratory[0].tag", "MT-306"),
+    "line laboratory bool": Bad(DEMO, "{tag: MT-306, u:", "{tag: XA-301, u:", "laboratory[0].tag", "a number"),
+    "line laboratory twice": Bad(
+        DEMO,
+        "  - {tag: MT-306, u:",
+        "  - {tag: MT-306, u: 0.1}\n  - {tag: MT-306, u:",
+        "laboratory[1].tag",
+        "each meter once",
+        at="{tag: MT-306, u: 0.1, prior_u",
+    ),
+    "line laboratory u": Bad(DEMO, "u: 0.1, prior_u", "u: 2.5, prior_u", "laboratory[0].u", "up to 2"),
+    "line laboratory window": Bad(DEMO, "u: 0.1, prior_u", "u: 0.1, window_s: 5, prior_u", "laboratory[0].window_s"),
+    # --- moisture
+    "moisture tag": Bad(DEMO, "outlet: TT-304,", "outlet: TT-3044,", "loops[MIC-306].moisture.outlet", "TT-304"),
+    "moisture bool": Bad(DEMO, "outlet: TT-304,", "outlet: XA-301,", "loops[MIC-306].moisture.outlet", "a number"),
+    "moisture unit": Bad(DEMO, "feed: WT-302,", "feed: WT-301,", "loops[MIC-306].moisture.feed", "kg/h"),
+    "moisture twice": Bad(
+        DEMO, "product: TT-305,", "product: TT-304,", "loops[MIC-306].moisture.product", "of its own"
+    ),
+    "moisture inlet": Bad(DEMO, "inlet: TT-303,", "inlet: TT-311,", "loops[MIC-306].moisture.inlet", "TT-303"),
+    "moisture meter": Bad(DEMO, "nir: MT-306,", "nir: AT-106,", "loops[MIC-306].moisture.nir", "MT-306"),
+    "moisture mode": Bad(DEMO, "moisture: {", "moisture: {mode: mpc, ", "loops[MIC-306].moisture.mode", "predictive"),
+    "moisture bridge": Bad(DEMO, "moisture: {", "moisture: {bridge_s: -1, ", "loops[MIC-306].moisture.bridge_s"),
+    "moisture model": Bad(
+        DEMO, "moisture: {", "moisture: {model: none.json, ", "loops[MIC-306].moisture.model", "moisture commission"
+    ),
 }

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linecontrol.core.model import Sample, Status, Text
-from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
+from linecontrol.guard.divert import Corrected, CriticalLimit, DivertGuard, GateSettings
 
 GATE = GateSettings("XV", "ZT", "WQ", "WT", settle_s=20.0)
 LIMITS = (
@@ -113,3 +113,37 @@ def test_every_gram_that_fell_good_on_a_bad_look_is_marked(
             assert verdict.position == 1
     assert suspect_kg >= bad_kg - 1e-9
     assert suspect_kg <= total + 1e-9
+
+
+def corrected(value: float | None, *, accepted: bool) -> dict[str, Corrected]:
+    status = Status.GOOD if value is not None else Status.BAD_SENSOR_FAILURE
+    return {"MT": Corrected(Sample(value, status, 0.0), accepted)}
+
+
+def test_a_correction_nobody_accepted_can_only_make_it_stricter() -> None:
+    guard = settled()
+    assert guard.tick(30, look(moisture=13.8), corrected(14.3, accepted=False)).position == 1
+    assert "corrected for its bias = 14.30 is above 14" in guard.reasons["moisture"]
+    assert settled().tick(30, look(moisture=14.2), corrected(13.7, accepted=False)).position == 1
+    assert settled().tick(30, look(moisture=13.8), corrected(13.3, accepted=False)).position == 0
+
+
+def test_an_accepted_correction_stands_for_the_reading() -> None:
+    assert settled().tick(30, look(moisture=14.2), corrected(13.7, accepted=True)).position == 0
+    assert settled().tick(30, look(moisture=13.8), corrected(14.3, accepted=True)).position == 1
+    assert settled().tick(30, look(moisture=None), corrected(None, accepted=True)).position == 1
+
+
+@given(st.floats(0, 40), st.floats(-3, 3))
+def test_whatever_the_bias_unaccepted_is_never_laxer_than_the_reading(moisture: float, bias: float) -> None:
+    plain, strict = settled(), settled()
+    bare = plain.tick(30, look(moisture=moisture)).position
+    with_bias = strict.tick(30, look(moisture=moisture), corrected(moisture - bias, accepted=False)).position
+    assert with_bias >= bare
+
+
+def test_a_doubt_from_elsewhere_is_a_deviation() -> None:
+    guard = settled()
+    verdict = guard.tick(30, look(total=10.0), None, {"moisture-doubt": "the meter is stuck"})
+    assert (verdict.position, verdict.began) == (1, True)
+    assert verdict.deviations == {"moisture-doubt": "the meter is stuck"}

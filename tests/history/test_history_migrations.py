@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Event
-from linecontrol.history import Historian, migrate, open_reader
+from linecontrol.history import Historian, LabRow, migrate, open_reader
 from linecontrol.history.schema import REVISIONS, VERSION_TABLE, metadata
 from linecontrol.history.sql import engine_for, parse_url
 
@@ -66,7 +68,7 @@ async def test_samples_lie_without_rowid_and_commits_are_durable(historian: Make
 async def test_a_newer_schema_is_refused_and_left_alone(historian: MakeHistorian, ask: Ask, db: Path) -> None:
     await make(historian)
     change(db, "UPDATE schema_version SET version_num = '9999'")
-    with pytest.raises(StorageError, match=r"newer version.*schema 9999.*up to 0001"):
+    with pytest.raises(StorageError, match=r"newer version.*schema 9999.*up to 0002"):
         await historian().start()
     with pytest.raises(StorageError, match="newer version"):
         open_reader(f"sqlite:///{db}")
@@ -88,7 +90,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 
 
 def upgrade() -> None:
@@ -99,14 +101,14 @@ def upgrade() -> None:
 
 @pytest.fixture
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Pretend that a later program knows a schema 0002."""
+    """Pretend that a later program knows a schema 0003."""
 
     def pretend(then: str) -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(migrate._MIGRATIONS, folder, dirs_exist_ok=True)
-        (folder / "versions" / "v0002_next.py").write_text(NEXT.format(then=then))
+        (folder / "versions" / "v0003_next.py").write_text(NEXT.format(then=then))
         monkeypatch.setattr(migrate, "_MIGRATIONS", folder)
-        monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002"))
+        monkeypatch.setattr(migrate, "REVISIONS", (*REVISIONS, "0003"))
 
     return pretend
 
@@ -118,13 +120,57 @@ async def test_an_older_schema_is_migrated_behind_a_backup(
     next_version("pass")
     history = historian()
     await history.start()
-    assert ask("SELECT version_num FROM schema_version") == [("0002",)]
+    assert ask("SELECT version_num FROM schema_version") == [("0003",)]
     assert ask("SELECT text, extra FROM event WHERE kind = 'test'") == [("kept", None)]
     await history.stop()
-    backup = db.with_name("history.db.schema-0001")
+    backup = db.with_name("history.db.schema-0002")
     with contextlib.closing(sqlite3.connect(backup)) as connection:
-        assert connection.execute("SELECT version_num FROM schema_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM schema_version").fetchall() == [("0002",)]
         assert connection.execute("SELECT text FROM event WHERE kind = 'test'").fetchall() == [("kept",)]
+
+
+def made_at(db: Path, revision: str) -> None:
+    """A history as the program of that schema left it: one line, one event."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    engine = engine_for(parse_url(f"sqlite:///{db}"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.exec_driver_sql("INSERT INTO line VALUES (1, 'demo')")
+        connection.exec_driver_sql(
+            "INSERT INTO event (line_id, time_us, kind, source, severity, text)"
+            " VALUES (1, 1750000000000000, 'test', 'x', 'info', 'kept')"
+        )
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_every_schema_there_has_been_is_brought_up_to_date(
+    revision: str, historian: MakeHistorian, ask: Ask, db: Path
+) -> None:
+    made_at(db, revision)
+    history = historian()
+    await history.start()
+    await history.save_lab(LabRow("L1", "TT-1", 12.5, 0.1, T0, T0 + 60.0, "li"))
+    assert [row.lab_id for row in await history.lab()] == ["L1"]
+    await history.stop()
+    assert ask("SELECT version_num FROM schema_version") == [(REVISIONS[-1],)]
+    assert ask("SELECT text FROM event WHERE kind = 'test'") == [("kept",)]
+    engine = engine_for(parse_url(f"sqlite:///{db}"))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_an_old_history_is_read_without_being_migrated(db: Path) -> None:
+    made_at(db, "0001")
+    with open_reader(f"sqlite:///{db}") as reader:
+        assert reader.lab() == []
+        assert [event.text for event in reader.events()] == ["kept"]
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("SELECT version_num FROM schema_version").fetchall() == [("0001",)]
 
 
 async def test_a_migration_that_fails_half_way_leaves_everything_as_it_was(
@@ -134,7 +180,7 @@ async def test_a_migration_that_fails_half_way_leaves_everything_as_it_was(
     next_version('op.execute("INSERT INTO no_such_table VALUES (1)")')
     with pytest.raises(StorageError, match=r"could not be migrated.*no_such_table.*Nothing was changed"):
         await historian().start()
-    assert ask("SELECT version_num FROM schema_version") == [("0001",)]
+    assert ask("SELECT version_num FROM schema_version") == [("0002",)]
     assert "extra" not in ask("SELECT sql FROM sqlite_master WHERE name = 'event'")[0][0]
 
 

@@ -28,6 +28,8 @@ from linecontrol.control.moisture.wear import Movement
 REACH_K = 60.0  # without limits given, the inlet set point stays so close to the record's mean
 GAP_PERIODS = 5.0  # a longer pause than so many usual scans starts the paths anew
 LEAST_GAP_S = 30.0
+FED_SHARE, STOPPED_SHARE = 0.5, 0.05  # of the mean feed: work begins above the one, and has ended below the other
+WARM_S = 900.0  # of work before the meter is held against the heat balance: until then the duct's walls take heat
 
 
 class MoistureController:
@@ -66,6 +68,8 @@ class MoistureController:
         self._health, self._movement = Health(), Movement()
         self._asked_c, self._usual_s, self._began = math.nan, 0.0, False
         self._flags: tuple[str, ...] = ()
+        self._fed_s = 0.0  # since the feed began; 0 = it has not
+        self._restarted = False  # the feed has been seen to begin, so the duct was empty before
         self._laws_settings = self.settings
 
     @classmethod
@@ -139,15 +143,18 @@ class MoistureController:
         scaled = self.model.scaled(
             applied_c, sample.cake_pct_wb, sample.feed_kg_h, sample.ambient_c, sample.ambient_rh_pct
         )
-        stopped = "feed_kg_h" in self.model.means and sample.feed_kg_h <= 0.05 * self.model.means["feed_kg_h"]
-        if stopped:
+        if self._has_stopped(sample.feed_kg_h):
+            self._fed_s = 0.0
             flags.append("no-feed")
             self.estimator.restart()
             return self._result(applied_c, MoistureMode.MANUAL, flags)
+        self._fed_s += dt_s
         if any(not math.isfinite(scaled.get(name, 0.0)) for name in ("water", "feed")):
             flags.append("load-missing")
         self.estimator.predict(scaled, dt_s)
         reading = self._judge(sample, dt_s, flags)
+        if self._fed_s < self.estimator.arrival_s and self._restarted:
+            reading = math.nan  # what the meter sees now was dried before the model began
         self.estimator.correct(reading - self.audit.acted_bias)
         outlet_c = sample.outlet_c if self.model.outlet_signal == "outlet_c" else sample.product_c
         self._watch_meter(outlet_c, reading, scaled, dt_s, flags)
@@ -156,6 +163,17 @@ class MoistureController:
         asked_c = self._act(mode, outlet_c, reading, applied_c, dt_s, flags)
         self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
         return self._result(asked_c, mode, flags)
+
+    def _has_stopped(self, feed_kg_h: float) -> bool:
+        """Whether nothing is dried. A feed that only just begins counts as none: a model of a dryer at work would
+        make nonsense of it, and learn from that."""
+        usual = self.model.means.get("feed_kg_h")
+        if usual is None:
+            return False
+        if feed_kg_h <= (STOPPED_SHARE if self._fed_s > 0.0 else FED_SHARE) * usual:
+            self._restarted = True
+            return True
+        return False
 
     def _applied(self, sample: MoistureSample) -> float:
         if math.isfinite(sample.inlet_sp_c):
@@ -191,10 +209,12 @@ class MoistureController:
         if self.outlet is not None:
             inputs = {name: scaled.get(name, math.nan) for name in self.outlet.model.paths}
             if all(math.isfinite(value) for value in inputs.values()):
-                if not self.outlet.channels or "gap" in flags:
+                if not self.outlet.channels or "gap" in flags or self._fed_s <= dt_s:
                     self.outlet.start(inputs)
                 self.outlet.step(self.estimator.t_s, inputs, dt_s)
                 outlet_left = outlet_c - self.outlet.now
+        if self._fed_s < WARM_S and self._restarted:
+            return
         self.audit.step(reading - self.estimator.as_commissioned, outlet_left, dt_s)
         if self.audit.is_told:
             flags.append("nir-drift")

@@ -121,14 +121,24 @@ class MoistureEstimator:
         self._var = float(self._h @ self._ph) + self.model.moisture.noise.white_var(dt_s) + 1e-9
         self.innovation_sd = math.sqrt(self._var)
 
+    @property
+    def arrival_s(self) -> float:
+        """How long after a start the meter sees powder that the model knows of [s]."""
+        paths = self.model.moisture.paths.values()
+        return max(path.delay_s + path.lag1_s + path.lag2_s for path in paths) + self.model.moisture.out_lag_s
+
     def restart(self) -> None:
         """Begin at rest again with the next sample (after a pause); what was learnt is kept."""
         self._started = False
         self.x[0] = 0.0
+        for level in self.levels.values():
+            level.restart()
 
     def _by_inputs(self) -> float:
         """What the inputs contribute, as much as each is found to do [% wb]."""
-        return sum(self.output.parts[name] * float(s) for name, s in zip(self.names, self.x[2:-1], strict=True))
+        return sum(
+            self.output.parts.get(name, 0.0) * float(s) for name, s in zip(self.names, self.x[2:-1], strict=True)
+        )
 
     def _wander(self, dt_s: float) -> None:
         noise = self.model.moisture.noise

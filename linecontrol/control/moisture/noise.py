@@ -83,14 +83,21 @@ def level_noise(phi: float, theta: float, sd: float, period_s: float) -> LevelNo
     return LevelNoise(-period_s / math.log(phi), math.sqrt(drive / (1.0 - phi * phi)), white * period_s)
 
 
+MEAN_S = 900.0  # over which the mean of a load is today's
+
+
 class Level:
     """Estimates the level of one signal, sample by sample (scalar Kalman filter), and forecasts it."""
 
-    __slots__ = ("_p", "mean", "noise", "x")
+    __slots__ = ("_p", "age_s", "mean", "noise", "x")
 
     def __init__(self, noise: LevelNoise, mean: float) -> None:
         self.noise, self.mean, self.x = noise, mean, 0.0
-        self._p = noise.level_sd**2
+        self._p, self.age_s = noise.level_sd**2, 0.0
+
+    def restart(self) -> None:
+        """After a pause: what the signal comes back to is learnt anew."""
+        self.age_s = 0.0
 
     def step(self, value: float, dt_s: float) -> None:
         """One sample; NaN = none, and the level falls back to its mean."""
@@ -101,6 +108,12 @@ class Level:
             gain = self._p / (self._p + self.noise.white_var(dt_s) + 1e-12)
             self.x += gain * (value - self.mean - self.x)
             self._p *= 1.0 - gain
+            # What it wanders about is today's, not that of the day of commissioning: otherwise each forecast would
+            # go back to a load that does not come, and the moisture would stay off its set point.
+            self.age_s += dt_s
+            moved = max(dt_s / self.age_s, 1.0 - math.exp(-dt_s / MEAN_S)) * (value - self.mean)
+            self.mean += moved
+            self.x -= moved
 
     @property
     def now(self) -> float:
