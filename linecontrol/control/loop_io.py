@@ -40,6 +40,8 @@ class LoopInputs(NamedTuple):
             the loop then writes nothing and follows the read-back.
         applied: what a selector really passed on last tick [output unit].
         feedforward: [output unit]; None = off.
+        lead: a test moves the output there, at the output's rate [output unit]; None = no test. Mode, set point and
+            gains stay as they are meanwhile, and the PID goes on from where the output was led to.
     """
 
     dt_s: float
@@ -58,6 +60,7 @@ class LoopInputs(NamedTuple):
     op_available: bool = True
     applied: float | None = None
     feedforward: float | None = None
+    lead: float | None = None
 
 
 class LoopOutput(NamedTuple):
@@ -79,6 +82,7 @@ class LoopOutput(NamedTuple):
         downstream: this loop as its outer loop must see it.
         events: what changed by itself, one sentence each, for the journal.
         refused: commands not taken, each with what is accepted.
+        led: a test moves the output now.
     """
 
     op: float | None
@@ -100,3 +104,4 @@ class LoopOutput(NamedTuple):
     downstream: Downstream
     events: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    led: bool = False
