@@ -55,7 +55,7 @@ class TestWish:
     op_rate_per_s: float | None = None
     rest_s: float = REST_S
     longest_s: float = LONGEST_S
-    periods: int = 3
+    periods: int | None = None
     structure: Structure | None = None
     lease_s: float | None = None
 
@@ -261,7 +261,7 @@ class TuningDesk:
             rest_s=wish.rest_s,
             patience_s=max(PATIENCE_S, 2.0 * wish.rest_s),
             longest_s=wish.longest_s,
-            periods=wish.periods,
+            periods=(3 if wish.kind is Kind.RELAY else 1) if wish.periods is None else wish.periods,
         )
 
     def _critical(self, pv: str) -> tuple[float, float]:

@@ -23,12 +23,13 @@ from math import isfinite
 import numpy as np
 
 from linecontrol.control.setpoint import clamp, ramp
-from linecontrol.control.tuning.moves import Doublet, Kind, Pattern, Relay, Step
+from linecontrol.control.tuning.moves import Doublet, Kind, Pattern, Relay, Rooms, Step
 from linecontrol.control.tuning.rest import FEWEST_AT_REST, Rest, watch_rest, why_not_at_rest
 
 PATIENCE = 3  # bad PVs in a row that are waited out
-RESTING_MOVES = 0.5  # of the test's size: so much may the output move while the PV is said to be at rest
+RESTING_MOVES = 0.8  # of the test's size: so much may the output move while the PV is said to be at rest
 STILL_SHARE = 0.5  # of rest_s: so long the output is held before the first move; the record of a fit begins there
+KEPT_SDS = 3.0  # of the PV's noise: so far within the absolute limits the test stays
 ROOM_SDS = 6.0  # of the PV's noise: so wide is a PV limit that nobody has set, at least
 BACK_SHARE = 0.1  # of the largest excursion: so near its start, the PV counts as back
 THERE = 1e-6  # of the size: so near, the output counts as back
@@ -72,7 +73,7 @@ class TestPlan:
         op_low, op_high: the output stays within [output unit]. op_rate_per_s: and moves no faster [1/s], > 0.
         sign: +1 when a larger output raises the PV, -1 when it lowers it.
         rest_s: how long the PV must have been at rest [s], > 0. patience_s: how long that is waited for, >= rest_s.
-        longest_s: time limit from the first move on [s], > 0. periods: of a relay, 2 to 20.
+        longest_s: time limit from the first move on [s], > 0. periods: of a relay, 2 to 20, or doublets, 1 to 20.
     """
 
     __test__ = False  # not a test of pytest's
@@ -104,7 +105,8 @@ class TestPlan:
         _accept("rest_s", self.rest_s, 0.0 < self.rest_s < math.inf, "above 0 s, finite")
         _accept("patience_s", self.patience_s, self.rest_s <= self.patience_s < math.inf, "at least rest_s, finite")
         _accept("longest_s", self.longest_s, 0.0 < self.longest_s < math.inf, "above 0 s, finite")
-        _accept("periods", self.periods, 2 <= self.periods <= 20, "2 to 20")
+        fewest = 2 if self.kind is Kind.RELAY else 1
+        _accept("periods", self.periods, fewest <= self.periods <= 20, f"{fewest} to 20")
 
 
 @dataclass(slots=True)
@@ -169,7 +171,8 @@ class LiveTest:
         low, high = self.plan.pv_low, self.plan.pv_high
         if self.rest is None:
             return low, high
-        return max(low, self.rest.mean - self._room), min(high, self.rest.mean + self._room)
+        kept = KEPT_SDS * self.rest.noise_sd
+        return max(low + kept, self.rest.mean - self._room), min(high - kept, self.rest.mean + self._room)
 
     def tick(self, t_s: float, pv: float, op: float, dt_s: float, *, limited: bool = False) -> float | None:
         """One sample.
@@ -245,7 +248,7 @@ class LiveTest:
         elif not low <= middle <= high:
             self.abort(f"the PV {middle:.4g} left its limits {low:.4g} to {high:.4g}")
         elif t_s - self._first_move_s > self.plan.longest_s and self.stage is Stage.MOVING:
-            self.abort(f"the time limit of {self.plan.longest_s:g} s was reached")
+            self.abort(f"the time limit of {self.plan.longest_s:g} s was reached ({self.text})")
 
     def _refuse(self, reason: str) -> None:
         self.end, self.reason = End.REFUSED, reason
@@ -276,10 +279,15 @@ class LiveTest:
             return "the loop's output (or that of its inner loop) is at a limit, so that it cannot answer"
         rest = watch_rest(times, pvs)
         wanted = max(plan.pv_limit, min(ROOM_SDS * rest.noise_sd, plan.widest_pv_limit))
-        room = min(wanted, plan.pv_high - rest.mean, rest.mean - plan.pv_low)
-        if room <= 0.0:
-            return f"the PV {rest.mean:.4g} is at one of its limits {plan.pv_low:.4g} to {plan.pv_high:.4g}"
-        why = why_not_at_rest(rest, room, ramps=plan.kind is Kind.DOUBLET)
+        low, high = plan.pv_low + KEPT_SDS * rest.noise_sd, plan.pv_high - KEPT_SDS * rest.noise_sd
+        rooms = min(wanted, rest.mean - low), min(wanted, high - rest.mean)
+        if min(rooms) <= 0.0:
+            return f"the PV {rest.mean:.4g} is too near one of its limits {low:.4g} to {high:.4g}"
+        # A step's answer needs room on its own side only
+        need = rooms[plan.size * plan.sign > 0.0] if plan.kind is Kind.STEP else min(rooms)
+        why = why_not_at_rest(rest, need, ramps=plan.kind is Kind.DOUBLET)
+        if why and need < wanted:
+            why += f"; its limits {low:.4g} to {high:.4g} are near, so another set point will help"
         if why:
             return why
         base = float(np.mean(ops))
@@ -296,17 +304,18 @@ class LiveTest:
         if not all(plan.op_low <= end <= plan.op_high for end in ends):
             return f"the output {base:.4g} has no room for {size:+.4g} within {plan.op_low:g} to {plan.op_high:g}"
         self.rest, self.base, self._room = rest, base, wanted
-        self._pattern = self._pattern_of(rest, room, size)
+        self._pattern = self._pattern_of(rest, rooms, size)
         return ""
 
-    def _pattern_of(self, rest: Rest, room: float, size: float) -> Pattern:
+    def _pattern_of(self, rest: Rest, rooms: Rooms, size: float) -> Pattern:
         plan = self.plan
-        leg_s = SPENT_SHARE * plan.longest_s
+        shortest_s, leg_s = STILL_SHARE * plan.rest_s, SPENT_SHARE * plan.longest_s
         if plan.kind is Kind.STEP:
-            return Step(size, rest.noise_sd, room, leg_s)
+            return Step(size, rest.noise_sd, rooms, shortest_s, leg_s)
         if plan.kind is Kind.DOUBLET:
-            return Doublet(size, rest.noise_sd, room, 0.8 * leg_s, plan.op_rate_per_s)
-        return Relay(size, rest.noise_sd, room, plan.sign, plan.periods, plan.longest_s)
+            leg_s = min(0.8 * leg_s, 0.4 * plan.longest_s / plan.periods)
+            return Doublet(size, rest.noise_sd, rooms, plan.periods, shortest_s, leg_s, plan.op_rate_per_s)
+        return Relay(size, rest.noise_sd, rooms, plan.sign, plan.periods, 5.0 * shortest_s, plan.longest_s)
 
     def _led(self, target: float, op: float, dt_s: float) -> float:
         plan = self.plan
@@ -338,6 +347,9 @@ class LiveTest:
         away = self._away(t_s, pv)
         self._peak = max(self._peak, abs(away)) if away == away else self._peak
         offset = self._pattern.offset(t_s - self._first_move_s, away, op - self.base, dt_s)
+        if self._pattern.failed:
+            self.abort(self._pattern.failed)
+            return self._led(self.base, op, dt_s)
         if offset is None:
             self._moves_took_s = t_s - self._first_move_s
             self._go(Stage.SETTLING, t_s)
@@ -347,7 +359,7 @@ class LiveTest:
     def _settle(self, t_s: float, pv: float, op: float, dt_s: float) -> float:
         waited, away = t_s - self._since_s, self._away(t_s, pv)
         noise = 0.0 if self.rest is None else self.rest.noise_sd
-        longest_s = self._moves_took_s if self.plan.kind is not Kind.RELAY else self._moves_took_s / self.plan.periods
+        longest_s = self._moves_took_s / (1 if self.plan.kind is Kind.STEP else self.plan.periods)
         near = abs(away) <= max(BACK_SHARE * self._peak, 2.0 * noise)
         if waited >= longest_s or (near and waited >= 0.3 * longest_s):
             self.end, self.reason = End.DONE, "the moves were made"

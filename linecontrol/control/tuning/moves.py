@@ -7,6 +7,7 @@ the PV's room, so that nobody has to know the process beforehand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -18,8 +19,9 @@ import numpy as np
 from linecontrol.control.tuning import relay
 from linecontrol.control.tuning.relay import RelaySettings
 
-CLEAR_SDS, CLEAR_MEAN = 1.5, 6.0  # an answer is clear from so many sds of the noise on, and of its mean's error
+CLEAR_SDS, CLEAR_MEAN = 1.5, 12.0  # an answer is clear from so many sds of the noise on, and of its mean's error
 STEP_LEVEL, DOUBLET_LEVEL = 3.5, 2.2  # time of the leg over the time to 63 % of the answer: some 3 and 2 lags
+STEP_HALF, DOUBLET_HALF = 0.85, 0.74  # the answer at half the leg's time over that at its end, after so many lags
 SOFT_STEP, SOFT_DOUBLET, SOFT_RELAY = 0.75, 0.55, 0.6  # share of the PV's room that ends a leg, or shrinks a relay
 RELAY_UNLIKE = 0.5  # the relay's move down over its move up: unlike, so that the static gain can be told
 HYSTERESIS_SDS = 3.0
@@ -37,7 +39,13 @@ class Kind(StrEnum):
 class Pattern(Protocol):
     """Where the output should be, and when the moves are over."""
 
-    text: str
+    @property
+    def text(self) -> str:
+        """What it does now, for a person."""
+        ...
+
+    failed: str
+    """Why it cannot be brought to an end; "" = it can."""
 
     def offset(self, t_s: float, away: float, moved: float, dt_s: float) -> float | None:
         """How far from its start the output should be [output unit]; None = the moves are over.
@@ -49,16 +57,26 @@ class Pattern(Protocol):
         ...
 
 
-class Levelling:
-    """Has the PV's answer to a move levelled out? Compares the leg's length with the time to 63 % of the answer.
+Rooms = tuple[float, float]
+"""How far the PV may go down and up from its start [PV unit], both > 0."""
 
-    For a first-order process that ratio is 1.6 at the beginning and grows; an integrating one stays at 1.6.
+
+def _share(rooms: Rooms, share: float) -> Rooms:
+    return rooms[0] * share, rooms[1] * share
+
+
+class Levelling:
+    """Has the PV's answer to a move levelled out?
+
+    Compares the leg's length with the time to 63 % of the answer (1.6 for a ramp, more once a lag levels out), and the
+    answer at half time with that at the end (0.5 for a ramp). An integrating process never levels out.
     """
 
-    def __init__(self, noise_sd: float, ratio: float, soft: float) -> None:
+    def __init__(self, noise_sd: float, soft: Rooms, ratio: float, half: float, shortest_s: float) -> None:
         self._t: list[float] = []
         self._y: list[float] = []
-        self._noise_sd, self._ratio, self._soft = noise_sd, ratio, soft
+        self._noise_sd, self._soft = noise_sd, soft
+        self._ratio, self._half, self._shortest_s = ratio, half, shortest_s
         self._level = 0  # judgements in a row that said so
 
     def is_over(self, t_s: float, away: float) -> bool:
@@ -68,9 +86,10 @@ class Levelling:
         self._t.append(t_s)
         self._y.append(away)
         n = len(self._y)
-        if n > 1 and min(abs(away), abs(self._y[-2])) > self._soft:  # twice: no spike ends a leg
+        recent = sum(self._y[-5:]) / 5.0  # of five, the first ones counted as 0: no spike ends a leg
+        if not -self._soft[0] <= recent <= self._soft[1]:
             return True
-        if n < 12 or n % max(1, n // 40):
+        if n < 12 or t_s < self._shortest_s or n % max(1, n // 40):
             return False
         self._level = self._level + 1 if self._is_level(n) else 0
         return self._level >= 2
@@ -81,6 +100,9 @@ class Levelling:
         now = float(np.mean(y[-few:]))
         if abs(now) <= self._noise_sd * max(CLEAR_SDS, CLEAR_MEAN / few**0.5) or now == 0.0:
             return False
+        middle = float(np.mean(y[n // 2 - few // 2 : n // 2 + few // 2 + 1]))
+        if middle / now < self._half:
+            return False
         wide = max(5, n // 15)
         smooth = np.convolve(y * (1.0 if now > 0.0 else -1.0), np.ones(wide) / wide, mode="valid")
         reached = int(np.argmax(smooth >= 0.63 * abs(now)))
@@ -90,10 +112,10 @@ class Levelling:
 class Step:
     """One move, held until the answer has levelled out; then the output is back at its start."""
 
-    def __init__(self, size: float, noise_sd: float, room: float, longest_s: float) -> None:
+    def __init__(self, size: float, noise_sd: float, rooms: Rooms, shortest_s: float, longest_s: float) -> None:
         self._size, self._longest_s = size, longest_s
-        self._leg = Levelling(noise_sd, STEP_LEVEL, SOFT_STEP * room)
-        self.text = f"step of {size:+.4g}"
+        self._leg = Levelling(noise_sd, _share(rooms, SOFT_STEP), STEP_LEVEL, STEP_HALF, shortest_s)
+        self.text, self.failed = f"step of {size:+.4g}", ""
 
     def offset(self, t_s: float, away: float, moved: float, dt_s: float) -> float | None:
         del moved, dt_s
@@ -101,32 +123,75 @@ class Step:
 
 
 class Doublet:
-    """Up, down, back. The second leg ends where the output's net area is zero, ramps included."""
+    """Up, down, back, ``times`` over. Each second leg ends where the output's net area is zero, ramps included.
 
-    def __init__(self, size: float, noise_sd: float, room: float, longest_s: float, rate_per_s: float) -> None:
-        self._size, self._longest_s, self._rate = size, longest_s, rate_per_s
-        self._leg = Levelling(noise_sd, DOUBLET_LEVEL, SOFT_DOUBLET * room)
+    Only the first leg looks for its length; later ones have the same, so that load and answer do not go together.
+    """
+
+    def __init__(
+        self,
+        size: float,
+        noise_sd: float,
+        rooms: Rooms,
+        times: int,
+        shortest_s: float,
+        longest_s: float,
+        rate_per_s: float,
+    ) -> None:
+        self._size, self._times, self._longest_s, self._rate = size, times, longest_s, rate_per_s
+        self._leg = Levelling(noise_sd, _share(rooms, SOFT_DOUBLET), DOUBLET_LEVEL, DOUBLET_HALF, shortest_s)
+        self._leg_s = math.inf
+        self._began_s = 0.0
         self._area = 0.0
+        self._made = 0
         self._second = False
-        self.text = f"doublet of {size:+.4g} and {-size:+.4g}, first leg"
+        self.failed = ""
+
+    @property
+    def text(self) -> str:
+        """Which leg of which doublet."""
+        leg = "second" if self._second else "first"
+        return f"doublet {self._made + 1} of {self._times}, +-{abs(self._size):.4g}, {leg} leg"
 
     def offset(self, t_s: float, away: float, moved: float, dt_s: float) -> float | None:
         self._area += moved * dt_s
         if not self._second:
-            if not self._leg.is_over(t_s, away) and t_s < self._longest_s:
+            if not self._is_over(t_s, away):
                 return self._size
             self._second = True
-            self.text = f"doublet of {self._size:+.4g} and {-self._size:+.4g}, second leg"
         way = 1.0 if self._size > 0.0 else -1.0
         back = 0.5 * moved * abs(moved) / self._rate  # area of the way back; 0 where the rate is infinite
-        return None if way * moved < 0.0 and way * (self._area + back) <= 0.0 else -self._size
+        if not (way * moved < 0.0 and way * (self._area + back) <= 0.0):
+            return -self._size
+        self._made += 1
+        if self._made >= self._times:
+            return None
+        self._second, self._began_s, self._area = False, t_s, -back
+        return self._size
+
+    def _is_over(self, t_s: float, away: float) -> bool:
+        if self._made:
+            return t_s - self._began_s >= self._leg_s
+        over = self._leg.is_over(t_s, away) or t_s >= self._longest_s
+        if over:
+            self._leg_s = t_s
+        return over
 
 
 class Relay:
     """Switched by the PV; a half-period that goes too far shrinks the moves to follow."""
 
-    def __init__(self, size: float, noise_sd: float, room: float, sign: int, periods: int, longest_s: float) -> None:
-        band = max(HYSTERESIS_SDS * noise_sd, HYSTERESIS_ROOM * room)
+    def __init__(
+        self,
+        size: float,
+        noise_sd: float,
+        rooms: Rooms,
+        sign: int,
+        periods: int,
+        shortest_s: float,
+        longest_s: float,
+    ) -> None:
+        band = max(HYSTERESIS_SDS * noise_sd, HYSTERESIS_ROOM * min(rooms))
         self._settings = RelaySettings(
             centre=0.0,
             up=abs(size),
@@ -142,8 +207,10 @@ class Relay:
             longest_s=longest_s,
         )
         self._state = relay.start(self._settings)
-        self._most = SOFT_RELAY * room
+        self._most = SOFT_RELAY * min(rooms)
         self._peak = 0.0
+        self._first = Levelling(noise_sd, (math.inf, math.inf), STEP_LEVEL, STEP_HALF, shortest_s)
+        self.failed = ""
         self.text = f"relay, hysteresis +-{band:.3g}"
 
     def offset(self, t_s: float, away: float, moved: float, dt_s: float) -> float | None:
@@ -156,6 +223,12 @@ class Relay:
             return None
         if self._state.switches > before:
             op = self._fitted(op)
+        elif before == 0 and self._first.is_over(t_s, away):
+            band, answer = self._settings.hysteresis, self._peak
+            self.failed = (
+                f"the PV levelled out within {answer:.3g} of its start, inside the hysteresis of {band:.3g} that its"
+                f" noise needs; repeat with a size of about {2.5 * band / max(answer, 1e-9) * self._settings.up:.3g}"
+            )
         return op
 
     def _fitted(self, op: float) -> float:
