@@ -19,6 +19,7 @@ from linecontrol.api.live import router as live_router
 from linecontrol.api.metrics import exposition
 from linecontrol.api.pages import samples_json
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
+from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.wire import (
     CommandIn,
     EventOut,
@@ -82,7 +83,7 @@ def create_app(line: Line) -> FastAPI:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    for routes in (_plant(line), _runs(line), _records(line)):
+    for routes in (_plant(line), _runs(line), _records(line), tuning_routes(line)):
         app.include_router(routes)
     app.include_router(live_router(broadcast, is_own_origin))
     return app

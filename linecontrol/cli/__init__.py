@@ -1,4 +1,5 @@
-"""The command line: one file per group of commands. Exit codes: 0 done, 2 bad input, 3 plant or run failed."""
+"""The command line: one file per group of commands. Exit codes: 0 done, 2 bad input, 3 plant or run
+failed, 4 a test gave no gains to offer."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import typer
 
 from linecontrol import __version__
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
+from linecontrol.cli.tune import tune
 from linecontrol.core.errors import ConfigError, LineError
 
 app = typer.Typer(
@@ -25,6 +26,9 @@ Url = Annotated[str | None, typer.Option("--url", help="Address of the controlle
 Who = Annotated[str, typer.Option("--who", help="Your name, for the record.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for the historian; default: the user data folder.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
+
+
+app.command("tune")(tune)
 
 
 def _version(wanted: bool) -> None:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from linecontrol.control.loop import Loop, LoopOutput
 from linecontrol.control.loop_settings import LoopSettings, Mode
-from linecontrol.control.tuning.live import LiveTest, Stage
+from linecontrol.control.tuning.live import LiveTest
+from linecontrol.control.tuning.plan import Stage
 from linecontrol.core.model import Sample
 
 STAGES = (Stage.REST, Stage.STILL, Stage.MOVING, Stage.SETTLING, Stage.RETURNING)

@@ -15,49 +15,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.control.forms import IsaGains
-from linecontrol.control.loop import Mode
 from linecontrol.control.tuning.evaluate import Evaluation, evaluate
-from linecontrol.control.tuning.live import End, LiveTest, TestPlan
-from linecontrol.control.tuning.moves import Kind
+from linecontrol.control.tuning.live import LiveTest
 from linecontrol.control.tuning.optimum import Structure
+from linecontrol.control.tuning.plan import End, TestPlan
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
 from linecontrol.core.model import Event, Severity
 from linecontrol.line.aside import aside
 from linecontrol.line.gain_trials import GainTrials
 from linecontrol.line.loop_tests import Session, session_row
-from linecontrol.recipe.states import RunMode, RunState
+from linecontrol.line.wishes import TestWish, plan_of, trips_of, why_no_test
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-SIZE_OF_SPAN = 0.05  # of the output's range: the move, unless a person says otherwise
-LIMIT_OF_SPAN, WIDEST_OF_SPAN = 0.1, 0.25  # of the set point's range: how far the PV may go; so far if it is noisy
-REST_S, PATIENCE_S, LONGEST_S = 60.0, 240.0, 1800.0
 LEAST_LEASE_S = 5.0
-_NO_TIME_FOR_TESTS = frozenset(
-    {RunState.HOLDING, RunState.HELD, RunState.RESTARTING, RunState.STOPPING, RunState.ABORTING}
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestWish:
-    """What a person asks for; None = worked out from the loop's ranges. Units as the loop has them."""
-
-    __test__ = False  # not a test of pytest's
-
-    kind: Kind = Kind.DOUBLET
-    size: float | None = None
-    pv_limit: float | None = None
-    pv_low: float | None = None
-    pv_high: float | None = None
-    op_low: float | None = None
-    op_high: float | None = None
-    op_rate_per_s: float | None = None
-    rest_s: float = REST_S
-    longest_s: float = LONGEST_S
-    periods: int | None = None
-    structure: Structure | None = None
-    lease_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -98,11 +70,11 @@ class TuningDesk:
         """Begin a test; returns its view. Raises StateError when it cannot be now, ConfigError for a wrong value."""
         line = self._line
         self._known(loop)
-        why = self._why_no_test(loop)
+        why = why_no_test(line, loop)
         if why:
             raise StateError(f"{loop}: no test now: {why}")
         try:
-            plan = self._plan(loop, wish)
+            plan = plan_of(line, loop, wish)
         except ValueError as error:
             raise ConfigError([Problem("", None, "test", str(error))]) from None
         now, state = line.clock.now(), line.runs.state
@@ -182,95 +154,11 @@ class TuningDesk:
         if not row.worst.stable:
             raise StateError(f"{loop}: {row.rule} would not be stable on all that agrees with the test")
         g = row.gains
-        return row.rule, IsaGains(self._sign_of_k(loop) * g.k, g.ti_s, g.td_s, g.n, g.b, g.c)
+        return row.rule, IsaGains(self.sign_of_k(loop) * g.k, g.ti_s, g.td_s, g.n, g.b, g.c)
 
-    def _sign_of_k(self, loop: str) -> float:
+    def sign_of_k(self, loop: str) -> float:
         """+1 or -1: the loop's K over that of the model's notation, where K has the process's sign."""
         return 1.0 if self._line.bank.settings[loop].pid.action == "reverse" else -1.0
-
-    # -- when a test may begin
-    def _why_no_test(self, loop: str) -> str:
-        line = self._line
-        row, mode = line.bank.settings[loop], line.bank.mode_of(loop)
-        now = line.clock.now()
-        out = line.bank.outputs.get(loop)
-        if loop in line.bank.tests.running:
-            return "it is under test already"
-        state = line.runs.state
-        if state in _NO_TIME_FOR_TESTS and not self._is_by_hand():
-            return f"the run is {state}: its outputs are kept safe"
-        if loop in self.gains.trials:
-            return "gains are on trial; accept them, or revert"
-        if out is None:
-            return "the loop has not run yet"
-        if not line.image.at(row.pv, now).is_good:
-            return f"its PV {row.pv} is not GOOD"
-        for tag in (row.pv, row.op):
-            station = line.stations.get(line.image.tags[tag].station)
-            objection = None if station is None else station.why_not_write()
-            if objection is not None:
-                return objection
-        if tripped := self._trips(loop):
-            return "; ".join(tripped)
-        if row.inner is not None and line.bank.mode_of(row.inner) is not Mode.CAS:
-            return f"its inner loop {row.inner} is in {line.bank.mode_of(row.inner).name} (accepted: CAS)"
-        if row.inner is not None and row.inner in line.bank.tests.running:
-            return f"its inner loop {row.inner} is under test"
-        if mode is not Mode.MAN and (out.following or out.holding):
-            return "it is not in control now: its actuator, inner loop or measurement is away"
-        return ""
-
-    def _is_by_hand(self) -> bool:
-        engine = self._line.runs.engine
-        return engine is not None and engine.mode is RunMode.MANUAL
-
-    def _trips(self, loop: str) -> list[str]:
-        """Trips of the stations this loop measures at and moves, inner loops included."""
-        line = self._line
-        stations, name = set(), loop
-        while True:
-            row = line.bank.settings[name]
-            stations |= {line.image.tags[tag].station for tag in (row.pv, row.op)}
-            if row.inner is None:
-                break
-            name = row.inner
-        tripped = line.watch.trips(line.clock.now(), line.image)
-        return [text for station, text in tripped.items() if station in stations]
-
-    def _plan(self, loop: str, wish: TestWish) -> TestPlan:
-        bank = self._line.bank
-        row = bank.settings[loop]
-        pid = row.pid
-        rate = min(pid.op_rate_up_per_s, pid.op_rate_down_per_s)
-        if row.inner is not None:
-            rate = min(rate, bank.settings[row.inner].sp_rate_per_s)
-        low, high = self._critical(row.pv)
-        sp_span = row.sp_high - row.sp_low
-        return TestPlan(
-            kind=wish.kind,
-            size=SIZE_OF_SPAN * (pid.op_high - pid.op_low) if wish.size is None else wish.size,
-            pv_limit=LIMIT_OF_SPAN * sp_span if wish.pv_limit is None else wish.pv_limit,
-            widest_pv_limit=WIDEST_OF_SPAN * sp_span if wish.pv_limit is None else 0.0,
-            in_control=bank.mode_of(loop) is not Mode.MAN,
-            pv_low=low if wish.pv_low is None else wish.pv_low,
-            pv_high=high if wish.pv_high is None else wish.pv_high,
-            op_low=pid.op_low if wish.op_low is None else max(pid.op_low, wish.op_low),
-            op_high=pid.op_high if wish.op_high is None else min(pid.op_high, wish.op_high),
-            op_rate_per_s=rate if wish.op_rate_per_s is None else min(rate, wish.op_rate_per_s),
-            sign=1 if pid.gain > 0.0 else -1,
-            rest_s=wish.rest_s,
-            patience_s=max(PATIENCE_S, 2.0 * wish.rest_s),
-            longest_s=wish.longest_s,
-            periods=(3 if wish.kind is Kind.RELAY else 1) if wish.periods is None else wish.periods,
-        )
-
-    def _critical(self, pv: str) -> tuple[float, float]:
-        """Critical limits of a PV, which no test may reach for."""
-        guard = self._line.config.line.guard
-        rows = [] if guard is None else [row for row in guard.critical_limits if row.tag == pv]
-        lows = [row.low for row in rows if row.low is not None]
-        highs = [row.high for row in rows if row.high is not None]
-        return max(lows, default=-math.inf), min(highs, default=math.inf)
 
     # -- the control cycle's share
     def before(self) -> None:
@@ -281,7 +169,7 @@ class TuningDesk:
             test = session.test
             if state != session.run_state:
                 test.abort(f"the run went from {session.run_state or 'none'} to {state or 'none'}")
-            elif tripped := self._trips(name):
+            elif tripped := trips_of(line, name):
                 test.abort("; ".join(tripped))
             elif line.clock.real() - session.seen > session.lease_s:
                 test.abort(f"{session.who} has not looked at the test for {session.lease_s:g} s")
@@ -314,7 +202,7 @@ class TuningDesk:
     async def _evaluate(self, loop: str, case: _Case) -> None:
         line, test = self._line, case.session.test
         present = line.bank.gains_of(loop)
-        signed = self._sign_of_k(loop) * present.k
+        signed = self.sign_of_k(loop) * present.k
         structure: Structure = case.wish.structure or ("pid" if present.td_s > 0.0 else "pi")
         record = test.fitted_part()
         steps = [b - a for a, b in pairwise(record.t_s)]

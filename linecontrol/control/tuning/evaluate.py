@@ -9,9 +9,9 @@ import numpy as np
 
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.tuning.identification import Identified, identify
-from linecontrol.control.tuning.live import TestRecord
 from linecontrol.control.tuning.moves import Kind, longest_gap_s
 from linecontrol.control.tuning.optimum import Limits, Structure
+from linecontrol.control.tuning.plan import TestRecord
 from linecontrol.control.tuning.record import Refusal
 from linecontrol.control.tuning.relay import identify_relay
 from linecontrol.control.tuning.tuner import (
