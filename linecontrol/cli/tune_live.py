@@ -19,6 +19,7 @@ REFUSED = 4  # the identification (or the tuning) offers nothing
 POLL_S = 0.3
 LEASE_S = 30.0  # nobody looks for so long: the controller ends the test by itself
 PLAIN_PERIOD_S = 10.0
+SHOWN_EVENTS = 12
 _BUSY = ("running", "evaluating")
 
 
@@ -37,6 +38,7 @@ def tune_live(
     accept: bool = False,
     abort: bool = False,
     revert: bool = False,
+    show: bool = False,
     yes: bool = False,
     who: str = "operator",
     reason: str = "",
@@ -48,10 +50,12 @@ def tune_live(
 
     0 done; 2 bad input; 3 the plant says no, or the test was aborted; 4 the test gave no gains to offer.
     """
-    commands = {"abort": abort, "revert": revert, "accept": accept}
+    commands = {"abort": abort, "revert": revert, "accept": accept, "show": show}
     chosen = [name for name, wanted in commands.items() if wanted]
     if len(chosen) + bool(gains) > 1 or (chosen and apply):
-        stop("one of --abort, --revert, --accept, --gains or a test, not several", BAD_INPUT)
+        stop("one of --abort, --revert, --accept, --show, --gains or a test, not several", BAD_INPUT)
+    if show:
+        return _show_loop(loop, url, as_json=as_json)
     signed = {"who": who, "reason": reason or _usual_reason(chosen, gains, apply=apply)}
     if chosen:
         view = ask("POST", url, f"/tuning/{loop}/{chosen[0]}", signed)
@@ -84,6 +88,23 @@ def tune_live(
     if as_json:
         print_json({"view": view, "result": found})
     return code
+
+
+def _show_loop(loop: str, url: str | None, *, as_json: bool) -> int:
+    """Gains, trial and last test of a loop, and what was journalled of its tuning."""
+    view = ask("GET", url, f"/tuning/{loop}")
+    events = [
+        row
+        for row in ask("GET", url, "/events?limit=1000")
+        if row["source"] == loop and row["kind"].startswith("tuning.")
+    ]
+    if as_json:
+        print_json({"view": view, "events": events})
+        return DONE
+    _tell(view, as_json=False)
+    for row in reversed(events[:SHOWN_EVENTS]):
+        paper.print(f"{str(row['time'])[:19].replace('T', ' ')}  {row['text']}", markup=False, soft_wrap=True)
+    return DONE
 
 
 def _usual_reason(chosen: list[str], gains: str | None, *, apply: bool) -> str:

@@ -48,16 +48,7 @@ def outcome_view(found: dict[str, Any]) -> RenderableType:
     if found["refusal"] is not None:
         parts.append(Text(f"No gains are offered: {found['refusal']['reason']}", style="bold yellow"))
     if found["candidates"] or found["present"]:
-        parts += ["", _gains_table(found)]
-        load, unit = found["load_step"], found["unit"]
-        parts.append(
-            Text(
-                "Ms, Mt, margins: on the model (on the worst process that agrees with the test). Set point: overshoot,"
-                f" and time to 5 %. Load: largest deviation [{unit}] after a step of {load:.3g} at the output, worst"
-                " case. Noise: in the output, over the PV's",
-                style="dim",
-            )
-        )
+        parts += ["", _gains_table(found), "", _answers_table(found)]
     parts += [Text(f"Note: {text}", style="yellow") for text in found["warnings"]]
     return Group(*parts)
 
@@ -76,29 +67,46 @@ def _model_table(model: dict[str, Any]) -> Table:
     return table
 
 
+def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The recommended gains, the present ones, then the others."""
+    present = [] if found["present"] is None else [found["present"]]
+    return [*found["candidates"][:1], *present, *found["candidates"][1:]]
+
+
 def _gains_table(found: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("gains", "K", "Ti s", "Td s", "b", "Ms", "Mt", "gain m.", "phase m.", "set point", "load", "noise"):
+    titles = ("gains", "K", "Ti s", "Td s", "b", "Ms (worst)", "Mt", "gain m.", "phase m.")
+    for title in titles:
         table.add_column(title, justify="left" if title == "gains" else "right", no_wrap=True)
-    rows = list(found["candidates"][:1])
-    if found["present"] is not None:
-        rows.append(found["present"])
-    rows += found["candidates"][1:]
-    for n, row in enumerate(rows):
+    for n, row in enumerate(_rows(found)):
         g, m, w = row["gains"], row["margins"], row["worst"]
         style = "bold" if n == 0 and found["candidates"] else "" if row["within"] else "dim"
-        table.add_row(
-            row["rule"],
-            *(_number(g[key]) for key in ("k", "ti_s", "td_s", "b")),
-            _pair(m["ms"], w["ms"]) if m["stable"] else "UNSTABLE",
-            _number(m["mt"]) if m["stable"] else "-",
-            _number(m["gain_margin"]) if m["stable"] else "-",
-            f"{_number(m['phase_margin_deg'])}°" if m["stable"] else "-",
-            _setpoint_text(row["setpoint"]),
-            _load_text(row["load"]),
-            _number(row["noise_gain"]),
-            style=style,
+        margins = (
+            (_pair(m["ms"], w["ms"]), _number(m["mt"]), _number(m["gain_margin"]), f"{_number(m['phase_margin_deg'])}°")
+            if m["stable"]
+            else ("UNSTABLE", "-", "-", "-")
         )
+        table.add_row(row["rule"], *(_number(g[key]) for key in ("k", "ti_s", "td_s", "b")), *margins, style=style)
+    return table
+
+
+def _answers_table(found: dict[str, Any]) -> Table:
+    """What the recommended and the present gains will do."""
+    load, step, unit = found["load_step"], found["sp_step"], found["unit"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    columns = _rows(found)[:2] if found["candidates"] else _rows(found)[:1]
+    table.add_column("predicted")
+    for row in columns:
+        table.add_column(row["rule"], justify="right")
+    for title, cells in (
+        (
+            f"set-point step of {step:.3g} {unit}: overshoot, 5 % after",
+            [_setpoint_text(r["setpoint"]) for r in columns],
+        ),
+        (f"load step of {load:.3g} at the output: PV off by, at worst", [_load_text(r["load"]) for r in columns]),
+        ("noise of the PV in the output, times", [_number(r["noise_gain"]) for r in columns]),
+    ):
+        table.add_row(title, *cells)
     return table
 
 

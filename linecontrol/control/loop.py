@@ -75,7 +75,7 @@ class Loop:
             self.bad_s, self.holding = 0.0, False
         else:
             self.holding = self._wait_for_pv(x.dt_s, doubt)
-        led = x.lead is not None and not following and not self.safe and not self._expired()
+        led = x.lead is not None and isfinite(x.lead) and not (following or self.safe or self._expired())
         asked = self.sp if self.holding or led else self._move_set_point(x, pv)
         self.unwritten_s += x.dt_s
         op: float | None
@@ -268,7 +268,8 @@ class Loop:
         dt_s = min(x.dt_s, GAP_PERIODS * self.settings.period_s)
         aim = clamp(lead, s.op_low, s.op_high)
         aim = ramp(self.pid.out, aim, s.op_rate_up_per_s, s.op_rate_down_per_s, dt_s)
-        terms = self._step(x, pv, track=aim)
+        # Outside limits that were moved the PID walks it in, as in MAN.
+        terms = self._step(x, pv, track=aim if s.op_low <= aim <= s.op_high else math.nan)
         self.op_target = self.pid.out
         return self.pid.out, terms
 

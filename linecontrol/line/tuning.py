@@ -217,6 +217,7 @@ class TuningDesk:
                 period_s=period_s,
                 structure=structure,
                 size=test.plan.size,
+                drift_per_s=test.drift_per_s(),
             )
         except LineError as error:
             case.failed = str(error)

@@ -27,6 +27,7 @@ from linecontrol.control.tuning.tuner import (
 MOST_LIMITED = 0.05  # of the samples at a limit
 MOST_BAD = 0.1  # of the PVs not GOOD
 LONGEST_GAP = 10.0  # usual sample times
+CLEARLY = 10.0  # times the noise: an answer from which a process may be taken as integrating
 THINNEST = 1500  # samples that a fit is given: more make it slow, not better
 
 
@@ -96,6 +97,7 @@ def evaluate(
     period_s: float,
     structure: Structure,
     size: float,
+    drift_per_s: float = 0.0,
     limits: Limits | None = None,
 ) -> Evaluation:
     """Judge, identify, tune, predict.
@@ -104,8 +106,9 @@ def evaluate(
         record: from where the output was held still. present: the loop's gains, with the sign of the process.
         sign: of the process gain, as the loop's action has it. period_s: of the loop [s]. structure: "pi" or "pid".
         size: of the test's moves [output unit]; predicted load steps have it too.
+        drift_per_s: the process's own, as it was seen before the test [PV unit/s]: known, it is no doubt of the fit.
     """
-    found = why_not_fit(record) or _identified(kind, record, sign)
+    found = why_not_fit(record) or _identified(kind, _levelled(record, drift_per_s), sign)
     if not isinstance(found, Identified):
         return Evaluation(found, found, None, {}, 0.0, abs(size))
     tuning = tune(found, structure=structure, limits=limits, period_s=period_s)
@@ -129,7 +132,22 @@ def _identified(kind: Kind, record: TestRecord, sign: int) -> Identified | Refus
             other = identify(record.t_s, record.op, record.pv, expected_sign=sign, drift=True)
             return replace(other, warnings=(*other.warnings, found.reason)) if isinstance(other, Identified) else found
         return found
-    return identify(record.t_s, record.op, record.pv, expected_sign=sign, drift=True)
+    found = identify(record.t_s, record.op, record.pv, expected_sign=sign, drift=True)
+    if isinstance(found, Refusal) and found.code == "not-settled":
+        # Its lags are too long for the record: then what is known is how fast it starts, and that is what it is tuned by
+        other = identify(
+            record.t_s, record.op, record.pv, expected_sign=sign, drift=True, classes=("integrating", "integrating-lag")
+        )
+        if isinstance(other, Identified) and other.step_noise_ratio >= CLEARLY:
+            return replace(other, warnings=(*other.warnings, f"taken as integrating, for {found.reason}"))
+    return found
+
+
+def _levelled(record: TestRecord, drift_per_s: float) -> TestRecord:
+    if drift_per_s == 0.0:
+        return record
+    pv = [y - drift_per_s * (t - record.t_s[0]) for t, y in zip(record.t_s, record.pv, strict=True)]
+    return TestRecord(record.t_s, record.op, pv, record.limited)
 
 
 def _thinned(record: TestRecord) -> TestRecord:

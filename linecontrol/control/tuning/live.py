@@ -223,7 +223,8 @@ class LiveTest:
             return Step(size, rest.noise_sd, rooms, shortest_s, leg_s)
         if plan.kind is Kind.DOUBLET:
             leg_s = min(0.8 * leg_s, 0.4 * plan.longest_s / plan.periods)
-            return Doublet(size, rest.noise_sd, rooms, plan.periods, shortest_s, leg_s, plan.op_rate_per_s)
+            rate = plan.op_rate_per_s
+            return Doublet(size, rest.noise_sd, rooms, self.drift_per_s(), plan.periods, shortest_s, leg_s, rate)
         return Relay(size, rest.noise_sd, rooms, plan.sign, plan.periods, 5.0 * shortest_s, plan.longest_s)
 
     def _led(self, target: float, op: float, dt_s: float) -> float:
@@ -246,9 +247,12 @@ class LiveTest:
         """PV less where it was at the first move, and less its own drift [PV unit]."""
         if self.rest is None:
             return math.nan
-        # A loop in control holds its PV against any load: with the output held too, there is no drift to allow for
-        drift_per_s = 0.0 if self.plan.in_control else self.rest.drift_per_s
-        return pv - self._from - drift_per_s * (t_s - self._first_move_s)
+        return pv - self._from - self.drift_per_s() * (t_s - self._first_move_s)
+
+    def drift_per_s(self) -> float:
+        """The process's own [PV unit/s]. A loop in control holds its PV against any load: held at the output it had in
+        the mean, there is no drift to allow for."""
+        return 0.0 if self.plan.in_control or self.rest is None else self.rest.drift_per_s
 
     def _move(self, t_s: float, pv: float, op: float, dt_s: float) -> float:
         if self._pattern is None:

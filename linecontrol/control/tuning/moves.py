@@ -22,6 +22,9 @@ from linecontrol.control.tuning.relay import RelaySettings
 CLEAR_SDS, CLEAR_MEAN = 1.5, 12.0  # an answer is clear from so many sds of the noise on, and of its mean's error
 STEP_LEVEL, DOUBLET_LEVEL = 3.5, 2.2  # time of the leg over the time to 63 % of the answer: some 3 and 2 lags
 STEP_HALF, DOUBLET_HALF = 0.85, 0.74  # the answer at half the leg's time over that at its end, after so many lags
+FIRST_SHARE = 0.25  # of the time limit: so long a relay waits for its first switch
+STUCK_HALVES = 5.0  # a half-period this many times the longest one so far will not end
+LEGS_TO_COME = 3.0  # a doublet takes so many times its first leg
 SOFT_STEP, SOFT_DOUBLET, SOFT_RELAY = 0.75, 0.55, 0.6  # share of the PV's room that ends a leg, or shrinks a relay
 RELAY_UNLIKE = 0.5  # the relay's move down over its move up: unlike, so that the static gain can be told
 HYSTERESIS_SDS = 3.0
@@ -125,7 +128,8 @@ class Step:
 class Doublet:
     """Up, down, back, ``times`` over. Each second leg ends where the output's net area is zero, ramps included.
 
-    Only the first leg looks for its length; later ones have the same, so that load and answer do not go together.
+    Only the first leg looks for its length; later ones have the same, so that load and answer do not go together. On a
+    process that ramps by itself the first leg is ended early enough for the PV to stay within its room to the end.
     """
 
     def __init__(
@@ -133,6 +137,7 @@ class Doublet:
         size: float,
         noise_sd: float,
         rooms: Rooms,
+        drift_per_s: float,
         times: int,
         shortest_s: float,
         longest_s: float,
@@ -140,6 +145,7 @@ class Doublet:
     ) -> None:
         self._size, self._times, self._longest_s, self._rate = size, times, longest_s, rate_per_s
         self._leg = Levelling(noise_sd, _share(rooms, SOFT_DOUBLET), DOUBLET_LEVEL, DOUBLET_HALF, shortest_s)
+        self._rooms, self._drift = rooms, abs(drift_per_s)
         self._leg_s = math.inf
         self._began_s = 0.0
         self._area = 0.0
@@ -172,7 +178,8 @@ class Doublet:
     def _is_over(self, t_s: float, away: float) -> bool:
         if self._made:
             return t_s - self._began_s >= self._leg_s
-        over = self._leg.is_over(t_s, away) or t_s >= self._longest_s
+        left = min(self._rooms) - self._drift * LEGS_TO_COME * self._times * t_s
+        over = self._leg.is_over(t_s, away) or t_s >= self._longest_s or abs(away) > SOFT_DOUBLET * left
         if over:
             self._leg_s = t_s
         return over
@@ -209,6 +216,7 @@ class Relay:
         self._state = relay.start(self._settings)
         self._most = SOFT_RELAY * min(rooms)
         self._peak = 0.0
+        self._switched_s, self._longest_half_s, self._patience_s = 0.0, 0.0, shortest_s
         self._first = Levelling(noise_sd, (math.inf, math.inf), STEP_LEVEL, STEP_HALF, shortest_s)
         self.failed = ""
         self.text = f"relay, hysteresis +-{band:.3g}"
@@ -222,8 +230,15 @@ class Relay:
         if self._state.phase is not relay.Phase.RUNNING:
             return None
         if self._state.switches > before:
+            self._longest_half_s = max(self._longest_half_s, t_s - self._switched_s)
+            self._switched_s = t_s
             op = self._fitted(op)
-        elif before == 0 and self._first.is_over(t_s, away):
+        elif before and t_s - self._switched_s > max(STUCK_HALVES * self._longest_half_s, self._patience_s):
+            self.failed = (
+                f"the PV has not come back for {t_s - self._switched_s:.0f} s: a load moved, or a size of"
+                f" {self._settings.up:.3g} is too small; repeat with a larger one, or make a doublet"
+            )
+        elif before == 0 and (self._first.is_over(t_s, away) or t_s > FIRST_SHARE * self._settings.longest_s):
             band, answer = self._settings.hysteresis, self._peak
             self.failed = (
                 f"the PV levelled out within {answer:.3g} of its start, inside the hysteresis of {band:.3g} that its"
