@@ -75,7 +75,7 @@ class LoopTests:
     def view(self, name: str) -> str | None:
         """Stage of the loop's test; None = no test."""
         session = self.running.get(name)
-        return None if session is None else session.test.stage.value
+        return None if session is None or session.test.is_ended else session.test.stage.value
 
     def owner_of(self, tag: str, source: str) -> tuple[str, str] | None:
         """Whom a command meets on a loop under test. A recipe gets through: it outranks a test, which then lets go."""

@@ -1,4 +1,4 @@
-"""Gains on trial: good ones are left alone, whatever set point and load do; bad ones are told by how the loop behaves."""
+"""Gains on trial: good ones are left alone, whatever set point and load do; bad ones are told by the behaviour."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _identified(kind: Kind, record: TestRecord, sign: int) -> Identified | Refus
         return found
     found = identify(record.t_s, record.op, record.pv, expected_sign=sign, drift=True)
     if isinstance(found, Refusal) and found.code == "not-settled":
-        # Its lags are too long for the record: then what is known is how fast it starts, and that is what it is tuned by
+        # Its lags are too long for the record: what is known is how fast it starts, and by that it can be tuned
         other = identify(
             record.t_s, record.op, record.pv, expected_sign=sign, drift=True, classes=("integrating", "integrating-lag")
         )
