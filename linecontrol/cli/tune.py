@@ -20,7 +20,9 @@ def tune(
     periods: Annotated[int | None, typer.Option(help="Doublets, or periods of the relay.")] = None,
     structure: Annotated[str | None, typer.Option(help="pi or pid; default: as the loop is.")] = None,
     gains: Annotated[str | None, typer.Option(help="No test: your own gains on trial, k=0.9,ti_s=85.")] = None,
-    candidate: Annotated[str, typer.Option(help="With --apply: which gains on offer.")] = "best",
+    candidate: Annotated[
+        str | None, typer.Option(help="Which gains on offer to apply; without --apply: of the last test, no new one.")
+    ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Put the gains found on trial.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="End the trial: the gains stay.")] = False,
     abort: Annotated[bool, typer.Option("--abort", help="End the test under way.")] = False,

@@ -33,7 +33,7 @@ def tune_live(
     periods: int | None = None,
     structure: str | None = None,
     gains: str | None = None,
-    candidate: str = "best",
+    candidate: str | None = None,
     apply: bool = False,
     accept: bool = False,
     abort: bool = False,
@@ -52,8 +52,9 @@ def tune_live(
     """
     commands = {"abort": abort, "revert": revert, "accept": accept, "show": show}
     chosen = [name for name, wanted in commands.items() if wanted]
-    if len(chosen) + bool(gains) > 1 or (chosen and apply):
-        stop("one of --abort, --revert, --accept, --show, --gains or a test, not several", BAD_INPUT)
+    from_last_test = candidate is not None and not apply
+    if len(chosen) + bool(gains) + from_last_test > 1 or (chosen and apply):
+        stop("one of --abort, --revert, --accept, --show, --gains, --candidate or a test, not several", BAD_INPUT)
     if show:
         return _show_loop(loop, url, as_json=as_json)
     signed = {"who": who, "reason": reason or _usual_reason(chosen, gains, apply=apply)}
@@ -63,9 +64,10 @@ def tune_live(
             view = _follow(loop, url, quiet=as_json)
         _tell(view, as_json=as_json)
         return DONE
-    if gains:
-        _confirm(f"Put {gains} on trial on {loop}?", yes=yes)
-        view = ask("POST", url, f"/tuning/{loop}/apply", {"gains": _own_gains(gains), **signed})
+    if gains or from_last_test:
+        own = {"gains": _own_gains(gains)} if gains else {"candidate": candidate}
+        _confirm(f"Put {gains or candidate} on trial on {loop}?", yes=yes)
+        view = ask("POST", url, f"/tuning/{loop}/apply", {**own, **signed})
         _tell(view, as_json=as_json)
         return DONE
     wish: dict[str, Any] = {"kind": test, "size": size, "pv_limit": pv_limit, "periods": periods}
@@ -81,8 +83,9 @@ def tune_live(
     if not as_json:
         _show(view, found, plot)
     if code == DONE and apply:
-        _confirm(f"Put {candidate} on trial on {loop}?", yes=yes)
-        view = ask("POST", url, f"/tuning/{loop}/apply", {"candidate": candidate, **signed})
+        wanted = candidate or "best"
+        _confirm(f"Put {wanted} on trial on {loop}?", yes=yes)
+        view = ask("POST", url, f"/tuning/{loop}/apply", {"candidate": wanted, **signed})
         if not as_json:
             people.print(trial_text(view), markup=False, soft_wrap=True)
     if as_json:

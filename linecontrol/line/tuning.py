@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.tuning.evaluate import Evaluation, evaluate
+from linecontrol.control.tuning.identification import Identified
 from linecontrol.control.tuning.live import LiveTest
 from linecontrol.control.tuning.optimum import Structure
 from linecontrol.control.tuning.plan import End, TestPlan
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
 from linecontrol.core.model import Event, Severity
 from linecontrol.line.aside import aside
-from linecontrol.line.gain_trials import GainTrials
+from linecontrol.line.gain_trials import GainTrials, words
+from linecontrol.line.gains_kept import gains_to_plain
 from linecontrol.line.loop_tests import Session, session_row
 from linecontrol.line.wishes import TestWish, plan_of, trips_of, why_no_test
 
@@ -227,7 +229,7 @@ class TuningDesk:
             self.gains.note_noise(loop, test.rest.noise_sd)
         case.evaluation = found
         if found:
-            self._tell("tuning.offered", loop, f"{loop}: the test gave a model; gains are on offer", {})
+            self._tell("tuning.offered", loop, *_offer(loop, found, self.sign_of_k(loop)))
         else:
             refused = found.found if not found.found else found.tuning
             text = f"{loop}: no gains are offered: {getattr(refused, 'reason', '')}"
@@ -273,6 +275,19 @@ class TuningDesk:
             if case.work is not None and not case.work.done():
                 case.work.cancel()
                 await asyncio.gather(case.work, return_exceptions=True)
+
+
+def _offer(loop: str, found: Evaluation, sign_of_k: float) -> tuple[str, dict[str, Any]]:
+    """What a test has found, in a sentence and as data for the record."""
+    best, model = found.candidates[0], found.found
+    gains = replace(best.gains, k=sign_of_k * best.gains.k)
+    data: dict[str, Any] = {"rule": best.rule, "gains": gains_to_plain(gains), "ms": best.margins.ms}
+    if isinstance(model, Identified):
+        data["model"] = {"kind": model.kind, **asdict(model.process)}
+        data["intervals"] = {
+            name: [x if math.isfinite(x) else None for x in (i.low, i.high)] for name, i in model.intervals.items()
+        }
+    return f"{loop}: the test gave a model; {best.rule} offers {words(gains)}", data
 
 
 def _plan_row(plan: TestPlan) -> dict[str, Any]:

@@ -6,11 +6,14 @@ import math
 from itertools import pairwise
 
 import pytest
+from control_plants import good, normal_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_plants import OP0, PV0, LivePlant, made, plan
 
 from linecontrol.control.forms import IsaGains
+from linecontrol.control.loop import Loop, LoopInputs, LoopSettings, Mode
+from linecontrol.control.pid import PidSettings
 from linecontrol.control.tuning.evaluate import evaluate, why_not_fit
 from linecontrol.control.tuning.live import LiveTest
 from linecontrol.control.tuning.moves import Kind
@@ -143,6 +146,47 @@ def test_whatever_happens_limits_and_rate_are_kept_and_the_output_comes_back(
         assert outputs == [start] * len(outputs), "a refused test has moved nothing"
     if not let_go:
         assert op == pytest.approx(start, abs=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    gains=st.builds(IsaGains, k=st.floats(0.05, 1.5), ti_s=st.floats(40.0, 900.0), td_s=st.sampled_from([0.0, 4.0])),
+    noise=st.sampled_from([0.0, 0.1]),
+    stop=st.none() | st.integers(60, 500),
+    let_go=st.booleans(),
+)
+def test_a_loop_in_control_lends_and_takes_back_its_output_without_a_bump(
+    kind: Kind, gains: IsaGains, noise: float, stop: int | None, let_go: bool
+) -> None:
+    """At the start the output moves no further than the PID has moved it in the minute before; at the return by no more
+    than the PV's own movement explains. Mode, set point and gains are never touched."""
+    pid = PidSettings(
+        k=gains.k, ti_s=gains.ti_s, td_s=gains.td_s, op_rate_up_per_s=2.0, op_rate_down_per_s=2.0, gap_s=5.0
+    )
+    row = LoopSettings(name="X", pv="XT", op="XV", pid=pid, sp_low=0.0, sp_high=200.0, sp_initial=PV0)
+    loop, plant = Loop(row, output=OP0), LivePlant(noise=noise, seed=4)
+    test = LiveTest(plan(kind, in_control=True))
+    loop.tick(LoopInputs(1.0, good(plant.pv()), mode=Mode.AUTO))
+    recent: list[float] = []
+    for n in range(1, 3000):
+        if n == stop:
+            test.abort("a person", let_go=let_go)
+        pv, before, stage = plant.pv(), loop.pid, test.stage
+        lead = test.tick(float(n), pv, before.out, 1.0)
+        out = loop.tick(LoopInputs(1.0, good(pv), lead=lead))
+        moved = abs(out.output - before.out)
+        if lead is not None and stage is Stage.REST:
+            assert moved <= max(max(recent) - min(recent), 1e-9)
+        elif lead is None and n > 1:
+            assert moved <= normal_step(pid, before, loop.pid, 1.0)
+        recent = [*recent[-59:], out.output]
+        assert (out.mode, out.sp) == (Mode.AUTO, PV0)
+        plant.step(out.output)
+        if test.is_ended and n > 600:
+            break
+    assert test.is_ended
+    assert loop.settings == row
 
 
 @pytest.mark.parametrize(

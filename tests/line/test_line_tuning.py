@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from line_rig import Controller, Simulator, demo_at, driven, end, line_file, simulator, until
+from tuning_rig import RUN, hot, loop
 
 from linecontrol.control.loop import Mode
 from linecontrol.control.tuning.moves import Kind
@@ -19,7 +20,6 @@ from linecontrol.line.gains_kept import FileKeeper
 from linecontrol.line.wishes import TestWish
 
 SPEED = 60.0
-RUN = {"recipe": "kudzu-lobata-standard", "values": {"root_kg": 5000, "start_level": 300}, "who": "li"}
 
 
 async def linecontrol(*words: str, stop_when: asyncio.Task[Any] | None = None) -> tuple[int, str, str]:
@@ -33,26 +33,6 @@ async def linecontrol(*words: str, stop_when: asyncio.Task[Any] | None = None) -
     out, said = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), said.decode()
-
-
-async def hot(controller: Controller) -> None:
-    """A run is started and its dryer is hot and at rest, waiting for wet cake."""
-    while any(s["objection"] for s in (await controller.ask("GET", "/status")).json()["stations"].values()):
-        await asyncio.sleep(0.1)
-    assert (await controller.ask("POST", "/runs", RUN)).status_code == 201
-    await controller.until_view(lambda view: view["units"]["drying"]["phase"] == "cake")
-    began = (await loop(controller))["pv"]
-    assert began is not None
-    at_rest = 0
-    while at_rest < 40:
-        view = await loop(controller)
-        at_rest = at_rest + 1 if abs(view["pv"] - view["sp"]) < 1.0 else 0
-        await asyncio.sleep(0.1)
-
-
-async def loop(controller: Controller) -> dict[str, Any]:
-    found: dict[str, Any] = (await controller.ask("GET", "/tuning/TIC-303")).json()
-    return found
 
 
 async def moving(controller: Controller) -> None:

@@ -123,6 +123,9 @@ def test_the_air_loop_is_found_and_given_back(kind: Kind) -> None:
         assert 0.2 <= found.candidates[0].gains.k <= 3.0
         assert state_of(shift.line, "TIC-303") == before
         assert shift.kinds() == ["tuning.started", "tuning.ended", "tuning.offered"]
+        offered = shift.events[[event.kind for event in shift.events].index("tuning.offered")]
+        assert offered.data["model"]["gain"] == process.gain
+        assert offered.data["gains"]["k"] == found.candidates[0].gains.k
         start = shift.line.tuning.view("TIC-303")["last_test"]["start_output"]
         assert shift.line.bank.show()["TIC-303.OP"] == pytest.approx(start, abs=4.0)
         await shift.line.clock.sleep(300.0)
