@@ -168,7 +168,7 @@ def test_a_loop_in_control_lends_and_takes_back_its_output_without_a_bump(
     loop, plant = Loop(row, output=OP0), LivePlant(noise=noise, seed=4)
     test = LiveTest(plan(kind, in_control=True))
     loop.tick(LoopInputs(1.0, good(plant.pv()), mode=Mode.AUTO))
-    recent: list[float] = []
+    recent, held_back = [OP0], False
     for n in range(1, 3000):
         if n == stop:
             test.abort("a person", let_go=let_go)
@@ -178,9 +178,9 @@ def test_a_loop_in_control_lends_and_takes_back_its_output_without_a_bump(
         moved = abs(out.output - before.out)
         if lead is not None and stage is Stage.REST:
             assert moved <= max(max(recent) - min(recent), 1e-9)
-        elif lead is None and n > 1:
+        elif lead is None and n > 1 and not held_back:  # after a tick at the rate limit it catches up, test or no test
             assert moved <= normal_step(pid, before, loop.pid, 1.0)
-        recent = [*recent[-59:], out.output]
+        recent, held_back = [*recent[-59:], out.output], out.rate
         assert (out.mode, out.sp) == (Mode.AUTO, PV0)
         plant.step(out.output)
         if test.is_ended and n > 600:
@@ -253,7 +253,7 @@ def test_one_noisy_sample_ends_nothing_and_a_lost_pv_does() -> None:
 
 def test_time_is_limited_and_the_first_reason_is_kept() -> None:
     test = LiveTest(plan(Kind.RELAY, longest_s=100.0))
-    outputs = made(test, LivePlant(gain=0.4, noise=0.02))
+    outputs = made(test, LivePlant(noise=0.02))
     assert test.end is End.ABORTED
     assert "time limit of 100 s" in test.reason
     test.abort("something else")

@@ -241,7 +241,7 @@ class Relay:
         elif before == 0 and (self._first.is_over(t_s, away) or t_s > FIRST_SHARE * self._settings.longest_s):
             band, answer = self._settings.hysteresis, self._peak
             self.failed = (
-                f"the PV levelled out within {answer:.3g} of its start, inside the hysteresis of {band:.3g} that its"
+                f"in {t_s:.0f} s the PV went {answer:.3g} from its start, inside the hysteresis of {band:.3g} that its"
                 f" noise needs; repeat with a size of about {2.5 * band / max(answer, 1e-9) * self._settings.up:.3g}"
             )
         return op
