@@ -35,7 +35,7 @@ async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
     async with served(tmp_path) as (line, client):
         await reading(client)
         await refusals(client)
-        await tuning(client)
+        await tuning(line, client)
         await a_run(line, client)
         await foreigners(client)
         await live(line, client)
@@ -140,7 +140,7 @@ async def a_run(line: Line, client: httpx.AsyncClient) -> None:
     assert 25.0 in [row["value"] for row in rows]
 
 
-async def tuning(client: httpx.AsyncClient) -> None:
+async def tuning(line: Line, client: httpx.AsyncClient) -> None:
     """What can be seen of tuning on a cold line, and what is refused, with its reason."""
     rows = {row["loop"]: row for row in (await client.get("/tuning")).json()}
     assert {"TIC-303", "MIC-306"} <= rows.keys()
@@ -183,6 +183,7 @@ async def tuning(client: httpx.AsyncClient) -> None:
     assert applied["trial"]["who"] == "operator:li"
     assert applied["differs_from_line_file"]
     assert applied["gains"]["k"] == 1.0
+    await line.historian.flush()
     event = (await client.get("/events", params={"kind": "tuning.applied"})).json()[0]
     assert event["data"]["who"] == "operator:li"
     assert event["data"]["reason"] == "a test"
