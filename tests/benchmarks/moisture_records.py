@@ -14,7 +14,7 @@ import csv
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from moisture_runs import KINDS, Bench, record
 
-from linecontrol.control.moisture import CannotCommission, DryerModel, commission
+from linecontrol.control.moisture import CannotCommission, commission
 
 Columns = dict[str, NDArray[np.float64]]
 OPTIONAL = ("inlet_c", "outlet_c", "product_c", "cake_pct_wb", "feed_kg_h", "ambient_c", "ambient_rh_pct")
@@ -151,11 +151,11 @@ def as_csv(columns: Columns, folder: Path) -> Path:
     return path
 
 
-def told(name: str, wanted: str, gain: float, tried: Callable[[], DryerModel]) -> bool:
+def told(name: str, wanted: str, gain: float, source: Columns | Path) -> bool:
     """Print one case; True when it went as it should."""
     began = time.process_time()
     try:
-        model = tried()
+        model = commission(source)
     except CannotCommission as refused:
         print(f"  {name:28}{wanted:8}refused {refused.code}: {str(refused)[:110]}")
         return wanted == "refuse"
@@ -167,39 +167,34 @@ def told(name: str, wanted: str, gain: float, tried: Callable[[], DryerModel]) -
     return right
 
 
+def cases_of(bench: Bench) -> Iterator[tuple[str, str, Columns]]:
+    """Name, what should come of it, record."""
+    columns = record(bench.fresh(1))
+    for name, (wanted, change) in CASES.items():
+        yield name, wanted, change(columns)
+    yield "moves by hand", "take", record(bench.fresh(1), style="hand")
+    yield "moves by pi", "take", record(bench.fresh(1), style="pi")
+    yield "step of 5 K", "take", record(bench.fresh(1), step_k=5.0)
+    yield "step of 1 K", "refuse", record(bench.fresh(1), step_k=1.0)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--kind", choices=tuple(KINDS), default="family")
     asked = parser.parse_args()
-    right = total = 0
+    went = []
     for seed in range(asked.first, asked.first + asked.seeds):
         bench = KINDS[asked.kind](seed)
         gain = true_gain(bench)
         print(f"{bench.kind} {seed}: true gain {gain:.3f} % wb/K")
-        columns = record(bench.fresh(1))
-        cases: list[tuple[str, str, Callable[[], DryerModel]]] = [
-            (name, wanted, lambda change=change: commission(change(columns)))
-            for name, (wanted, change) in CASES.items()
-        ]
-        for style in ("hand", "pi"):
-            cases.append(
-                (f"moves by {style}", "take", lambda style=style: commission(record(bench.fresh(1), style=style)))
-            )
-        for step_k in (5.0, 1.0):
-            wanted = "take" if step_k > 2.0 else "refuse"
-            cases.append(
-                (f"step of {step_k:g} K", wanted, lambda k=step_k: commission(record(bench.fresh(1), step_k=k)))
-            )
+        went += [told(name, wanted, gain, columns) for name, wanted, columns in cases_of(bench)]
         with tempfile.TemporaryDirectory() as folder:
-            path = as_csv(columns, Path(folder))
-            cases.append(("CSV, other order, qualities", "take", lambda: commission(path)))
-            for name, wanted, tried in cases:
-                right += told(name, wanted, gain, tried)
-                total += 1
-    print(f"{right} of {total} as they should be")
-    return 0 if right == total else 1
+            path = as_csv(record(bench.fresh(1)), Path(folder))
+            went.append(told("CSV, other order, qualities", "take", gain, path))
+    print(f"{sum(went)} of {len(went)} as they should be")
+    return 0 if all(went) else 1
 
 
 if __name__ == "__main__":
