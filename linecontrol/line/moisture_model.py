@@ -153,7 +153,7 @@ def _identified(made: MoistureController) -> dict[str, Any]:
     """What was found, with 95 % intervals of the gains."""
     model = made.model
     effects = []
-    for which, unit in (("moisture", "% wb"), ("outlet", "°C"), ("product", "°C")):
+    for which, unit in (("moisture", "% wb"), ("outlet", "°C")):
         found = getattr(model, which)
         for name, path in found.paths.items() if found is not None else ():
             gain, sd = found.gain(name)

@@ -228,7 +228,7 @@ def fit_heater(inlet_sp_c: FloatArray, inlet_c: FloatArray, weight: FloatArray, 
     found = [least_squares(errors, start, bounds=(low, high), x_scale=0.3, max_nfev=40) for start in starts]
     x = min(found, key=lambda r: float(r.cost)).x
     _, coefficients, sd = solve(x)
-    # In hours with one step most of the inlet's variance is noise, however well it follows: the gain tells, not the rest.
+    # In hours with one step most of the variance is noise, however well it follows: the gain tells, not the rest.
     if not 0.5 < float(coefficients[1]) < 1.5 or sd > SUREST_HEATER:
         return None
     return Path(float(x[0]) * _UNIT_S, math.exp(float(x[1])), math.exp(float(x[2])))
