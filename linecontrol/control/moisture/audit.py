@@ -25,8 +25,8 @@ from linecontrol.control.moisture.model import DryerModel, OutputModel
 
 LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
-WALKS = {"load": 0.3, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
-STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
+WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.4}
+STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.6}
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 LARGEST_BIAS = 3.0
 ACTED_SDS, ACTED_PCT = 0.4, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
@@ -60,6 +60,11 @@ class MeterAudit:
     def bias(self) -> float:
         """Meter less powder, as far as it is told from the rest [% wb]."""
         return float(self.x[3])
+
+    @property
+    def process(self) -> float:
+        """What load and kinetics make of the moisture beyond what the inputs tell [% wb]."""
+        return float(self.x[0] + self.x[1])
 
     @property
     def bias_sd(self) -> float:

@@ -220,7 +220,10 @@ class MoistureController:
         # What was on its way when the first scan came is not known; after a start the duct's walls are cold too.
         if self._fed_s < max(WARM_S if self._restarted else 0.0, 1.5 * self.estimator.arrival_s):
             return
+        before = self.audit.process
         self.audit.step(reading - self.estimator.as_commissioned, outlet_left, self.estimator.output.parts, dt_s)
+        if not math.isfinite(reading):  # without the meter, the outlet air is the only one to tell of unseen loads
+            self.estimator.shift(self.audit.process - before)
         if self.audit.is_told:
             flags.append("nir-drift")
         if abs(self.audit.bias) > max(self.settings.disagreement_pct, 2.5 * self.audit.bias_sd):
