@@ -27,6 +27,7 @@ from linecontrol.api.live import router as live_router
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
+from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.wire import (
     CommandIn,
     EventOut,
@@ -100,6 +101,7 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
         _records(line, bridge, aside),
         lab_routes(line),
         advice_routes(line, bridge, aside),
+        tuning_routes(line),
     ):
         app.include_router(bridge.across(routes))
     app.include_router(live_router(broadcast, is_own_origin))

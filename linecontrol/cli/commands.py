@@ -38,6 +38,9 @@ LineType = Annotated[str, typer.Option(help="Kind of line: mechanised or manual.
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
 
 
+app.command("tune")(tune)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"linecontrol {__version__}")

@@ -89,7 +89,8 @@ def run_view(view: Mapping[str, Any]) -> Group:
     loops.add_column("OP", justify="right")
     for name, loop in view["loops"].items():
         figures = (_figure(loop["pv"]), _figure(loop["sp"]), loop["unit"], _figure(loop["op"]))
-        loops.add_row(name, loop["title"], loop["mode"], *figures)
+        mode = loop["mode"] if loop.get("test") is None else f"{loop['mode']} under test"
+        loops.add_row(name, loop["title"], mode, *figures)
     found = record["extraction_yield"]
     so_far = "-" if found is None else f"{100 * found:.1f} %"
     totals = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +19,7 @@ def tune(
     quality: Annotated[str | None, typer.Option(metavar="COL", help="Its column that says good or bad.")] = None,
     time_unit: Annotated[str, typer.Option(help="s, ms, min, h; auto: as the column's name ends.")] = "auto",
     kind: Annotated[str, typer.Option(help="step, relay or auto.")] = "auto",
-    structure: Annotated[str, typer.Option(help="pi or pid.")] = "pid",
+    structure: Annotated[str | None, typer.Option(help="pi or pid; default: pid, on a running loop as it is.")] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="Only this class of model: fopdt, sopdt, integrating, ... Repeatable.")
     ] = None,
@@ -39,6 +37,23 @@ def tune(
     op_unit: Annotated[str, typer.Option(help="Unit of the output, for the table.")] = "",
     op_span: Annotated[float | None, typer.Option(help="Output span that a PLC block calls 100 %.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Chart to write: .png, .svg or .pdf.")] = None,
+    test: Annotated[str, typer.Option(help="On a running loop: step, doublet or relay.")] = "doublet",
+    size: Annotated[float | None, typer.Option(help="Move of the output, in its unit.")] = None,
+    pv_limit: Annotated[float | None, typer.Option(help="How far the PV may go from where it is.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Time limit of the moves [line s].")] = None,
+    periods: Annotated[int | None, typer.Option(help="Doublets, or periods of the relay.")] = None,
+    gains: Annotated[str | None, typer.Option(help="No test: your own gains on trial, k=0.9,ti_s=85.")] = None,
+    candidate: Annotated[
+        str | None, typer.Option(help="Which gains on offer to apply; without --apply: of the last test, no new one.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Put the gains found on trial.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="End the trial: the gains stay.")] = False,
+    abort: Annotated[bool, typer.Option("--abort", help="End the test under way.")] = False,
+    revert: Annotated[bool, typer.Option("--revert", help="One step back to the former gains.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Only show gains, trial and what was journalled.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    who: Annotated[str, typer.Option("--who", help="Your name, for the record.")] = "operator",
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     url: Annotated[
         str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")
     ] = None,
@@ -48,10 +63,32 @@ def tune(
     if csv is None:
         if loop is None:
             stop("say what to tune (accepted: --csv FILE with a recorded test, or the name of a loop)", BAD_INPUT)
-        if find_spec("linecontrol.cli.tune_live") is None:
-            stop(f"{loop}: a loop of a running line cannot be tuned from here (accepted: --csv FILE)", BAD_INPUT)
-        live = import_module("linecontrol.cli.tune_live")
-        raise typer.Exit(live.tune_live(loop, structure=structure, max_ms=max_ms, url=url, as_json=as_json))
+        from linecontrol.cli.tune_live import tune_live
+
+        raise typer.Exit(
+            tune_live(
+                loop,
+                test=test,
+                size=size,
+                pv_limit=pv_limit,
+                time_limit=time_limit,
+                periods=periods,
+                structure=structure,
+                gains=gains,
+                candidate=candidate,
+                apply=apply,
+                accept=accept,
+                abort=abort,
+                revert=revert,
+                show=show,
+                yes=yes,
+                who=who,
+                reason=reason,
+                url=url,
+                as_json=as_json,
+                plot=plot,
+            )
+        )
     from linecontrol.cli.tune_file import Asked, run_tune_file
 
     if loop is not None:
@@ -64,7 +101,7 @@ def tune(
         quality=quality,
         time_unit=time_unit,
         kind=kind,
-        structure=structure,
+        structure=structure or "pid",
         models=model or (),
         start_s=start,
         end_s=end,

@@ -10,6 +10,7 @@ It knows no tags, no image and no gate: the line hands it samples and commands, 
 | actuator not available (trip, local, e-stop) | not written; follows the read-back | goes on from there |
 | inner loop not in cascade | not written; follows the inner set point | goes on from there |
 | set-point source bad | set point held, at most ``hold_s`` | AUTO at that set point |
+| a test leads the output | goes where it is led, at its rate; the set point stays | goes on from there |
 | no tick for five periods | held for one tick | goes on from there |
 | restart of the program | MAN, nothing written | waits for a command |
 
@@ -74,11 +75,14 @@ class Loop:
             self.bad_s, self.holding = 0.0, False
         else:
             self.holding = self._wait_for_pv(x.dt_s, doubt)
-        asked = self.sp if self.holding else self._move_set_point(x, pv)
+        led = x.lead is not None and isfinite(x.lead) and not (following or self.safe or self._expired())
+        asked = self.sp if self.holding or led else self._move_set_point(x, pv)
         self.unwritten_s += x.dt_s
         op: float | None
         if following:
             op, terms = self._follow(x, pv)
+        elif led and x.lead is not None:
+            op, terms = self._lead(x, pv, x.lead)
         elif self.mode is Mode.MAN:
             op, terms = self._manual(x, pv)
         else:
@@ -90,7 +94,7 @@ class Loop:
                 op, terms = self._control(x, pv, led=False) if self.holding else self._manual(x, pv)
         if op is not None:
             self.unwritten_s = 0.0
-        return self._output(x, op, terms, pv, doubt, asked, following)
+        return self._output(x, op, terms, pv, doubt, asked, following, led=led)
 
     # --- measurement and commands ------------------------------------------------------------------------------------
 
@@ -258,6 +262,17 @@ class Loop:
         self.op_target = self.pid.out
         return None, terms
 
+    def _lead(self, x: LoopInputs, pv: float, lead: float) -> tuple[float, Terms]:
+        """A test moves the output: within its limits, at its rate. The PID tracks, so that it can go on at any tick."""
+        s = self.settings.pid
+        dt_s = min(x.dt_s, GAP_PERIODS * self.settings.period_s)
+        aim = clamp(lead, s.op_low, s.op_high)
+        aim = ramp(self.pid.out, aim, s.op_rate_up_per_s, s.op_rate_down_per_s, dt_s)
+        # Outside limits that were moved the PID walks it in, as in MAN.
+        terms = self._step(x, pv, track=aim if s.op_low <= aim <= s.op_high else math.nan)
+        self.op_target = self.pid.out
+        return self.pid.out, terms
+
     def _manual(self, x: LoopInputs, pv: float) -> tuple[float | None, Terms]:
         """Go to the commanded output at the output's rate; then write nothing and follow the read-back."""
         s, out = self.settings.pid, self.pid.out
@@ -323,15 +338,24 @@ class Loop:
         return terms
 
     def _output(
-        self, x: LoopInputs, op: float | None, terms: Terms, pv: float, doubt: str, asked: float, following: bool
+        self,
+        x: LoopInputs,
+        op: float | None,
+        terms: Terms,
+        pv: float,
+        doubt: str,
+        asked: float,
+        following: bool,
+        *,
+        led: bool,
     ) -> LoopOutput:
-        d, in_control = x.downstream, self.mode is not Mode.MAN and not following
+        d, in_control = x.downstream, self.mode is not Mode.MAN and not following and not led
         at_top = in_control and (terms.high or (d is not None and d.blocks_up))
         at_bottom = in_control and (terms.low or (d is not None and d.blocks_down))
         if self.settings.pid.gain < 0.0:  # a higher set point wants a lower output
             at_top, at_bottom = at_bottom, at_top
         inner = Downstream(
-            in_cascade=self.mode is Mode.CAS and not self.holding and not following,
+            in_cascade=self.mode is Mode.CAS and not self.holding and not following and not led,
             sp=self.sp,
             blocks_up=at_top or (in_control and asked > self.sp),
             blocks_down=at_bottom or (in_control and asked < self.sp),
@@ -356,6 +380,7 @@ class Loop:
             inner,
             tuple(self._events),
             tuple(self._refused),
+            led,
         )
 
 

@@ -42,6 +42,8 @@ class LoopInputs(NamedTuple):
         feedforward: [output unit]; None = off.
         override: output of another algorithm that decides in AUTO instead of the PID, within the loop's limits and
             rate; the PID tracks it, so that it goes on from there when it ends (None, NaN) [output unit].
+        lead: a test moves the output there, at the output's rate [output unit]; None = no test. Mode, set point and
+            gains stay as they are meanwhile, and the PID goes on from where the output was led to.
     """
 
     dt_s: float
@@ -61,6 +63,7 @@ class LoopInputs(NamedTuple):
     applied: float | None = None
     feedforward: float | None = None
     override: float | None = None
+    lead: float | None = None
 
 
 class LoopOutput(NamedTuple):
@@ -82,6 +85,7 @@ class LoopOutput(NamedTuple):
         downstream: this loop as its outer loop must see it.
         events: what changed by itself, one sentence each, for the journal.
         refused: commands not taken, each with what is accepted.
+        led: a test moves the output now.
     """
 
     op: float | None
@@ -103,3 +107,4 @@ class LoopOutput(NamedTuple):
     downstream: Downstream
     events: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    led: bool = False

@@ -34,6 +34,7 @@ from linecontrol.line.recipes import RecipeEntry, shipped_recipes
 from linecontrol.line.rest import RestKeeper
 from linecontrol.line.runs import RunDirector
 from linecontrol.line.status import accounting, line_status
+from linecontrol.line.tuning import TuningDesk
 from linecontrol.line.watch import PlantWatch
 from linecontrol.line.wiring import Wiring
 from linecontrol.links.soft import SoftLink
@@ -107,6 +108,7 @@ class Line:
         self.lab.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
+                await self.tuning.close()
                 await self.runs.close()
                 await self._to_rest()
         for task in self._tasks:
@@ -136,6 +138,7 @@ class Line:
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
+        self.tuning = TuningDesk(self)
         token = self.wiring.token()
         accepted = read_acceptances(config)
         for name, station in config.stations.items():
@@ -296,6 +299,8 @@ class Line:
         tag = command.tag
         if self.bank.is_own(command.who, tag):
             return None  # also in MAN it is the loop that moves its actuator
+        if (under_test := self.bank.tests.owner_of(tag, command.source)) is not None:
+            return under_test
         if self.guard is not None and tag == self.guard.settings.tag:
             return "guard", "the divert guard decides where powder goes"
         row = self.image.tags.get(tag)

@@ -1,4 +1,4 @@
-"""The control cycle: guard, loops, watch, run, in this order, on one look at the image.
+"""The control cycle: guard, loops, tests on them, watch, run, in this order, on one look at the image.
 
 It reads the image and submits commands; it waits for nothing, so a slow device never delays another's loop.
 """
@@ -44,11 +44,13 @@ class ControlCycle:
         self.count += 1
         line.lab.tick(dt_s, now)
         self._guard(now)
+        line.tuning.before()
         for write in line.bank.tick(dt_s, now, line.is_available):
             line.writes.submit(Command(write.tag, write.value, write.who))
         for name, out in line.bank.outputs.items():
             for text in (*out.events, *out.refused):
                 line.emit(Event(now, "loop.event", name, f"{name}: {text}", Severity.WARNING))
+        line.tuning.after(now, dt_s)
         reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state)
         if reason is not None:
             line.runs.hold(reason, "plant")

@@ -1,8 +1,8 @@
 """The loops of a line: their soft tags, their order, and who may move what.
 
-Each loop shows MODE, SP (where it is going), WSP (working set point, after limits and ramp), OP and its gains as tags
-(``TIC-303.MODE`` ...), commanded through the gate like any register. Outer loops tick before inner ones, so a cascade
-passes through in one cycle.
+Each loop shows MODE, SP (where it is going), WSP (working set point, after limits and ramp), OP, TEST (stage of a test
+on it) and its gains as tags (``TIC-303.MODE`` ...), commanded through the gate like any register. Outer loops tick
+before inner ones, so a cascade passes through in one cycle.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from linecontrol.core.errors import ConfigError, DeviceRefused, Problem
 from linecontrol.core.image import ProcessImage
 from linecontrol.core.model import DataType, Sample, Tag, Text, Value
 from linecontrol.guard.divert import CriticalLimit
+from linecontrol.line.loop_tests import STAGES, LoopSight, LoopTests
 from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
 
 STATION = "line"
@@ -73,6 +74,7 @@ class LoopBank:
         self._order = _outer_first(self.settings)
         self._wishes: dict[str, _Wish] = {name: _Wish() for name in self._loops}
         self.outputs: dict[str, LoopOutput] = {}
+        self.tests = LoopTests(settings)
 
     # -- tags
     def show(self) -> dict[str, Value | None]:
@@ -90,6 +92,7 @@ class LoopBank:
                 f"{name}.SP": out.sp_target if out is not None else loop.sp_local,
                 f"{name}.WSP": out.sp if out is not None else loop.sp,
                 f"{name}.OP": loop.pid.out,
+                f"{name}.TEST": self.tests.stage_number(name),
                 f"{name}.K": gains.k,
                 f"{name}.TI": gains.ti_s if math.isfinite(gains.ti_s) else 1e6,
                 f"{name}.TD": gains.td_s,
@@ -103,6 +106,7 @@ class LoopBank:
         if loop_name in self.strategies and key == "STRATEGY":
             self.strategies[loop_name].on_write(key, value)
             return
+        self.tests.give_way([loop_name], f"a command came: {name} = {value}")
         number = float(value)
         if key == "MODE":
             mode = Mode(int(number))
@@ -142,6 +146,15 @@ class LoopBank:
                 return f"loop:{name}", f"{name} is in {mode.name}; its set point comes from {source}"
         return None
 
+    def gains_of(self, name: str) -> IsaGains:
+        """The gains the loop works with."""
+        pid = self._loops[name].settings.pid
+        return IsaGains(pid.k, pid.ti_s, pid.td_s, pid.n, pid.b, pid.c)
+
+    def set_gains(self, name: str, gains: IsaGains) -> None:
+        """All gains of a loop at once; bumpless at its next tick."""
+        self._loops[name].set_gains(gains)
+
     # -- control
     def tick(self, dt_s: float, now: float, is_available: Callable[[str], bool]) -> list[Write]:
         """One control cycle. ``is_available(tag)``: this actuator may be written to now."""
@@ -161,6 +174,8 @@ class LoopBank:
                 is_free = not rests and (below is None or below.in_cascade)
                 look = functools.partial(self._image.at, now=now)
                 pv, override = strategy.before(Before(loop, mode, look, pv, raw, below, is_free, dt_s, now))
+            available = row.inner is not None or is_available(row.op)
+            sight = LoopSight(row, loop, self.outputs.get(name), inner, pv, available, not rests)
             out = loop.tick(
                 LoopInputs(
                     dt_s=dt_s,
@@ -174,7 +189,8 @@ class LoopBank:
                     ratio=self._image.at(row.ratio.tag, now) if row.ratio is not None else None,
                     downstream=inner.downstream if inner is not None else None,
                     readback=self._image.at(row.op, now) if row.inner is None else None,
-                    op_available=not rests and (row.inner is not None or is_available(row.op)),
+                    op_available=not rests and available,
+                    lead=self.tests.lead(name, sight, now, dt_s),
                 )
             )
             self.outputs[name] = out
@@ -217,7 +233,9 @@ class LoopBank:
 
     def release(self, names: Sequence[str] | None = None) -> None:
         """Put these loops (or all) in MAN at the next tick: something else moves their outputs now."""
-        for name in self._loops if names is None else names:
+        wanted = list(self._loops if names is None else names)
+        self.tests.give_way(wanted, "safe outputs are written")
+        for name in wanted:
             self._wishes[name] = _Wish(mode=Mode.MAN)
 
     def moving(self, tags: Sequence[str]) -> list[str]:
@@ -240,6 +258,7 @@ class LoopBank:
                 "title_zh": self._titles[name].zh,
                 "unit": self._units[name],
                 "mode": loop.mode.name,
+                "test": self.tests.view(name),
                 "pv": pv.number if pv.is_good else None,
                 "sp": out.sp if out is not None and loop.mode is not Mode.MAN else None,
                 "op": loop.pid.out,
@@ -319,6 +338,16 @@ def soft_tags(
             tag("SP", "set point", "设定值", unit, row.sp_low, row.sp_high),
             tag("WSP", "working set point", "工作设定值", unit, row.sp_low, row.sp_high, writable=False),
             tag("OP", "output", "输出", op_units[name], pid.op_low, pid.op_high),
+            tag(
+                "TEST",
+                "test",
+                "整定测试",
+                low=0,
+                high=len(STAGES),
+                writable=False,
+                kind=DataType.UINT16,
+                choices=[(0, "none"), *((n, stage.value) for n, stage in enumerate(STAGES, 1))],
+            ),
             tag("K", "gain", "增益", "", 1e-6, 1e4),
             tag("TI", "integral time", "积分时间", "s", 0.1, 1e6),
             tag("TD", "derivative time", "微分时间", "s", 0.0, 1e5),

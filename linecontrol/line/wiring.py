@@ -19,6 +19,7 @@ from linecontrol.core.link import Link
 from linecontrol.core.model import Event, Receipt, Sample, Tag
 from linecontrol.history import Historian, LabRow, RecipeRow, RunRow
 from linecontrol.history.intake import Counters
+from linecontrol.line.gains_kept import FileKeeper, Keeper
 from linecontrol.line.links import link_for, load_libraries
 from linecontrol.line.lock import LineLock
 from linecontrol.line.moisture import Brain
@@ -86,6 +87,11 @@ def line_historian(config: LineConfig, data: Path, tags: Sequence[Tag], tell: Ca
     return Historian(url, data / "spool", config.line.name, tags, on_event=tell)
 
 
+def gains_keeper(_config: LineConfig, data: Path) -> Keeper:
+    """Applied gains lie beside the history."""
+    return FileKeeper(data)
+
+
 def random_token() -> int:
     """An ownership token nobody else has."""
     return secrets.randbelow(2**32 - 1) + 1
@@ -106,5 +112,6 @@ class Wiring:
     brain: Callable[[LineConfig, Loop], Brain] = load_brain
     lock: Callable[[LineConfig, Path], Lock] = line_lock
     token: Callable[[], int] = random_token
+    gains: Callable[[LineConfig, Path], Keeper] = gains_keeper
     epoch: float | None = None
     save_period_s: float = 2.0

@@ -14,6 +14,7 @@ from linecontrol.config import LineConfig, StationConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError, Problem
 from linecontrol.core.model import Event, Tag
 from linecontrol.line.assembly import Line, assemble
+from linecontrol.line.gains_kept import NoKeeper
 from linecontrol.line.wiring import Wiring
 from linecontrol.twin.invariants import Breach, Watchman
 from linecontrol.twin.judge import Judge
@@ -169,6 +170,7 @@ class Twin:
             historian=self._historian,
             lock=lambda _config, _data: _NoLock(),
             token=lambda: OWNER_TOKEN,
+            gains=lambda _config, _data: NoKeeper(),
             epoch=EPOCH + trial.number * TRIAL_LENGTH_S,
             save_period_s=SAVE_PERIOD_S,
         )

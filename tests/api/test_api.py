@@ -36,6 +36,7 @@ async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
     async with served(tmp_path) as (line, client):
         await reading(client)
         await refusals(client)
+        await tuning(line, client)
         await a_run(line, client)
         await laboratory(line, client)
         await advice(client)
@@ -188,6 +189,59 @@ async def advice(client: httpx.AsyncClient) -> None:
         assert (await client.post("/runs/trial-1/set-point-advice", json=body)).status_code == code
 
 
+async def tuning(line: Line, client: httpx.AsyncClient) -> None:
+    """What can be seen of tuning on a cold line, and what is refused, with its reason."""
+    rows = {row["loop"]: row for row in (await client.get("/tuning")).json()}
+    assert {"TIC-303", "MIC-306"} <= rows.keys()
+    one = rows["TIC-303"]
+    assert one["gains"] == one["line_file"]
+    assert (one["differs_from_line_file"], one["trial"], one["last_test"]) == (False, None, None)
+    assert (await client.get("/tuning/TIC-303")).json()["gains"]["k"] == one["gains"]["k"]
+    signed = {"who": "li", "reason": "a test"}
+    own = {"k": 1.0, "ti_s": 60.0}
+    cases: list[tuple[str, str, dict[str, object] | None, int, str]] = [
+        ("GET", "/tuning/XIC-9", None, 404, "TIC-303"),
+        ("GET", "/tuning/TIC-303/result", None, 404, "no test of TIC-303"),
+        ("POST", "/tuning/XIC-9/test", signed, 404, "XIC-9"),
+        ("POST", "/tuning/TIC-303/test", {"who": "li"}, 422, "reason"),
+        ("POST", "/tuning/TIC-303/test", {"reason": "x"}, 422, "who"),
+        ("POST", "/tuning/TIC-303/test", {**signed, "reason": ""}, 422, "reason"),
+        ("POST", "/tuning/TIC-303/test", {**signed, "kind": "dance"}, 422, "step"),
+        ("POST", "/tuning/TIC-303/test", {**signed, "size": 0.0}, 422, "size 0.0 is not accepted"),
+        ("POST", "/tuning/TIC-303/test", {**signed, "size": 1000.0}, 422, "up to 100"),
+        ("POST", "/tuning/TIC-303/test", {**signed, "pv_limit": -1.0}, 422, "pv_limit"),
+        ("POST", "/tuning/TIC-303/test", {**signed, "rest_s": 1.0}, 422, "rest_s"),
+        ("POST", "/tuning/MIC-306/test", signed, 409, "MT-306 is not GOOD"),
+        ("POST", "/tuning/TIC-303/abort", signed, 409, "not under test"),
+        ("POST", "/tuning/TIC-303/accept", signed, 409, "no gains are on trial"),
+        ("POST", "/tuning/TIC-303/revert", signed, 409, "no gains were applied"),
+        ("POST", "/tuning/TIC-303/apply", signed, 409, "no test of this loop"),
+        ("POST", "/tuning/TIC-303/apply", {**signed, "gains": {**own, "k": 0.0}}, 422, "k"),
+        ("POST", "/tuning/TIC-303/apply", {**signed, "gains": {**own, "k": -2.0}}, 422, "k"),
+        ("POST", "/tuning/TIC-303/apply", {**signed, "gains": {**own, "ti_s": 1e9}}, 422, "ti_s 1e+09"),
+        ("POST", "/tuning/TIC-303/apply", {**signed, "gains": own, "candidate": "best"}, 422, "not both"),
+        ("POST", "/tuning/TIC-303/apply", {"gains": own}, 422, "who"),
+    ]
+    for method, path, body, code, words in cases:
+        answer = await client.request(method, path, json=body)
+        assert answer.status_code == code, (path, body, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert words in answer.text, (path, answer.text)
+    before = (await client.get("/tags/TIC-303.K")).json()["value"]
+    applied = (await client.post("/tuning/TIC-303/apply", json={**signed, "gains": own})).json()
+    assert applied["trial"]["who"] == "operator:li"
+    assert applied["differs_from_line_file"]
+    assert applied["gains"]["k"] == 1.0
+    await line.historian.flush()
+    event = (await client.get("/events", params={"kind": "tuning.applied"})).json()[0]
+    assert event["data"]["who"] == "operator:li"
+    assert event["data"]["reason"] == "a test"
+    assert event["data"]["old"]["k"] == before
+    assert event["data"]["new"]["k"] == 1.0
+    reverted = (await client.post("/tuning/TIC-303/revert", json=signed)).json()
+    assert (reverted["trial"], reverted["gains"]["k"], reverted["differs_from_line_file"]) == (None, before, False)
+
+
 async def foreigners(client: httpx.AsyncClient) -> None:
     """A foreign page in somebody's browser, or a rebound host name, gets nothing."""
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
@@ -229,5 +283,5 @@ async def every_route_is_described(client: httpx.AsyncClient) -> None:
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             assert operation.get("description"), f"{method} {path} has no description"
-    for name in ("CommandIn", "RunStart", "RunCommand", "LabIn", "AdviceTaken"):
+    for name in ("CommandIn", "RunStart", "RunCommand", "LabIn", "AdviceTaken", "TestIn", "ApplyIn", "Signed"):
         assert schema["components"]["schemas"][name]["examples"]

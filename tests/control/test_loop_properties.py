@@ -75,6 +75,7 @@ def inputs(draw: st.DrawFn, *, limits: bool = True) -> LoopInputs:
         readback=rarely(st.floats(-5, 105).map(good) | st.just(bad())),  # type: ignore[arg-type]
         op_available=draw(st.integers(0, 9)) > 0,
         feedforward=rarely(st.floats(-20, 20) | st.sampled_from(ODD)),  # type: ignore[arg-type]
+        lead=rarely(st.floats(-20, 120) | st.sampled_from(ODD)),  # type: ignore[arg-type]
     )
 
 
@@ -106,6 +107,10 @@ def test_output_is_always_finite_inside_its_limits_and_keeps_its_rate(
             assert abs(out.sp - sp_before) <= sp_rate * x.dt_s * (1 + 1e-9)
         if out.safe:
             assert (out.op, out.mode) == (None, Mode.MAN)
+        if out.led:
+            assert out.op is not None
+            assert not out.safe
+            assert not out.downstream.in_cascade
         if out.holding:
             assert out.mode is not Mode.MAN
             assert math.isnan(out.pv)
@@ -119,9 +124,10 @@ def test_no_change_of_mode_source_gains_or_quality_makes_a_bump(ticks: list[Loop
     for x in ticks:
         before, mode_before = loop.pid, loop.mode
         out = loop.tick(x)
-        assert out.terms.held is out.holding or out.op is None or out.mode is Mode.MAN or out.mode is not mode_before
-        if out.op is None or out.holding or out.mode is Mode.MAN:
-            continue  # followed, held or commanded by hand: checked in the other property
+        is_free = out.op is None or out.led or out.mode is Mode.MAN or out.mode is not mode_before
+        assert out.terms.held is out.holding or is_free
+        if out.op is None or out.holding or out.led or out.mode is Mode.MAN:
+            continue  # followed, held, led by a test or commanded by hand: checked in the other property
         if out.mode is not mode_before or out.terms.restarted:
             assert out.output == pytest.approx(before.out, abs=1e-9)
         else:

@@ -66,7 +66,8 @@ class MoistureController:
         self._cascade_ahead = CascadeLaw(model, self.settings) if model.outlet is not None else None
         self._predictive = PredictiveLaw(self.estimator, mean_c)
         self._health, self._movement = Health(), Movement()
-        self._asked_c, self._usual_s, self._began = math.nan, 0.0, False
+        self._asked_c, self._usual_s = math.nan, 0.0
+        self._acting: MoistureMode | None = None
         self._flags: tuple[str, ...] = ()
         self._fed_s = 0.0  # since the feed began; 0 = it has not
         self._restarted = False  # the feed has been seen to begin, so the duct was empty before
@@ -132,6 +133,7 @@ class MoistureController:
         if not 0.0 < dt_s < math.inf:
             raise ValueError(f"dt_s {dt_s} is not accepted (accepted: above 0 s, finite)")
         flags: list[str] = []
+        sample = sample.believed()
         self._take_settings()
         applied_c = self._applied(sample)
         self._usual_s = (
@@ -158,9 +160,11 @@ class MoistureController:
         self.estimator.correct(reading - self.audit.acted_bias)
         outlet_c = sample.outlet_c if self.model.outlet_signal == "outlet_c" else sample.product_c
         self._watch_meter(outlet_c, reading, scaled, dt_s, flags)
-        mode = self._mode(flags, dt_s) if self._began else MoistureMode.MANUAL
-        self._began = True  # the first scan only tells the laws where they stand
-        asked_c = self._act(mode, outlet_c, reading, applied_c, dt_s, flags)
+        mode = self._mode(flags, dt_s)
+        # The scan of a switch tells the law that takes over where it stands: the output stays.
+        acting = mode if mode is self._acting else MoistureMode.MANUAL
+        self._acting = mode
+        asked_c = self._act(acting, outlet_c, reading, applied_c, dt_s, flags)
         self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
         return self._result(asked_c, mode, flags)
 
@@ -285,9 +289,9 @@ class MoistureController:
         return MoistureOutput(
             asked_c,
             mode,
-            estimator.now,
+            float(estimator.now),
             math.hypot(estimator.now_sd, self.audit.bias_sd if self.audit.available else 0.0),
-            estimator.without_correction,
+            float(estimator.without_correction),
             new,
             self.audit.bias,
             self._movement.per_hour,

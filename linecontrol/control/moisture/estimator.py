@@ -178,7 +178,7 @@ class MoistureEstimator:
     @property
     def now(self) -> float:
         """Moisture at the meter now [% wb]."""
-        return self._by_inputs() + self.output.parts.get("", 0.0) + float(self.x[0] + self.x[1])
+        return self.without_correction + float(self.x[0] + self.x[1])
 
     @property
     def now_sd(self) -> float:
@@ -194,7 +194,7 @@ class MoistureEstimator:
     @property
     def without_correction(self) -> float:
         """Moisture as the inputs alone tell it, with what each is found to do [% wb]."""
-        return self._by_inputs() + self.output.parts.get("", 0.0)
+        return self._by_inputs() + self.output.parts.get("", self.model.moisture.constant)
 
     def shift(self, pct: float) -> None:
         """All readings are known to be this much higher from now on [% wb] (the meter's bias was corrected)."""

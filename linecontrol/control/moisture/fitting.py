@@ -20,6 +20,7 @@ from linecontrol.control.moisture.record import FloatArray
 
 LONGEST_DELAY_S, LAGS_S, OUT_LAGS_S = 400.0, (2.0, 900.0), (2.0, 300.0)
 SETTLE_S = 900.0  # before the record began, nobody knows what acted
+SUREST_HEATER = 0.1  # standard deviation of the inlet's gain on its set point: beyond it, it may as well not follow
 _UNIT_S = 60.0  # delays are searched in minutes, so that steps of delays and of log lags are alike
 _STARTS = ((20.0, 20.0), (60.0, 40.0), (120.0, 30.0))  # delay, lag [s]
 
@@ -203,12 +204,15 @@ def fit_heater(inlet_sp_c: FloatArray, inlet_c: FloatArray, weight: FloatArray, 
     used = weight > 0.0
     moved = inlet_sp_c - inlet_sp_c[0]
 
-    def solve(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def solve(x: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Whitened residuals, coefficients, standard deviation of the gain."""
         path = Path(float(x[0]) * _UNIT_S, math.exp(float(x[1])), math.exp(float(x[2])))
         columns = np.column_stack([np.ones_like(moved), along(path, moved, period_s)])
         columns, y = whitened(columns, 0.95, 0.0)[used], whitened(inlet_c, 0.95, 0.0)[used]
         coefficients = _least_squares(columns, y)
-        return y - columns @ coefficients, coefficients
+        rest = y - columns @ coefficients
+        spread = float(np.var(rest)) * np.linalg.pinv(columns.T @ columns)
+        return rest, coefficients, math.sqrt(max(float(spread[1, 1]), 0.0))
 
     low = [0.0, math.log(1.0), math.log(0.5)]
     high = [3.0, math.log(900.0), math.log(300.0)]
@@ -223,8 +227,8 @@ def fit_heater(inlet_sp_c: FloatArray, inlet_c: FloatArray, weight: FloatArray, 
 
     found = [least_squares(errors, start, bounds=(low, high), x_scale=0.3, max_nfev=40) for start in starts]
     x = min(found, key=lambda r: float(r.cost)).x
-    rest, coefficients = solve(x)
-    still = whitened(inlet_c - np.mean(inlet_c), 0.95, 0.0)[used]
-    if not 0.5 < float(coefficients[1]) < 1.5 or float(np.var(rest)) > 0.8 * float(np.var(still)):
+    _, coefficients, sd = solve(x)
+    # In hours with one step most of the variance is noise, however well it follows: the gain tells, not the rest.
+    if not 0.5 < float(coefficients[1]) < 1.5 or sd > SUREST_HEATER:
         return None
     return Path(float(x[0]) * _UNIT_S, math.exp(float(x[1])), math.exp(float(x[2])))

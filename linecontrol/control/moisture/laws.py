@@ -177,5 +177,6 @@ def feed_forward(estimator: MoistureEstimator, outlet: Output | None, sp: float,
     if outlet is None:
         return math.nan, mean_c + heat
     loads = {name: level.now for name, level in estimator.levels.items()}
-    inputs = {name: loads.get(name, channel.x) for name, channel in outlet.channels.items()} | {"heat": heat}
+    acting = outlet.acting()
+    inputs = {name: loads.get(name, acting.get(name, 0.0)) for name in outlet.model.paths} | {"heat": heat}
     return outlet.model.static(inputs), mean_c + heat

@@ -129,8 +129,8 @@ class DryerModel:
             ok = 0.0 < cake_pct_wb < 95.0
             found["water"] = 10.0 * (water_db(cake_pct_wb) - m["water_db"]) if ok else math.nan
         if "feed_kg_h" in m:
-            # A feed that has all but stopped is not drying: no logarithm of it.
-            ok = feed_kg_h > 0.05 * m["feed_kg_h"]
+            # A feed that has all but stopped is not drying, and no dryer takes four times its usual feed.
+            ok = 0.05 * m["feed_kg_h"] < feed_kg_h < 4.0 * m["feed_kg_h"]
             found["feed"] = 10.0 * math.log(feed_kg_h / m["feed_kg_h"]) if ok else math.nan
         if "ambient_c" in m:
             found["air"] = ambient_c - m["ambient_c"]

@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from linecontrol.control.moisture.record import BELIEVABLE
+
 NAN = math.nan
+ZERO_KG_H = 50.0  # a scale at rest may show so much below nothing
 
 
 class MoistureMode(StrEnum):
@@ -37,6 +40,16 @@ class MoistureSample:
     feed_kg_h: float = NAN
     ambient_c: float = NAN
     ambient_rh_pct: float = NAN
+
+    def believed(self) -> MoistureSample:
+        """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""
+        values = {}
+        for name, (low, high) in BELIEVABLE.items():
+            value = getattr(self, name)
+            values[name] = value if low <= value <= high else NAN
+        if -ZERO_KG_H <= self.feed_kg_h < 0.0:
+            values["feed_kg_h"] = 0.0
+        return MoistureSample(**values)
 
 
 @dataclass(frozen=True, slots=True)
