@@ -6,7 +6,7 @@ have happened, by a Kalman filter:
     load     the load is not what its meters say: moisture and outlet move as for more water (known from the models)
     kinetics the same heat dries less: powder wetter and outlet warmer, as the heat balance ties them together
     wander   what the process did in the record too, seen by the meter only: it comes and goes
-    bias     the meter itself: it comes and stays
+    bias     the meter itself: it comes and stays; what fouls a window grows steadily, so it has a rate
     outlet   the outlet's thermometer or heat losses
 
 A change of the dryer shows in the outlet air, a meter that drifts does not. The filter's priors say how fast each is
@@ -22,9 +22,9 @@ import numpy as np
 from linecontrol.control.moisture.model import DryerModel
 
 LOOK_S = 60.0
-# Random walks, per square root of an hour; and what is not known at the start [% wb; for the outlet K].
-WALKS = {"load": 0.05, "kinetics": 0.05, "bias": 0.4, "outlet": 0.15}
-STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0}
+# Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
+WALKS = {"load": 0.05, "kinetics": 0.05, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
+STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
 LARGEST_BIAS = 3.0
 ACTED_SDS, ACTED_PCT = 0.4, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
@@ -38,7 +38,12 @@ class MeterAudit:
         self._noise = model.moisture.noise
         self.available = model.outlet is not None and model.balance_pct_per_k > 0.0
         outlet_noise = model.outlet.noise if model.outlet is not None else None
-        self._outlet_var = 0.0 if outlet_noise is None else outlet_noise.level_sd**2 + outlet_noise.white_var(LOOK_S)
+        self._outlet_var = 0.0
+        if outlet_noise is not None:
+            # What wanders for minutes is seen again at the next looks: each counts for less than a fresh one.
+            keep = outlet_noise.keep(LOOK_S)
+            again = (1.0 + keep) / (1.0 - keep)
+            self._outlet_var = outlet_noise.level_sd**2 * again + outlet_noise.white_var(LOOK_S)
         # K of outlet air for 1 % wb by each cause
         k_load = 0.0
         if model.outlet is not None:
@@ -46,7 +51,7 @@ class MeterAudit:
             per_pct = model.moisture.gain(cause)[0]
             k_load = model.outlet.gain(cause)[0] / per_pct if per_pct else 0.0
         k_kinetics = 1.0 / model.balance_pct_per_k if model.balance_pct_per_k > 0.0 else 0.0
-        self._seen = np.array([[1.0, 1.0, 1.0, 1.0, 0.0], [k_load, k_kinetics, 0.0, 0.0, 1.0]])
+        self._seen = np.array([[1.0, 1.0, 1.0, 1.0, 0.0, 0.0], [k_load, k_kinetics, 0.0, 0.0, 1.0, 0.0]])
         self.restart()
         self._rough = [1.0, 1.0]
 
@@ -73,7 +78,7 @@ class MeterAudit:
 
     def restart(self) -> None:
         """The laboratory has spoken: from now on the meter is believed, and watched anew."""
-        self.x = np.zeros(5)
+        self.x = np.zeros(6)
         self.p = np.diag(
             [
                 STARTS["load"] ** 2,
@@ -81,6 +86,7 @@ class MeterAudit:
                 self._noise.level_sd**2,
                 STARTS["bias"] ** 2,
                 STARTS["outlet"] ** 2,
+                STARTS["rate"] ** 2,
             ]
         )
         self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
@@ -105,7 +111,10 @@ class MeterAudit:
         self.p[2, :] *= keep
         self.p[:, 2] *= keep
         self.p[2, 2] += self._noise.drive(age_s)
-        for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet")):
+        self.x[3] += hours * self.x[5]
+        self.p[3, :] += hours * self.p[5, :]
+        self.p[:, 3] += hours * self.p[:, 5]
+        for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet"), (5, "rate")):
             self.p[n, n] += WALKS[name] ** 2 * hours
         noise = (self._noise.white_var(age_s) + 0.01, self._outlet_var + 0.01)
         share = 1.0 - math.exp(-age_s / ROUGH_S)

@@ -28,6 +28,7 @@ SUREST_GAIN = 0.3  # standard deviation of the gain over the gain: beyond it the
 STUCK_S = 60.0  # a meter that shows one value for so long measures nothing
 LOADS = ("heat", "water", "feed")
 SLOW_S = 60.0  # ambient air acts within a minute, and changes over hours
+MOST_AIR_SHARE = 0.5  # of the inlet's effect per kelvin: the heater makes up for the rest of what ambient air brings
 BELIEVABLE_PCT = (3.0, 30.0)  # mean moisture of a powder behind a dryer [% wb]
 BELIEVABLE_GAIN = (0.004, 1.5)  # % wb per K, either a dryer or not: PROCESS' ceilings with room on both sides
 
@@ -200,6 +201,8 @@ def _moisture(
         quiet = {name: Path(0.0, SLOW_S)}
         found = OutputFit(y, more, weight, record.period_s, known_lags=heater, quiet=quiet, tied=tied).run()
         # Hours of weather are few looks at it, however many samples: it must pay much more than log(n).
+        if name == "air" and abs(found.model.gain("air")[0]) > MOST_AIR_SHARE * abs(found.model.gain("heat")[0]):
+            continue
         its_cost = cost(found, 2 if tied is not None else 2 * len(loads) + 1) + 20.0
         if its_cost < best_cost:
             best, best_cost = found, its_cost

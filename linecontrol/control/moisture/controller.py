@@ -221,7 +221,8 @@ class MoistureController:
                     self.outlet.start(inputs)
                 self.outlet.step(self.estimator.t_s, inputs, dt_s)
                 outlet_left = outlet_c - self.outlet.now
-        if self._fed_s < WARM_S and self._restarted:
+        # What was on its way when the first scan came is not known; after a start the duct's walls are cold too.
+        if self._fed_s < max(WARM_S if self._restarted else 0.0, 1.5 * self.estimator.arrival_s):
             return
         self.audit.step(reading - self.estimator.as_commissioned, outlet_left, dt_s)
         if self.audit.is_told:
