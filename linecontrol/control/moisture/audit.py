@@ -7,7 +7,8 @@ have happened, by a Kalman filter:
     kinetics the same heat dries less: powder wetter and outlet warmer, as the heat balance ties them together
     wander   what the process did in the record too, seen by the meter only: it comes and goes
     bias     the meter itself: it comes and stays; what fouls a window grows steadily, so it has a rate
-    outlet   the outlet's thermometer or heat losses
+    effects  each input does more or less to the moisture than commissioning found
+    outlet   the outlet's thermometer or heat losses; what comes and goes there as it did in the record is apart
 
 A change of the dryer shows in the outlet air, a meter that drifts does not. The filter's priors say how fast each is
 thought to change; they are wide at the start, when nobody knows how the dryer has changed since commissioning.
@@ -16,15 +17,17 @@ thought to change; they are wide at the start, when nobody knows how the dryer h
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from linecontrol.control.moisture.model import DryerModel
+from linecontrol.control.moisture.model import DryerModel, OutputModel
 
 LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
-WALKS = {"load": 0.05, "kinetics": 0.05, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
+WALKS = {"load": 0.3, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
+EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 LARGEST_BIAS = 3.0
 ACTED_SDS, ACTED_PCT = 0.4, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
@@ -37,21 +40,19 @@ class MeterAudit:
     def __init__(self, model: DryerModel) -> None:
         self._noise = model.moisture.noise
         self.available = model.outlet is not None and model.balance_pct_per_k > 0.0
-        outlet_noise = model.outlet.noise if model.outlet is not None else None
-        self._outlet_var = 0.0
-        if outlet_noise is not None:
-            # What wanders for minutes is seen again at the next looks: each counts for less than a fresh one.
-            keep = outlet_noise.keep(LOOK_S)
-            again = (1.0 + keep) / (1.0 - keep)
-            self._outlet_var = outlet_noise.level_sd**2 * again + outlet_noise.white_var(LOOK_S)
+        self._outlet_noise = model.outlet.noise if model.outlet is not None else None
         # K of outlet air for 1 % wb by each cause
         k_load = 0.0
         if model.outlet is not None:
-            cause = "water" if "water" in model.outlet.paths else "heat"
-            per_pct = model.moisture.gain(cause)[0]
-            k_load = model.outlet.gain(cause)[0] / per_pct if per_pct else 0.0
+            k_load = _load_direction(model.moisture, model.outlet)
         k_kinetics = 1.0 / model.balance_pct_per_k if model.balance_pct_per_k > 0.0 else 0.0
-        self._seen = np.array([[1.0, 1.0, 1.0, 1.0, 0.0, 0.0], [k_load, k_kinetics, 0.0, 0.0, 1.0, 0.0]])
+        self._names = tuple(model.moisture.paths)
+        gains = [model.moisture.gain(name) for name in self._names]
+        self._doubts = [max(1.5 * sd / abs(gain) if gain else 0.0, EFFECT_START) ** 2 for gain, sd in gains]
+        none = [0.0] * len(self._names)
+        self._seen = np.array(
+            [[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, *none], [k_load, k_kinetics, 0.0, 0.0, 1.0, 0.0, 1.0, *none]]
+        )
         self.restart()
         self._rough = [1.0, 1.0]
 
@@ -78,7 +79,7 @@ class MeterAudit:
 
     def restart(self) -> None:
         """The laboratory has spoken: from now on the meter is believed, and watched anew."""
-        self.x = np.zeros(6)
+        self.x = np.zeros(7 + len(self._names))
         self.p = np.diag(
             [
                 STARTS["load"] ** 2,
@@ -87,14 +88,22 @@ class MeterAudit:
                 STARTS["bias"] ** 2,
                 STARTS["outlet"] ** 2,
                 STARTS["rate"] ** 2,
+                0.0 if self._outlet_noise is None else self._outlet_noise.level_sd**2,
+                *self._doubts,
             ]
         )
         self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
+        self._parts = np.zeros(len(self._names))
 
-    def step(self, moisture_left: float, outlet_left: float, dt_s: float) -> None:
-        """What the models leave of a reading of each [% wb, K]; NaN = not measured or not to be used."""
+    def step(self, moisture_left: float, outlet_left: float, parts: Mapping[str, float], dt_s: float) -> None:
+        """What the models leave of a reading of each [% wb, K]; NaN = not measured or not to be used.
+
+        ``parts``: what each input contributes to the moisture [% wb].
+        """
         if not self.available:
             return
+        if math.isfinite(moisture_left):
+            self._parts += [parts.get(name, 0.0) for name in self._names]
         for n, value in enumerate((moisture_left, outlet_left)):
             if math.isfinite(value):
                 self._sums[n] += value
@@ -103,20 +112,29 @@ class MeterAudit:
         if self._age_s >= LOOK_S:
             self._look()
             self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
+            self._parts[:] = 0.0
 
     def _look(self) -> None:
         age_s = self._age_s
-        keep, hours = self._noise.keep(age_s), age_s / 3600.0
-        self.x[2] *= keep
-        self.p[2, :] *= keep
-        self.p[:, 2] *= keep
-        self.p[2, 2] += self._noise.drive(age_s)
+        hours, outlet_noise = age_s / 3600.0, self._outlet_noise
+        if outlet_noise is None:
+            return
+        for n, wander in ((2, self._noise), (6, outlet_noise)):
+            keep = wander.keep(age_s)
+            self.x[n] *= keep
+            self.p[n, :] *= keep
+            self.p[:, n] *= keep
+            self.p[n, n] += wander.drive(age_s)
         self.x[3] += hours * self.x[5]
         self.p[3, :] += hours * self.p[5, :]
         self.p[:, 3] += hours * self.p[:, 5]
         for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet"), (5, "rate")):
             self.p[n, n] += WALKS[name] ** 2 * hours
-        noise = (self._noise.white_var(age_s) + 0.01, self._outlet_var + 0.01)
+        if self._counts[0]:
+            self._seen[0, 7:] = self._parts / self._counts[0]
+        at = np.arange(7, len(self.x))
+        self.p[at, at] += EFFECT_WALK**2 * hours
+        noise = (self._noise.white_var(age_s) + 0.01, outlet_noise.white_var(age_s) + 0.01)
         share = 1.0 - math.exp(-age_s / ROUGH_S)
         for n in (0, 1):
             if self._counts[n]:
@@ -130,3 +148,17 @@ class MeterAudit:
                 self.p -= np.outer(gain, h @ self.p)
         self.p = 0.5 * (self.p + self.p.T)
         self.x[3] = min(max(float(self.x[3]), -LARGEST_BIAS), LARGEST_BIAS)
+
+
+def _load_direction(moisture: OutputModel, outlet: OutputModel) -> float:
+    """K of outlet air for 1 % wb more by the load: of the load whose share in both is known best; 0 = none."""
+    best, found = 1.0, 0.0
+    for name in ("water", "feed", "heat"):
+        per_pct, sd = moisture.gain(name)
+        k, k_sd = outlet.gain(name)
+        if name not in outlet.paths or per_pct == 0.0 or k == 0.0 or k * per_pct > 0.0:
+            continue
+        doubt = math.hypot(sd / per_pct, k_sd / k) * (2.0 if name == "heat" else 1.0)
+        if doubt < best:
+            best, found = doubt, k / per_pct
+    return found

@@ -224,7 +224,7 @@ class MoistureController:
         # What was on its way when the first scan came is not known; after a start the duct's walls are cold too.
         if self._fed_s < max(WARM_S if self._restarted else 0.0, 1.5 * self.estimator.arrival_s):
             return
-        self.audit.step(reading - self.estimator.as_commissioned, outlet_left, dt_s)
+        self.audit.step(reading - self.estimator.as_commissioned, outlet_left, self.estimator.output.parts, dt_s)
         if self.audit.is_told:
             flags.append("nir-drift")
         if abs(self.audit.bias) > max(self.settings.disagreement_pct, 2.5 * self.audit.bias_sd):
