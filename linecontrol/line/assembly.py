@@ -18,7 +18,7 @@ from typing import Any, Self
 from linecontrol.analysis.extraction import Extraction
 from linecontrol.config import LineConfig
 from linecontrol.core.clock import Clock
-from linecontrol.core.errors import LineBusy, LineError
+from linecontrol.core.errors import ConfigError, LineBusy, LineError
 from linecontrol.core.gate import CommandGate
 from linecontrol.core.image import LosslessFeed, ProcessImage
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
@@ -184,12 +184,23 @@ class Line:
         self.image.attach(self._feed)
 
     def _strategies(self) -> dict[str, MoistureStrategy]:
-        """The model-based strategies of the loops that name a model. Raises ConfigError when one cannot be used."""
-        return {
-            loop.name: MoistureStrategy(loop, loop.moisture, self.wiring.brain(self.config, loop), self.emit)
-            for loop in self.config.line.loops
-            if loop.moisture is not None and loop.moisture.model is not None
-        }
+        """The model-based strategies of the loops that name a model.
+
+        A model that cannot be read (of another version, say) is an alarm, and its loop a plain PID: no plant must stand
+        still for it. ``linecontrol check`` says what is wrong.
+        """
+        found = {}
+        for loop in self.config.line.loops:
+            if loop.moisture is None or loop.moisture.model is None:
+                continue
+            try:
+                found[loop.name] = MoistureStrategy(
+                    loop, loop.moisture, self.wiring.brain(self.config, loop), self.emit
+                )
+            except ConfigError as error:
+                text = f"{loop.name} is a plain PID: its model cannot be used: {error}"
+                self.emit(Event(self.clock.now(), "moisture.model", loop.name, text, Severity.ALARM, active=True))
+        return found
 
     def _epoch(self) -> float | None:
         """Simulated time never goes back: it begins after what is recorded. A real line lives in the wall's time."""

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from linecontrol.config import Document, LineConfig, read_line, schema, shipped_dir
+from linecontrol.config import Document, LineConfig, load_document, read_line, schema, shipped_dir
 from linecontrol.config import check_paths as check_config_paths
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.line.moisture_model import model_problems
@@ -45,7 +45,7 @@ def check_paths(
     studied = [config for config in lines if line is not None or config.line.simulated]
     others = {kind: partial(_misfits, fit=fit, lines=studied) for kind, fit in (fits or {}).items()}
     problems = check_config_paths(list(paths), {"recipe": recipe, **others})
-    problems += [problem for config in lines for problem in model_problems(config)]
+    problems += _unusable_models(paths)
     return problems, len(_files(paths))
 
 
@@ -67,6 +67,18 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         inside = [file for file in path.rglob("*") if file.suffix in (".yaml", ".yml")] if path.is_dir() else [path]
         found += inside
     return found
+
+
+def _unusable_models(paths: Sequence[Path]) -> list[Problem]:
+    """Models that line files among these name and that cannot be used."""
+    problems: list[Problem] = []
+    for file in _files(paths):
+        try:
+            if load_document(file).kind == "line":
+                problems += model_problems(read_line(file))
+        except ConfigError:
+            continue  # check_config_paths tells what is wrong in it
+    return problems
 
 
 def _line_files(paths: Sequence[Path]) -> list[Path | str]:

@@ -41,6 +41,8 @@ class StubLine:
     image: ProcessImage = field(default_factory=lambda: ProcessImage(TAGS))
     clock: Clock = field(default_factory=Clock)
     historian: Any = None
+    tuning: Any = None
+    lab: Any = None
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)

@@ -51,6 +51,8 @@ class PlainLine:
     clock: Any
     historian: Any
     listeners: list[Any] = field(default_factory=list)
+    tuning: Any = None
+    lab: Any = None
     runs: Any = field(default_factory=lambda: SimpleNamespace(view=lambda: None))
     lock: Any = field(default_factory=lambda: SimpleNamespace(describe=lambda _facts: None))
 

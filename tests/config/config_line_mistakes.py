@@ -257,9 +257,9 @@ LINE_MISTAKES = {
     ),
     "moisture inlet": Bad(DEMO, "inlet: TT-303,", "inlet: TT-311,", "loops[MIC-306].moisture.inlet", "TT-303"),
     "moisture meter": Bad(DEMO, "nir: MT-306,", "nir: AT-106,", "loops[MIC-306].moisture.nir", "MT-306"),
-    "moisture mode": Bad(DEMO, "moisture: {", "moisture: {mode: mpc, ", "loops[MIC-306].moisture.mode", "predictive"),
+    "moisture mode": Bad(DEMO, "mode: predictive", "mode: mpc", "loops[MIC-306].moisture.mode", "predictive"),
     "moisture bridge": Bad(DEMO, "moisture: {", "moisture: {bridge_s: -1, ", "loops[MIC-306].moisture.bridge_s"),
     "moisture model": Bad(
-        DEMO, "moisture: {", "moisture: {model: none.json, ", "loops[MIC-306].moisture.model", "moisture commission"
+        DEMO, "model: demo.moisture.json", "model: none.json", "loops[MIC-306].moisture.model", "moisture commission"
     ),
 }

@@ -117,7 +117,9 @@ async def wrong_words() -> None:
 async def ctrl_c(controller: Controller) -> None:
     before = await loop(controller)
     watcher = asyncio.ensure_future(moving(controller))
-    code, _, said = await linecontrol("tune", "TIC-303", "--test", "step", "--who", "li", stop_when=watcher)
+    code, _, said = await linecontrol(
+        "tune", "TIC-303", "--test", "doublet", "--periods", "5", "--who", "li", stop_when=watcher
+    )
     assert code == 3
     assert "Ctrl-C" in said
     assert "was aborted: operator:li: Ctrl-C" in said

@@ -12,6 +12,7 @@ from linecontrol.config import read_line, shipped_dir
 from linecontrol.core.model import Event
 from linecontrol.history import open_reader
 from linecontrol.line.acceptance import acceptance_path
+from linecontrol.line.check import check_paths
 from linecontrol.line.moisture_model import commissioned
 from linecontrol.line.moisture_record import moisture_loop, run_columns
 from linecontrol.twin.campaign import rows_of
@@ -88,3 +89,13 @@ def test_a_dryer_is_commissioned_from_the_history_of_a_step_test(tmp_path: Path)
     assert gain["low_95"] < gain["gain"] < gain["high_95"] < 0.0
     assert -0.25 < gain["gain"] < -0.05
     assert content["made_from"] == "a test"
+
+
+def test_a_model_that_cannot_be_read_is_an_alarm_and_the_loop_a_pid(tmp_path: Path) -> None:
+    line = with_mode(tmp_path, "predictive")
+    (tmp_path / "demo.moisture.json").write_text('{"format": 0}', encoding="utf-8")
+    outcome = run_trial(replace(RUN, line=line, values={"root_kg": 60.0}))
+    assert (outcome.record["state"], outcome.breaches) == ("Complete", ())
+    assert "cannot be used" in told(outcome, "moisture.model")[0].text
+    (problem,) = check_paths([tmp_path / "line.yaml"])[0]
+    assert (problem.key, "moisture commission" in problem.accepted) == ("loops[MIC-306].moisture.model", True)

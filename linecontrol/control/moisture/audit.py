@@ -29,7 +29,7 @@ WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.4}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.6}
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 LARGEST_BIAS = 3.0
-ACTED_SDS, ACTED_PCT = 0.4, 0.1  # the part of a bias beyond this is acted on: it costs little when it is none
+ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.1, 2.5  # a bias is acted on beyond the first two, wholly beyond the last
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
 ROUGH_S = 1200.0  # over which it is learnt how well the models foretell a minute's mean
 
@@ -74,8 +74,11 @@ class MeterAudit:
     @property
     def acted_bias(self) -> float:
         """The part of the bias to act on: 0 while it may well be nothing; continuous [% wb]."""
-        beyond = abs(self.bias) - max(ACTED_PCT, ACTED_SDS * self.bias_sd)
-        return math.copysign(min(beyond, LARGEST_BIAS), self.bias) if beyond > 0.0 else 0.0
+        size, sd = abs(self.bias), self.bias_sd
+        beyond = size - max(ACTED_PCT, ACTED_SDS * sd)
+        if beyond <= 0.0:
+            return 0.0
+        return math.copysign(min(beyond * WHOLE_SDS / (WHOLE_SDS - ACTED_SDS), size), self.bias)
 
     @property
     def is_told(self) -> bool:

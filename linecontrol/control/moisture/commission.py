@@ -257,6 +257,8 @@ def _temperature(
     if name not in signals:
         warnings.append("neither outlet_c nor product_c was measured: no cascade, and no watch over the meter")
         return None
+    if name == "product_c":
+        warnings.append("outlet_c was not measured: product_c stands in for the cascade; no watch over the meter")
     loads = {n: inputs[n] for n in LOADS if n in inputs}
     fit = OutputFit(signals[name], loads, weight, record.period_s, known_lags=heater, longest_delay_s=180.0)
     found = fit.run(curved=False)

@@ -28,6 +28,7 @@ from linecontrol.control.moisture.wear import Movement
 REACH_K = 60.0  # without limits given, the inlet set point stays so close to the record's mean
 GAP_PERIODS = 5.0  # a longer pause than so many usual scans starts the paths anew
 LEAST_GAP_S = 30.0
+NEW_METER_PCT = 0.1  # a correction that has moved so far makes another meter of it: its watch begins anew [% wb]
 FED_SHARE, STOPPED_SHARE = 0.5, 0.05  # of the mean feed: work begins above the one, and has ended below the other
 WARM_S = 900.0  # of work before the meter is held against the heat balance: until then the duct's walls take heat
 
@@ -55,7 +56,7 @@ class MoistureController:
         self.settings = settings or MoistureSettings(low_c=mean_c - REACH_K, high_c=mean_c + REACH_K)
         self.set_point = model.means["moisture_pct_wb"] if set_point is None else set_point
         self.mode = mode
-        self.meter_correction_pct = 0.0
+        self.meter_correction_pct = self._unwatched_pct = 0.0
         self.estimator = MoistureEstimator(model)
         self.audit = MeterAudit(model)
         self.outlet = Output(model, "outlet") if model.outlet is not None else None
@@ -120,7 +121,10 @@ class MoistureController:
         change = correction_pct - self.meter_correction_pct
         self.meter_correction_pct = correction_pct
         self.estimator.shift(change)
-        self.audit.restart()
+        self._unwatched_pct += change
+        if abs(self._unwatched_pct) > NEW_METER_PCT:  # small steps of a correction that is ramped in are let pass
+            self.audit.restart()
+            self._unwatched_pct = 0.0
 
     def set_gains(self, gains: IsaGains) -> None:
         """Gains of the meter's PI [K per % wb, s], K > 0. Bumpless."""

@@ -233,8 +233,9 @@ class MoistureEstimator:
         for value in settled.tolist():
             y = value + (y - value) * keep
             found.append(y)
-        fade = np.exp(-self.ahead_s / model.noise.corr_s)
-        return np.array(found) + float(self.x[1]) + float(self.x[0]) * fade
+        # The disturbance is taken to stay: it would fade by itself, but waiting for that leaves an offset for hours
+        # whenever the model is off by a little, for which the filter cannot tell the one from the other at once.
+        return np.array(found) + float(self.x[0] + self.x[1])
 
     def block_responses(self) -> FloatArray:
         """(steps, blocks) change of the moisture by one kelvin in one block alone, per unit of ``heat_slope``."""
