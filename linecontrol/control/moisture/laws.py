@@ -16,9 +16,10 @@ from linecontrol.control.moisture.moves import BLOCKS, STEPS, best_moves
 from linecontrol.control.moisture.sample import MoistureSettings
 from linecontrol.control.pid import Pid, PidSettings
 from linecontrol.control.tuning.models import Process
-from linecontrol.control.tuning.rules import simc_pi
+from linecontrol.control.tuning.rules import half_rule, simc_pi
 
 WEIGHT_B = 0.5  # set-point weight of the layers' PIs
+MOST_SHAKE_K = 1.5  # inlet set point per standard deviation of the outlet's noise
 OUTLET_SPAN_K = 60.0  # the outlet's set point may go this far from where it was
 
 
@@ -44,10 +45,15 @@ def outlet_gains(model: DryerModel) -> tuple[IsaGains, IsaGains] | None:
         return None
     path, gain = model.outlet.paths["heat"], model.outlet.gain("heat")[0]
     lags = sorted((path.lag1_s, path.lag2_s, model.outlet.out_lag_s), reverse=True)
-    # At least a second of delay: what the thermometer does not show, the heater has all the same.
-    inner = Process(gain, lags[0], max(path.delay_s, 1.0) + lags[2], lags[1])
-    inner_gains = simc_pi(inner)
-    closed_s = 2.0 * inner.delay_s + inner.t2_s
+    # At least a second of delay: what the thermometer does not show, the heater has all the same; and a scan.
+    inner = Process(gain, lags[0], max(path.delay_s, 1.0) + model.sample_s + lags[2], lags[1])
+    tight = simc_pi(inner)
+    noise_k = math.sqrt(model.outlet.noise.white_var(model.sample_s))
+    # A noisy thermometer would shake the inlet: the loop is made slower until its noise moves it no more than this.
+    slower = max(1.0, tight.k * noise_k / MOST_SHAKE_K)
+    tc_s = inner.delay_s + (slower - 1.0) * 2.0 * half_rule(inner).delay_s
+    inner_gains = simc_pi(inner, max(tc_s, half_rule(inner).delay_s))
+    closed_s = inner.delay_s + tc_s + inner.t2_s
     way_s = max(model.moisture.paths["heat"].delay_s - path.delay_s, 1.0)
     outer = Process(model.moisture.gain("heat")[0] / gain, model.moisture.out_lag_s + closed_s, way_s + inner.delay_s)
     outer_gains = simc_pi(outer)
