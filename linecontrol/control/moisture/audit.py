@@ -25,8 +25,8 @@ from linecontrol.control.moisture.model import DryerModel, OutputModel
 
 LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
-WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.4}
-STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.6}
+WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
+STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 LARGEST_BIAS = 3.0
 ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.1, 2.5  # a bias is acted on beyond the first two, wholly beyond the last
