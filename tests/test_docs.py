@@ -40,7 +40,7 @@ def test_yaml_in_the_guides_is_yaml() -> None:
             assert yaml.safe_load(block)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_every_command_in_the_guides_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One served line for all of them; each must end with exit code 0."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

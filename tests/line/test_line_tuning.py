@@ -25,7 +25,11 @@ SPEED = 60.0
 async def linecontrol(*words: str, stop_when: asyncio.Task[Any] | None = None) -> tuple[int, str, str]:
     """Run a command; Ctrl-C it when ``stop_when`` is done. Returns exit code, stdout, stderr."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "linecontrol", *words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "linecontrol", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        # A suite that was itself started in the background has Ctrl-C ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     if stop_when is not None:
         await stop_when
