@@ -15,8 +15,8 @@ from linecontrol.control.moisture.model import DryerModel
 from linecontrol.control.moisture.moves import BLOCKS, STEPS, best_moves
 from linecontrol.control.moisture.sample import MoistureSettings
 from linecontrol.control.pid import Pid, PidSettings
-from linecontrol.control.tuning.models import Process
-from linecontrol.control.tuning.rules import half_rule, simc_pi
+from linecontrol.control.tuning.models import Process, half_rule
+from linecontrol.control.tuning.rules import simc_pi
 
 WEIGHT_B = 0.5  # set-point weight of the layers' PIs
 MOST_SHAKE_K = 1.5  # inlet set point per standard deviation of the outlet's noise
@@ -139,7 +139,7 @@ class CascadeLaw:
         limits = self.inner.settings
         outlet_sp, _ = self.outer.step(
             sp,
-            pv,
+            pv if math.isfinite(outlet_c) else math.nan,  # while the inner loop holds, the outer one may not wind up
             dt_s,
             feedforward=outlet_ahead,
             track=None if active else outlet_c,
