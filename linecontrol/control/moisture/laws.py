@@ -139,7 +139,7 @@ class CascadeLaw:
         limits = self.inner.settings
         outlet_sp, _ = self.outer.step(
             sp,
-            pv,
+            pv if math.isfinite(outlet_c) else math.nan,  # while the inner loop holds, the outer one may not wind up
             dt_s,
             feedforward=outlet_ahead,
             track=None if active else outlet_c,
