@@ -120,8 +120,9 @@ def main() -> int:
                     well = seen.bad == 0 and seen.fastest <= 1.0 + 1e-6 and seen.jump < 1e-6
                     good &= well
                     times = seen.rms_pct / sound
-                    print(f"  {name:28} rms {seen.rms_pct:.3f} ({times:4.2f} x)  fastest {seen.fastest:.2f}  bad {seen.bad}"
-                          f"  jump {seen.jump:.2f}  {'' if well else 'WRONG'} {seen.flags or ''}")  # fmt: skip
+                    line = f"  {name:28} rms {seen.rms_pct:.3f} ({times:4.2f} x)  fastest {seen.fastest:.2f}"
+                    line += f"  bad {seen.bad}  jump {seen.jump:.2f}"
+                    print(line, "" if well else "WRONG", seen.flags or "")
     return 0 if good else 1
 
 
