@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dryer_plants import AIM, MAKES, Dryer, record
+from scipy.signal import lfilter
 
 from linecontrol.control.moisture import CannotCommission, DryerModel, MoistureController, commission
 
@@ -37,6 +38,19 @@ def test_it_finds_gain_delay_and_loads_of_any_make(name: str) -> None:
     assert model.meter_sd == pytest.approx(make.nir_sd, rel=0.15)
     assert model.outlet is not None
     assert DryerModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model
+
+
+def test_two_levels_of_heat_never_make_a_curve(mixed: dict[str, np.ndarray]) -> None:
+    """A hump while the dryer warms up looks like a square of the heat, and taken for one it turns the gain round."""
+    plain = commission(mixed).moisture
+    heat, at, dt_s = plain.paths["heat"], mixed["inlet_sp_c"], float(mixed["time_s"][1] - mixed["time_s"][0])
+    risen = (at - at.min()) / np.ptp(at)
+    risen = np.concatenate([np.full(round(heat.delay_s / dt_s), risen[0]), risen])[: len(risen)]
+    share = 1.0 - math.exp(-dt_s / (heat.lag1_s + heat.lag2_s))
+    warmed = lfilter([share], [1.0, share - 1.0], risen - risen[0]) + risen[0]
+    humped = commission(mixed | {"moisture_pct_wb": mixed["moisture_pct_wb"] + 3.0 * warmed * (1.0 - warmed)})
+    assert ("heat", "heat") not in humped.moisture.terms
+    assert humped.moisture.gain("heat")[0] == pytest.approx(plain.gain("heat")[0], rel=0.2)
 
 
 def test_a_csv_file_gives_the_same_as_arrays(mixed: dict[str, np.ndarray], tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ class OutputFit:
     def _bend(self, x: FloatArray, terms: list[Term]) -> bool:
         """Add products of two inputs as long as one is worth more than it costs. Returns whether any was."""
         names = self.loads
-        candidates = [(a, b) for n, a in enumerate(names) for b in names[n:]]
+        # One step shows two levels of heat: its square is then a straight line of it, and only ill conditions the fit.
+        candidates = [(a, b) for n, a in enumerate(names) for b in names[n:] if (a, b) != ("heat", "heat")]
         added = False
         while candidates:
             before = self._cost(x, terms)

@@ -96,7 +96,7 @@ class DryerModel:
     Attributes:
         means: of the record: ``inlet_sp_c``, ``water_db``, ``feed_kg_h``, ``ambient_c``, ``humidity_g_kg`` and
             ``moisture_pct_wb``, as far as they were measured.
-        ranges: of the acting inputs in the record; products of inputs are not carried further than half a range beyond.
+        ranges: of the acting inputs in the record: beyond them the model is a guess.
         moisture: at the meter [% wb]. outlet: temperature of the outlet air, or of the product where that is not
             measured [°C]; None = neither. outlet_signal: which of the two, ``outlet_c`` or ``product_c``.
         inputs: noise of the measured loads ``water`` and ``feed``.
