@@ -81,17 +81,20 @@ def one(trial: Trial) -> Row:
 
 def trials(asked: argparse.Namespace, files: dict[str, str]) -> list[tuple[tuple[str, str], Trial]]:
     """What is to be run: (case, mode) and its trial."""
-    other, values, found = changed(), {"root_kg": asked.root_kg}, []
+    other, values = changed(), {"root_kg": asked.root_kg}
+    found: list[tuple[tuple[str, str], Trial]] = []
+
+    def add(case: str, mode: str, seed: int, **how: Any) -> None:
+        who = {"policy": mode} if mode in PEOPLE else {"line": files[mode]}
+        found.append(((case, mode), Trial(RECIPE, seed=seed, values=values, **who, **how)))
+
     for seed in range(asked.first, asked.first + asked.seeds):
-        for case, plant in (("as commissioned", {}), ("another dryer", other)):
-            for mode in PEOPLE:
-                found.append(((case, mode), Trial(RECIPE, seed=seed, values=values, plant=plant, policy=mode)))
-            for mode in STRATEGIES:
-                found.append(((case, mode), Trial(RECIPE, seed=seed, line=files[mode], values=values, plant=plant)))
+        for mode in (*PEOPLE, *STRATEGIES):
+            add("as commissioned", mode, seed)
+            add("another dryer", mode, seed, plant=other)
         for case, fault in METER.items():
-            faults = (fault.format(at=METER_AT_S),)
             for mode in STRATEGIES:
-                found.append(((case, mode), Trial(RECIPE, seed=seed, line=files[mode], values=values, faults=faults)))
+                add(case, mode, seed, faults=(fault.format(at=METER_AT_S),))
     return found
 
 
