@@ -12,6 +12,7 @@ from linecontrol import __version__
 from linecontrol.cli import lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
+from linecontrol.cli.reconcile import reconcile
 from linecontrol.cli.tune import tune
 from linecontrol.core.errors import ConfigError, LineError
 
@@ -36,9 +37,6 @@ Plant = Annotated[
 Species = Annotated[str, typer.Option(help="Species of the roots, e.g. thomsonii_cultivated.")]
 LineType = Annotated[str, typer.Option(help="Kind of line: mechanised or manual.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
-
-
-app.command("tune")(tune)
 
 
 def _version(wanted: bool) -> None:
@@ -387,6 +385,7 @@ def certificate(
 
 app.command()(tune)
 app.command()(assess)
+app.command()(reconcile)
 
 
 def guarded_value(work: Any) -> Any:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from linecontrol.config.brand import Brand
 from linecontrol.config.design import Design, Schedule
 from linecontrol.config.fields import near_names
+from linecontrol.config.flowsheet import FlowsheetFile
 from linecontrol.config.line import LineFile
 from linecontrol.config.station import StationProfile
 from linecontrol.core.errors import ConfigError
@@ -19,6 +20,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "line": LineFile,
     "design": Design,
     "schedule": Schedule,
+    "flowsheet": FlowsheetFile,
 }
 
 
