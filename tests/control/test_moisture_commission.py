@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from dryer_plants import AIM, MAKES, Dryer, record
 from scipy.signal import lfilter
 
 from linecontrol.control.moisture import CannotCommission, DryerModel, MoistureController, commission
+from linecontrol.control.moisture.dynamics import Path
+from linecontrol.control.moisture.estimator import MoistureEstimator
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def test_two_levels_of_heat_never_make_a_curve(mixed: dict[str, np.ndarray]) -> 
     assert humped.moisture.gain("heat")[0] == pytest.approx(plain.gain("heat")[0], rel=0.2)
 
 
-def test_a_csv_file_gives_the_same_as_arrays(mixed: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_a_csv_file_gives_the_same_as_arrays(mixed: dict[str, np.ndarray], tmp_path: FilePath) -> None:
     path = tmp_path / "record.csv"
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -121,7 +124,7 @@ def test_what_a_record_cannot_tell_is_refused_with_its_reason(
     assert "accepted" in refusal.value.reason or code in ("record", "time", "wrong-sign")
 
 
-def test_a_csv_file_is_refused_with_line_and_column(tmp_path: Path) -> None:
+def test_a_csv_file_is_refused_with_line_and_column(tmp_path: FilePath) -> None:
     path = tmp_path / "record.csv"
     path.write_text("time_s,inlet_sp_c,moisture_pct_wb\n0,120,13\n1,120,wet\n")
     with pytest.raises(CannotCommission, match=r"line 3, column moisture_pct_wb: 'wet' is not a number"):
@@ -129,3 +132,18 @@ def test_a_csv_file_is_refused_with_line_and_column(tmp_path: Path) -> None:
     path.write_text("time_s,inlet_sp_c\n0,120\n")
     with pytest.raises(CannotCommission, match="column moisture_pct_wb is missing"):
         commission(path)
+
+
+def test_feed_forward_does_not_meet_a_load_before_it_comes(mixed: dict[str, np.ndarray]) -> None:
+    """Cake that is still in a mixing hopper is not dried yet; cake that is nearly in the dryer is."""
+    model = commission(mixed)
+    moved = {}
+    for lag_s in (1.0, 900.0):
+        paths = model.moisture.paths | {"water": Path(0.0, lag_s)}
+        estimator = MoistureEstimator(replace(model, moisture=replace(model.moisture, paths=paths)))
+        estimator.output.start(dict.fromkeys(paths, 0.0))
+        calm = estimator.heat_for(13.0)
+        estimator.levels["water"].mean = 0.2  # wetter cake from now on, for good
+        moved[lag_s] = estimator.heat_for(13.0) - calm
+    assert moved[1.0] > 0.0
+    assert 0.0 < moved[900.0] < 0.25 * moved[1.0]

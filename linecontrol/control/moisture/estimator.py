@@ -214,12 +214,7 @@ class MoistureEstimator:
         """Moisture at the ends of the next steps when the inlet set point stays [% wb]. ``heat``: scaled."""
         acting: dict[str, list[float]] = {}
         for name, channel in self.output.channels.items():
-            if name == "heat":
-                coming = [heat] * STEPS
-            elif name in self.levels:
-                coming = self.levels[name].ahead(self.step_s, STEPS)
-            else:
-                coming = [channel.at(self.t_s)] * STEPS
+            coming = [heat] * STEPS if name == "heat" else self._coming(name, channel, STEPS)
             acting[name] = channel.ahead(self.t_s, self.step_s, coming)
         model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
         settled = np.full(STEPS, model.constant)
@@ -249,22 +244,32 @@ class MoistureEstimator:
             self._shifted_s = late_s
         return self._blocks
 
-    def heat_for(self, set_point: float, *, corrected: bool = True) -> float:
-        """Scaled inlet set point at which the moisture would settle at the set point, with the present loads.
+    def heat_for(self, set_point: float) -> float:
+        """Scaled inlet set point that would settle the moisture at the set point, with the loads that will act by the
+        time that heat does.
 
-        The inverse of the heat and water balance that commissioning identified: three Newton steps. ``corrected``:
-        with what the filter has found; False: as commissioned, so that only loads move it.
+        The inverse of the heat and water balance as commissioned, so that only loads move it: three Newton steps.
         """
-        inputs = {name: channel.at(self.t_s) for name, channel in self.output.channels.items()}
-        inputs |= {name: level.now for name, level in self.levels.items() if name in inputs}
-        found = self.x[2:-1].tolist() if corrected else [1.0] * len(self.names)
-        scales = dict(zip(self.names, found, strict=True))
-        linear, _ = self.model.moisture.gain("heat")
-        offset = float(self.x[0] + self.x[1]) if corrected else 0.0
+        model = self.model.moisture
+        inputs = {"heat": self.output.channels["heat"].at(self.t_s)} | self.loads_to_come(self.output)
+        linear, _ = model.gain("heat")
         for _ in range(3):
-            parts = self.model.moisture.parts(inputs)
-            value = parts[""] + sum(parts[name] * scales[name] for name in self.names) + offset
-            slope = self.model.moisture.slope(inputs, "heat") + (scales["heat"] - 1.0) * linear
-            slope = min(max(slope, 2.5 * linear), 0.3 * linear)
-            inputs["heat"] += (set_point - value) / slope
+            slope = min(max(model.slope(inputs, "heat"), 2.5 * linear), 0.3 * linear)
+            inputs["heat"] += (set_point - model.static(inputs)) / slope
         return inputs["heat"]
+
+    def loads_to_come(self, output: Output) -> dict[str, float]:
+        """Loads as they will act on this output when a change of heat made now has come to act: one on a long way (a
+        hopper that mixes) is not met before it comes."""
+        path = output.model.paths["heat"]
+        count = min(STEPS, max(1, round((path.delay_s + path.lag1_s + path.lag2_s) / self.step_s)))
+        usual = {name: 0.0 for name in output.model.paths if name != "heat"}  # until the output has been started
+        return usual | {
+            name: channel.ahead(self.t_s, self.step_s, self._coming(name, channel, count))[-1]
+            for name, channel in output.channels.items()
+            if name != "heat"
+        }
+
+    def _coming(self, name: str, channel: Channel, count: int) -> list[float]:
+        """What a load is expected to be in the next steps."""
+        return self.levels[name].ahead(self.step_s, count) if name in self.levels else [channel.at(self.t_s)] * count

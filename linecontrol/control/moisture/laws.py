@@ -179,10 +179,7 @@ def feed_forward(estimator: MoistureEstimator, outlet: Output | None, sp: float,
 
     NaN for the outlet where it was not found at commissioning.
     """
-    heat = estimator.heat_for(sp, corrected=False)
+    heat = estimator.heat_for(sp)
     if outlet is None:
         return math.nan, mean_c + heat
-    loads = {name: level.now for name, level in estimator.levels.items()}
-    acting = outlet.acting()
-    inputs = {name: loads.get(name, acting.get(name, 0.0)) for name in outlet.model.paths} | {"heat": heat}
-    return outlet.model.static(inputs), mean_c + heat
+    return outlet.model.static(estimator.loads_to_come(outlet) | {"heat": heat}), mean_c + heat
