@@ -55,7 +55,7 @@ class StubLine:
     historian: Any = None
     tuning: Any = None
     lab: Any = None
-    alarms: Any = field(default_factory=lambda: StubAlarms())
+    alarms: Any = field(default_factory=StubAlarms)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)

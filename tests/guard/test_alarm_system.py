@@ -81,7 +81,7 @@ def test_what_follows_from_another_is_told_by_it_also_when_more_urgent_but_a_cri
         event("run.held", "HELD", source="RUN", follows=follows),
         event("run.safe_failed", "NOT-SAFE", source="RUN", follows=follows, priority=Priority.CRITICAL),
     )
-    bench.system._station_of = lambda source: "line"
+    bench.system._station_of = lambda _: "line"
     bench.tick(A=None)
     bench.event("run.held", "run-1")
     bench.event("run.safe_failed", "run-1", active=None)
@@ -132,7 +132,7 @@ def test_what_waited_in_a_storm_is_told_later_the_most_urgent_first() -> None:
 
 @given(found=data())
 @settings(max_examples=60, deadline=None)
-def test_never_more_than_ten_in_ten_minutes_whatever_comes(found) -> None:  # noqa: ANN001
+def test_never_more_than_ten_in_ten_minutes_whatever_comes(found) -> None:
     ranks = [Priority.LOW, Priority.MEDIUM, Priority.HIGH]
     rows = [row(f"T-{n}.HIGH", priority=found.draw(sampled_from(ranks))) for n in range(25)]
     bench = Bench(*rows)
@@ -267,7 +267,7 @@ def test_an_event_told_twice_is_one_alarm() -> None:
 # -- restarts
 
 
-def restarted(bench: Bench, *rows) -> Bench:  # noqa: ANN002
+def restarted(bench: Bench, *rows) -> Bench:
     kept = {name: json.loads(json.dumps(a.to_dict())) for name, a in bench.system.alarms.items() if a.version}
     after = Bench(*rows)
     after.now = bench.now + 20.0
