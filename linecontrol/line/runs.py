@@ -181,9 +181,9 @@ class RunDirector:
         if self.on_view is not None:
             self.on_view(self.view_of_current())
 
-    def note(self, event: Event) -> None:
-        """Count the run's alarms."""
-        if event.severity is Severity.ALARM and event.active is not False and self.is_under_way:
+    def count_alarm(self) -> None:
+        """A person was told of an alarm."""
+        if self.is_under_way:
             self._alarms += 1
 
     # -- records
@@ -341,7 +341,9 @@ class RunDirector:
         line = self._line
 
         def event(kind: str, text: str, severity: Severity, data: dict[str, Any]) -> None:
-            line.emit(Event(line.clock.now(), kind, str(data.get("run_id", "run")), text, severity, data=data))
+            rest = {key: value for key, value in data.items() if key != "active"}
+            run_id = str(data.get("run_id", "run"))
+            line.emit(Event(line.clock.now(), kind, run_id, text, severity, data.get("active"), rest))
 
         return Ports(
             now=line.clock.now,
