@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linecontrol.config.access import access_problems
-from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
+from linecontrol.config.alarm_rules import has_wrong_rows, loop_alarm_problems, needs_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
 from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, Gate, Guard, Yield
@@ -30,7 +30,8 @@ def line_problems(scene: Scene) -> list[Problem]:
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
     problems += _laboratory_problems(scene)
-    problems += _alarm_problems(scene)
+    if not has_wrong_rows("loops", [*scene.checked.problems, *problems]):
+        problems += _alarm_problems(scene)
     return problems
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from linecontrol.config.alarm_rules import tag_alarm_problems
+from linecontrol.config.alarm_rules import has_wrong_rows, tag_alarm_problems
 from linecontrol.config.brand import Brand
 from linecontrol.config.document import Document, Loc
 from linecontrol.config.fields import near_names
@@ -39,7 +39,7 @@ def station_problems(checked: Checked[StationProfile], brand: Brand | None) -> l
     placed = place_tags(checked, brand, profile.name)
     sound = [p for p in placed if not (p.row.point is None and (p.row.address is None or p.row.type is None))]
     ours = _own_tags(checked, profile, sound)
-    return [
+    found = [
         *_head_problems(doc, profile, brand),
         *_name_problems(checked, profile),
         *(problem for row in profile_rows(checked, profile) for problem in _row_problems(doc, *row, brand)),
@@ -47,8 +47,10 @@ def station_problems(checked: Checked[StationProfile], brand: Brand | None) -> l
         *(_overlaps(doc, sound, brand) if brand is not None else ()),
         *_role_problems(checked, profile, sound, brand),
         *_safe_problems(checked, profile, sound, ours),
-        *_alarm_problems(checked, profile, sound),
     ]
+    if not has_wrong_rows("tags", [*checked.problems, *found]):
+        found += _alarm_problems(checked, profile, sound)
+    return found
 
 
 def profile_rows(checked: Checked[StationProfile], profile: StationProfile) -> Iterator[tuple[int, StationTag]]:
