@@ -11,17 +11,20 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Response, WebSocket
+from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from fastapi.staticfiles import StaticFiles
 from nicegui import app as pages
 from nicegui import ui
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linecontrol.hmi import texts
+from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.display import Display
 from linecontrol.hmi.frame import Frame
+from linecontrol.hmi.history import LONGEST_S, Point, points
 from linecontrol.hmi.view import View
 
 STATIC = Path(__file__).parent / "static"
@@ -126,6 +129,21 @@ def add_routes(display: Display) -> None:
             return
         await display.push.serve(socket)
 
+    @pages.get("/history")
+    async def recorded(
+        request: Request, tag: Annotated[list[str], Query(max_length=12)], start: float, end: float
+    ) -> dict[str, list[Point]]:
+        """Points of trends, for who may see live values."""
+        browser = request.session.get("id")
+        if not display.may_look(browser):
+            raise HTTPException(401)
+        if not 0 < end - start <= LONGEST_S:
+            raise HTTPException(422, f"a trend is asked for 0 to {LONGEST_S:g} s")
+        try:
+            return await points(display.api, display.session_of(browser, ""), tag, start, end)
+        except ApiError as error:
+            raise HTTPException(error.status or 502, error.detail) from error
+
     @pages.get("/texts/{language}.json")
     async def words(language: str) -> dict[str, str]:
         """Texts the page itself fills in, with live values."""
@@ -133,7 +151,7 @@ def add_routes(display: Display) -> None:
         return {k: v for k, v in texts.catalogue(known).items() if k.split(".")[0] in SENT}
 
 
-SENT = frozenset({"state", "mode", "priority", "quality", "gate", "unit", "trend"})
+SENT = frozenset({"state", "mode", "priority", "quality", "gate", "trend", "well", "station"})
 """First words of the texts the page itself fills in."""
 
 
@@ -152,7 +170,8 @@ async def root(display: Display) -> None:
 
 HEAD = (
     '<link rel="stylesheet" href="/static/style.css"><link rel="stylesheet" href="/static/parts.css">'
-    '<script type="module" src="/static/live.js"></script>'
+    '<link rel="stylesheet" href="/static/mimic.css">'
+    '<script type="module" src="/static/live.js"></script><script type="module" src="/static/spark.js"></script>'
 )
 
 

@@ -71,9 +71,8 @@ class Frame:
 
     def _header(self, *, is_in: bool) -> None:
         view = self._view
-        title = view.live.status.get("title") or {}
         with ui.element("header").classes("head"):
-            ui.label(view.of(title) or str(view.live.status.get("line", ""))).classes("line-name")
+            widgets.live_text("line.title.{lang}").classes("line-name")
             if is_in:
                 with widgets.shown(ui.element("div").classes("simulated"), "line.simulated"):
                     ui.label(view.t("simulated")).classes("long")

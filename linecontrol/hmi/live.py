@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from linecontrol.hmi.well import concerns
+
 SILENCE_S = 2.0
 """Longer than this without a word from the API (it speaks four times a second) and it counts as gone."""
 _AGES = (2, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
@@ -48,6 +50,7 @@ class Live:
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self.values: dict[str, Any] = {"link": "wait"}
         self._changed: dict[str, Any] = {}
+        self._aliases: dict[str, str] = {}
         self._times: dict[str, float] = {}
         self._line_now: tuple[float, float] | None = None  # line time, and the mono it was heard at
         self._speed = 1.0
@@ -58,12 +61,15 @@ class Live:
     def take_tags(self, rows: list[dict[str, Any]]) -> None:
         """The list of tags, with titles and units."""
         self.tags = {row["name"]: row for row in rows}
+        self._aliases = {row["alias"]: row["name"] for row in rows}
 
     def take_status(self, status: Mapping[str, Any], mono: float) -> None:
         """GET /status: the line's name, stations and loops."""
         self.status = dict(status)
         self._speed = float(status.get("speed") or 1.0)
         self._hear(instant(status.get("time")), mono)
+        for language, words in (status.get("title") or {}).items():
+            self._put(f"line.title.{language}", words)
         self._put("line.simulated", bool(status.get("simulated")))
         self._put("line.speed", self._speed)
         for name, row in status.get("stations", {}).items():
@@ -120,6 +126,7 @@ class Live:
             self._put("now", round(now, 1))
             for name, at in self._times.items():
                 self._put(f"age.{name}", _step(now - at))
+        self._put("well", concerns(self.values, self._aliases, list(self.status.get("stations", ()))))
         found, self._changed = self._changed, {}
         return found
 
@@ -132,7 +139,7 @@ class Live:
         """Name of the tag with this alias or name; None when this line has none."""
         if alias in self.tags:
             return alias
-        return next((name for name, row in self.tags.items() if row["alias"] == alias), None)
+        return self._aliases.get(alias)
 
     # -- inside
     def _hear(self, line_now: float | None, mono: float) -> None:

@@ -54,6 +54,14 @@ class View:
     def number(self, value: float | None, digits: int = 0) -> str:
         return texts.number(self.language, value, digits)
 
+    def unit(self, name: str) -> str:
+        """A unit as this person writes it."""
+        return texts.unit(self.language, name)
+
+    def unit_of(self, tag: str) -> str:
+        """The unit of a tag as the line names it; empty when it has none."""
+        return str(self.live.tags.get(tag, {}).get("unit", ""))
+
     def when(self, at: str | datetime | None) -> str:
         """An instant of the API as date and time."""
         return texts.date_time(self.language, datetime.fromisoformat(at) if isinstance(at, str) else at)

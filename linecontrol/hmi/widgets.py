@@ -46,7 +46,7 @@ def tag_value(view: View, tag: str, *, unit: bool = True, digits: int | None = N
     with ui.element("span").classes("value") as box:
         live_text(f"t.{tag}", fmt="num", digits=digits_of(unit_text) if digits is None else digits).classes("v")
         if unit and unit_text:
-            ui.element("span").classes("u").props["data-unit"] = unit_text
+            ui.element("span").classes("u").props["data-unit"] = view.unit(unit_text)
     box.props["title"] = f"{tag} {view.of(row.get('title'))}"
     return box
 

@@ -103,6 +103,9 @@ function put(element, name) {
     case "alarms":
       alarms(element, value ?? []);
       break;
+    case "well":
+      well(element, value);
+      break;
   }
 }
 
@@ -163,6 +166,16 @@ function alarms(element, rows) {
     said.textContent = row.text?.[lang] ?? row.text?.en ?? row.name;
     line.append(mark, priority, said);
     return line;
+  }));
+}
+
+// What needs a person: rows of [text, what it is about]; none means all is well.
+function well(element, rows) {
+  element.dataset.well = rows ? (rows.length ? "no" : "yes") : "";
+  element.replaceChildren(...(rows?.length ? rows : [["well.all", ""]]).map(([key, about]) => {
+    const item = document.createElement("li");
+    item.textContent = (words[key] ?? key).replace("{what}", words[`station.${about}`] ?? about);
+    return item;
   }));
 }
 
