@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
 from linecontrol.api.advice import advice_routes
+from linecontrol.api.alarms import alarm_routes
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
@@ -100,6 +101,7 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
         _runs(line),
         _records(line, bridge, aside),
         lab_routes(line),
+        alarm_routes(line),
         advice_routes(line, bridge, aside),
         tuning_routes(line),
     ):

@@ -32,7 +32,7 @@ EVENTS = 1000  # of which the oldest go, should more come between two broadcasts
 class Broadcast:
     """Collects changed samples and events, and hands each client the same bytes.
 
-    ``_feed`` and ``_events`` belong to the line's loop, all else to the API's; ``_collect`` is where they meet.
+    ``_feed``, ``_events`` and ``_alarms`` belong to the line's loop, all else to the API's; they meet in ``_collect``.
     """
 
     def __init__(self, line: Line, bridge: Bridge) -> None:
@@ -41,14 +41,17 @@ class Broadcast:
         self._feed = LiveFeed()
         self._events: deque[Event] = deque(maxlen=EVENTS)
         self._clients: set[asyncio.Queue[str | None]] = set()
+        self._alarms = 0  # version of the alarms that the clients have seen
         self.dropped_clients = 0
 
     async def snapshot(self) -> str:
-        """Every tag and the run, as the first thing a client gets."""
-        names = list(self._line.image.tags)
-        (now, found), run = await self._bridge.ask(lambda: (seen(self._line, names), self._line.runs.view()))
+        """Every tag, the run and every alarm that is not normal, as the first thing a client gets."""
+        names, line = list(self._line.image.tags), self._line
+        (now, found), run, alarms = await self._bridge.ask(
+            lambda: (seen(line, names), line.runs.view(), line.alarms.rows())
+        )
         tags = json_object((name, sample_row(sample, now)) for name, sample in zip(names, found, strict=True))
-        return f'{{"type":"snapshot","tags":{tags},"run":{encoded(run)}}}'
+        return f'{{"type":"snapshot","tags":{tags},"run":{encoded(run)},"alarms":{json_list(alarms)}}}'
 
     def join(self) -> asyncio.Queue[str | None]:
         queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_SIZE)
@@ -75,9 +78,11 @@ class Broadcast:
         if not self._clients:
             await self._bridge.ask(self._forget)
             return
-        now, changed, events, run = await self._bridge.ask(self._collect)
+        now, changed, events, run, alarms = await self._bridge.ask(self._collect)
         tags = json_object((name, sample_row(sample, now)) for name, sample in changed.items())
         told = f',"events":{json_list(event_row(event) for event in events)}' if events else ""
+        if alarms:
+            told += f',"alarms":{json_list(alarms)}'
         text = f'{{"type":"update","tags":{tags},"run":{encoded(run)}{told}}}'
         for queue in list(self._clients):
             try:
@@ -101,14 +106,18 @@ class Broadcast:
     def _forget(self) -> None:
         self._feed.drain()
         self._events.clear()
+        self._alarms = self._line.alarms.system.version
 
-    def _collect(self) -> tuple[float, dict[str, Sample], list[Event], dict[str, Any] | None]:
+    def _collect(
+        self,
+    ) -> tuple[float, dict[str, Sample], list[Event], dict[str, Any] | None, list[dict[str, Any]]]:
         changed: dict[str, Sample] = {}
         for scan in self._feed.drain():
             changed.update(scan.samples)
         events = list(self._events)
         self._events.clear()
-        return self._line.clock.now(), changed, events, self._line.runs.view()
+        self._alarms, alarms = self._line.alarms.rows_since(self._alarms)
+        return self._line.clock.now(), changed, events, self._line.runs.view(), alarms
 
 
 def router(broadcast: Broadcast, is_own_origin: Any) -> APIRouter:
@@ -116,7 +125,7 @@ def router(broadcast: Broadcast, is_own_origin: Any) -> APIRouter:
 
     @routes.websocket("/ws/live")
     async def live(socket: WebSocket) -> None:
-        """A snapshot of every tag, then changed tags, run state and events four times a second."""
+        """A snapshot of every tag, then changed tags and alarms, run state and events four times a second."""
         if not is_own_origin(socket.headers):
             await socket.close(1008)
             return

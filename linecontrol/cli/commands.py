@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import lab, moisture
+from linecontrol.cli import alarms, lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(lab.app, name="lab")
 app.add_typer(moisture.app, name="moisture")
 

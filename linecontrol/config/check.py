@@ -72,6 +72,8 @@ def _check_file(library: Library, path: Path, extra: Mapping[str, Checker]) -> N
         library.station(path)
     elif kind == "line":
         library.line(path)
+    elif kind == "alarms":
+        library.controller_alarms(path)
     elif kind is not None and kind in STUDIES:
         own = read_model(doc, STUDIES[kind]).problems
         library.tell(own or (extra[kind](doc) if kind in extra else []))

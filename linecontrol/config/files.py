@@ -8,7 +8,7 @@ from typing import Literal
 
 from linecontrol.core.errors import ConfigError
 
-FOLDERS = {"brand": "brands", "station": "stations", "line": "lines"}
+FOLDERS = {"brand": "brands", "station": "stations", "line": "lines", "alarms": "alarms"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from linecontrol.config.alarm import ControllerAlarms
+from linecontrol.config.alarm_rules import controller_problems
 from linecontrol.config.brand import Brand
 from linecontrol.config.brand_rules import brand_problems
 from linecontrol.config.document import Document, load_document
@@ -101,6 +103,15 @@ class Library:
         scene = Scene(checked, checked.model, sites, owners)
         self.tell(line_problems(scene))
         return scene
+
+    def controller_alarms(self, path: Path) -> ControllerAlarms | None:
+        """The controller's own alarms; None when something in their file is wrong."""
+        checked = self._read(path, ControllerAlarms, "alarms")
+        if checked is None:
+            return None
+        found = list(controller_problems(checked))
+        self.tell(found)
+        return checked.model if not (found or checked.problems) else None
 
     def _read(self, path: Path, model: type[M], kind: str) -> Checked[M] | None:
         doc = self.document(path)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from linecontrol.config.alarm import LoopAlarm
 from linecontrol.config.fields import (
     TARGET,
     Bilingual,
@@ -271,5 +272,6 @@ class LineFile(Row):
     guard: Guard | None = None
     yield_: Annotated[Yield | None, Field(alias="yield")] = None
     laboratory: tuple[LabMeter, ...] = ()
+    alarms: tuple[LoopAlarm, ...] = ()
     database: Line | None = None
     notes: Note = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linecontrol.config.access import access_problems
+from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
 from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, Gate, Guard, Yield
@@ -29,6 +30,7 @@ def line_problems(scene: Scene) -> list[Problem]:
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
     problems += _laboratory_problems(scene)
+    problems += _alarm_problems(scene)
     return problems
 
 
@@ -207,3 +209,12 @@ def _laboratory_problems(scene: Scene) -> Iterator[Problem]:
         if meter.u > meter.most:
             message = f"an uncertainty of {meter.u:g} says nothing about a bias of at most {meter.most:g}"
             yield scene.doc.problem((*loc, "u"), message, f"up to {meter.most:g}")
+
+
+def _alarm_problems(scene: Scene) -> Iterator[Problem]:
+    rows = [(scene.checked.row("alarms", at), row) for at, row in enumerate(scene.line.alarms)]
+    loops = {loop.name: scene.tag(loop.pv) for loop in scene.line.loops}
+    models = {loop.name for loop in scene.line.loops if loop.moisture is not None and loop.moisture.model is not None}
+    yield from loop_alarm_problems(scene.doc, rows, loops, models)
+    for at, row in rows:
+        yield from needs_problems(scene.doc, ("alarms", at), row, scene.tag, scene.unknown)

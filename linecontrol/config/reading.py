@@ -17,7 +17,12 @@ from linecontrol.core.errors import Problem
 
 M = TypeVar("M", bound=BaseModel)
 MAX_PROBLEMS = 200
-_ROWS = ("tags", "loops")  # lists whose wrong rows are left out, so that the other rows are still checked
+_ROWS = (
+    "tags",
+    "loops",
+    "alarms",
+    "events",
+)  # lists whose wrong rows are left out, so that the other rows are still checked
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import Any
 
 from linecontrol.config.access import Access, access_of
 from linecontrol.config.address import Table
+from linecontrol.config.alarm import ControllerAlarms
 from linecontrol.config.brand import Brand
 from linecontrol.config.endpoint import Endpoint, EndpointError, parse_endpoint
 from linecontrol.config.fields import near_names
-from linecontrol.config.files import line_path
+from linecontrol.config.files import find_file, line_path
 from linecontrol.config.library import Library
 from linecontrol.config.line import LineFile
 from linecontrol.config.reporting import Reporting, reporting_of
@@ -63,6 +64,7 @@ class LineConfig:
     path: Path
     line: LineFile
     stations: Mapping[str, StationConfig]
+    controller_alarms: ControllerAlarms
 
     @property
     def tags(self) -> tuple[Tag, ...]:
@@ -96,6 +98,10 @@ class LineConfig:
         return replace(self, stations=MappingProxyType(stations))
 
 
+CONTROLLER = "controller"
+"""Name of the file with the alarms of the controller itself."""
+
+
 def read_line(path: Path | str) -> LineConfig:
     """Read a line file with its stations and brands.
 
@@ -108,10 +114,14 @@ def read_line(path: Path | str) -> LineConfig:
     path = line_path(path)
     library = Library()
     scene = library.line(path)
+    own = find_file("alarms", CONTROLLER, [path])
+    alarms = library.controller_alarms(own) if own is not None else None
     if library.problems or scene is None:
         raise ConfigError(library.problems)
     stations = {name: _station(site, path) for name, site in scene.sites.items()}
-    return LineConfig(path, scene.line, MappingProxyType(stations))
+    if alarms is None:
+        raise ConfigError("the file alarms/controller.yaml of this installation is missing")
+    return LineConfig(path, scene.line, MappingProxyType(stations), alarms)
 
 
 def _station(site: Site, line_file: Path) -> StationConfig:

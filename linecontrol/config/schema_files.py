@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from linecontrol.config.alarm import ControllerAlarms
 from linecontrol.config.brand import Brand
 from linecontrol.config.design import Design, Schedule
 from linecontrol.config.fields import near_names
@@ -19,6 +20,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "line": LineFile,
     "design": Design,
     "schedule": Schedule,
+    "alarms": ControllerAlarms,
 }
 
 

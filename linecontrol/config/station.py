@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from linecontrol.config.alarm import TagAlarm
 from linecontrol.config.brand import Brand, Choices, Point
 from linecontrol.config.fields import (
     Alias,
@@ -83,6 +84,7 @@ class StationProfile(Row):
         alive: tag that counts up when the PLC's program runs.
         trip: tag that is on while the PLC has tripped; a run is held then.
         keep: outputs that stay as they are when the station is stopped, so ``safe_outputs.stopped`` leaves them out.
+        alarms: what calls for a person, beside the tags it is seen in.
     """
 
     kind: Literal["station"]
@@ -100,6 +102,7 @@ class StationProfile(Row):
     tags: Annotated[tuple[StationTag, ...], Field(min_length=1, max_length=5000)]
     safe_outputs: SafeOutputs = SafeOutputs()
     keep: tuple[Name, ...] = ()
+    alarms: tuple[TagAlarm, ...] = ()
     notes: Note = ""
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from linecontrol.config.alarm_rules import tag_alarm_problems
 from linecontrol.config.brand import Brand
 from linecontrol.config.document import Document, Loc
 from linecontrol.config.fields import near_names
@@ -46,6 +47,7 @@ def station_problems(checked: Checked[StationProfile], brand: Brand | None) -> l
         *(_overlaps(doc, sound, brand) if brand is not None else ()),
         *_role_problems(checked, profile, sound, brand),
         *_safe_problems(checked, profile, sound, ours),
+        *_alarm_problems(checked, profile, sound),
     ]
 
 
@@ -252,6 +254,19 @@ def _safe_problems(
         if name not in profile.safe_outputs.stopped and name not in profile.keep:
             message = f"{name} has no value, so a stop would leave it as it is"
             yield doc.problem(("safe_outputs", "stopped"), message, f"{name}: value, or {name} in keep:")
+
+
+def _alarm_problems(
+    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed]
+) -> Iterator[Problem]:
+    doc, tags = checked.doc, {p.tag.name: p.tag for p in placed}
+
+    def unknown(loc: Loc, name: str) -> Iterator[Problem]:
+        if name not in checked.declared("tags"):
+            yield doc.problem(loc, f"{name} is no tag of this station", near_names(name, sorted(tags)))
+
+    rows = [(checked.row("alarms", at), row) for at, row in enumerate(profile.alarms)]
+    yield from tag_alarm_problems(doc, rows, tags.get, unknown)
 
 
 def scan_problem(scan_s: float, profile: StationProfile) -> tuple[str, str] | None:

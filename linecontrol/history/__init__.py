@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from linecontrol.history.alarms import AlarmStateRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
@@ -16,7 +17,17 @@ from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 if TYPE_CHECKING:
     from linecontrol.history.reader import HistoryReader
 
-__all__ = ["Counters", "Historian", "HistoryReader", "LabRow", "QuarantinedRow", "RecipeRow", "RunRow", "open_reader"]
+__all__ = [
+    "AlarmStateRow",
+    "Counters",
+    "Historian",
+    "HistoryReader",
+    "LabRow",
+    "QuarantinedRow",
+    "RecipeRow",
+    "RunRow",
+    "open_reader",
+]
 
 
 def open_reader(url: str, line: str | None = None) -> HistoryReader:

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, TypeVar
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
+from linecontrol.history.alarms import AlarmStateRow, alarm_row
 from linecontrol.history.intake import Counters, Intake
 from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import (
+    ALARM,
     COMMAND,
     EVENT,
     LAB,
@@ -211,6 +213,15 @@ class Historian:
         """Keep a laboratory value; as ``save_run``."""
         await self._durable(LAB, _checked(lab_row, lab))
 
+    def alarm(self, alarm: AlarmStateRow) -> None:
+        """Keep where an alarm stands. Never blocks; durable within the flush time (``flush`` waits for it)."""
+        try:
+            row = _checked(alarm_row, alarm)
+        except StorageError as error:
+            self._quarantine(ALARM, (alarm,), error)
+            return
+        self._intake.add(ALARM, [row])
+
     async def flush(self) -> None:
         """Wait until everything taken in so far is durable. Raises StorageError as ``save_run``."""
         await self._durable(None, ())
@@ -298,9 +309,10 @@ class Historian:
         until: float | None = None,
         limit: int = 1000,
         kinds: Sequence[str] | None = None,
+        source: str | None = None,
     ) -> list[Event]:
         """See HistoryReader.events."""
-        return await self._ask(lambda reader: reader.events(since, until, limit, kinds))
+        return await self._ask(lambda reader: reader.events(since, until, limit, kinds, source))
 
     async def commands(
         self,
@@ -317,6 +329,10 @@ class Historian:
     ) -> list[LabRow]:
         """See HistoryReader.lab. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.lab(tag, since, until, limit))
+
+    async def alarms(self) -> list[AlarmStateRow]:
+        """See HistoryReader.alarms. What only the spool has is missing."""
+        return await self._ask(lambda reader: reader.alarms())
 
     async def recipe(self, recipe_hash: str) -> RecipeRow | None:
         """See HistoryReader.recipe."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linecontrol.history import schema
-from linecontrol.history.rows import COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
+from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
 
 Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row]], int]
 """(connection, line id, tag ids, kind, rows) -> how many of the rows the database had already."""
@@ -32,6 +32,9 @@ def inserter(engine: sa.Engine) -> Insert:
         elif kind == LAB:
             for record in records:
                 _insert_lab(connection, record)
+        elif kind == ALARM:
+            for record in records:
+                _upsert_alarm(connection, record)
         else:
             connection.execute(schema.metadata.tables[kind].insert(), records)
         return 0
@@ -64,6 +67,13 @@ def _upsert_run(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
     if not connection.execute(run.update().where(key), record).rowcount:
         connection.execute(run.insert(), record)
+
+
+def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
+    alarm = schema.alarm
+    key = sa.and_(alarm.c.line_id == record["line_id"], alarm.c.name == record["name"])
+    if not connection.execute(alarm.update().where(key), record).rowcount:
+        connection.execute(alarm.insert(), record)
 
 
 def _insert_recipe(connection: sa.Connection, record: dict[str, Any]) -> None:

@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import DataType, Event, Receipt, Sample, Status
 from linecontrol.history import schema
+from linecontrol.history.alarms import AlarmStateRow, alarm_of
 from linecontrol.history.lab import LabRow, lab_of
 from linecontrol.history.migrate import check_known, revision_of
 from linecontrol.history.rows import (
+    ALARM,
     COLUMNS,
     COMMAND,
     EVENT,
@@ -147,17 +149,20 @@ class HistoryReader:
         until: float | None = None,
         limit: int = 1000,
         kinds: Sequence[str] | None = None,
+        source: str | None = None,
     ) -> list[Event]:
         """The newest ``limit`` events in [since, until), oldest first, in the order they were recorded.
 
         ``kinds``: whole kinds or their first part; ``link`` matches ``link.down`` and ``link.up``.
         """
         event = schema.event
-        conditions = []
+        conditions: list[sa.ColumnElement[bool]] = []
         if kinds is not None:
             conditions = [
                 sa.or_(sa.false(), *(_is_kind(event.c.kind, kind) for kind in kinds)),
             ]
+        if source is not None:
+            conditions.append(event.c.source == source)
         return [event_of(row) for row in self._journal(EVENT, since, until, limit, conditions)]
 
     def commands(
@@ -253,6 +258,17 @@ class HistoryReader:
             order = (table.c.sampled_us.desc(), table.c.id.desc())
             rows = connection.execute(query.order_by(*order).limit(limit)).all()
         return [lab_of(tuple(row)) for row in reversed(rows)]
+
+    # -- alarms
+    def alarms(self) -> list[AlarmStateRow]:
+        """Where every alarm stands that ever did anything, by name."""
+        table = schema.alarm
+        with self._connected() as connection:
+            if not sa.inspect(connection).has_table(table.name):
+                return []  # a history from before there were alarms, which a reader does not migrate
+            query = _columns(ALARM).where(table.c.line_id == self._line_id(connection))
+            rows = connection.execute(query.order_by(table.c.name)).all()
+        return [alarm_of(tuple(row)) for row in rows]
 
     def quarantined(self, limit: int = 1000) -> list[QuarantinedRow]:
         """Rows that could not be stored, newest first."""

@@ -19,6 +19,7 @@ Row = tuple[Any, ...]
 
 SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", "run", "recipe", "quarantine"
 LAB = "lab"
+ALARM = "alarm"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -49,13 +50,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     RECIPE: ("hash", "name", "version", "text", "saved_us"),
     QUARANTINE: ("time_us", "kind", "row", "reason"),
     LAB: ("lab_id", "tag", "value", "u", "sampled_us", "entered_us", "who", "note", "run_id", "replaces"),
+    ALARM: ("name", "state", "updated_us"),
 }
 """Kinds of rows and the columns of each, in the order of the tuple."""
 
 STARTED, STOPPED = "historian.started", "historian.stopped"
 """Kinds of the events between which a recording lies."""
 
-_TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5}
+_TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2}
 _EXACT_INT = 2**53
 
 
@@ -160,7 +162,7 @@ def decode(value: float | None, text: str | None, is_bool: bool = False) -> Valu
     return value
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
     """JSON of anything; what JSON does not know becomes its repr, so that no event is lost over a detail."""
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=repr)
@@ -174,7 +176,7 @@ def _json(value: object) -> str:
 
 def event_row(event: Event) -> Row:
     active = None if event.active is None else int(event.active)
-    data = _json(event.data) if event.data else None
+    data = as_json(event.data) if event.data else None
     return (micros(event.time), event.kind, event.source, event.severity.value, active, event.text, data)
 
 
@@ -197,11 +199,11 @@ def command_row(receipt: Receipt) -> Row:
         micros(receipt.time),
         asked.who,
         asked.tag,
-        _json(asked.value),
-        None if asked.expected is None else _json(asked.expected),
+        as_json(asked.value),
+        None if asked.expected is None else as_json(asked.expected),
         asked.reason,
-        None if receipt.old is None else _json(receipt.old),
-        None if receipt.readback is None else _json(receipt.readback),
+        None if receipt.old is None else as_json(receipt.old),
+        None if receipt.readback is None else as_json(receipt.readback),
         receipt.outcome.value,
         receipt.reason,
     )
@@ -228,8 +230,8 @@ def run_row(run: RunRow) -> Row:
         run.state,
         None if run.started_at is None else micros(run.started_at),
         None if run.ended_at is None else micros(run.ended_at),
-        _json(run.record),
-        _json(run.snapshot),
+        as_json(run.record),
+        as_json(run.snapshot),
         micros(run.updated_at),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -130,6 +130,16 @@ lab = sa.Table(
     sa.Index("lab_by_time", "line_id", "sampled_us"),
 )
 """Values from the laboratory, each with the time of its sample. Only ever added to: a correction is a new row."""
+
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("updated_us", Micros, nullable=False),
+)
+"""Where each alarm stands: shelved, out of service, acknowledged, commented. What happened to it is in ``event``."""
 
 quarantine = sa.Table(
     "quarantine",

@@ -24,6 +24,7 @@ from linecontrol.core.image import LosslessFeed, ProcessImage
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
 from linecontrol.core.station import Duty, Station
 from linecontrol.line.acceptance import is_accepted, read_acceptances
+from linecontrol.line.alarms import AlarmDesk
 from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.lab import LabBook, lab_tags
@@ -106,6 +107,7 @@ class Line:
         self.is_closing, self.is_running = True, False
         self._taking_up.cancel()
         self.lab.close()
+        self.alarms.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.tuning.close()
@@ -122,6 +124,7 @@ class Line:
 
     async def _build(self) -> None:
         config, self.is_closing = self.config, False
+        self.alarms = AlarmDesk(self)
         self._failing: dict[tuple[str, str], str] = {}
         settings = loop_settings(config)
         titles, units, op_units = loop_words(config)
@@ -175,6 +178,7 @@ class Line:
         self.rest = RestKeeper(self)
         self.cycle = ControlCycle(self)
         self.cycle.show()
+        await self.alarms.load()
         self.gate = CommandGate(
             self.image, {**self.stations, STATION: self.soft}, self.clock, self._journal, self._owner_of
         )
@@ -265,10 +269,9 @@ class Line:
             self.rest.came_back(event.source)
 
     def _tell(self, event: Event) -> None:
-        if hasattr(self, "runs"):
-            self.runs.note(event)
         for listener in self.listeners:
             listener(event)
+        self.alarms.note(event)
 
     def _journal(self, receipt: Receipt) -> None:
         self.historian.command(receipt)

@@ -1,4 +1,4 @@
-"""The control cycle: guard, loops, tests on them, watch, run, in this order, on one look at the image.
+"""The control cycle: guard, loops, tests on them, watch, alarms, run, in this order, on one look at the image.
 
 It reads the image and submits commands; it waits for nothing, so a slow device never delays another's loop.
 """
@@ -55,6 +55,7 @@ class ControlCycle:
         if reason is not None:
             line.runs.hold(reason, "plant")
         line.rest.tick(now)
+        line.alarms.tick(now)
         line.runs.tick(dt_s, now)
         self.show()
 

@@ -181,9 +181,9 @@ class RunDirector:
         if self.on_view is not None:
             self.on_view(self.view_of_current())
 
-    def note(self, event: Event) -> None:
-        """Count the run's alarms."""
-        if event.severity is Severity.ALARM and event.active is not False and self.is_under_way:
+    def count_alarm(self) -> None:
+        """A person was told of an alarm."""
+        if self.is_under_way:
             self._alarms += 1
 
     # -- records

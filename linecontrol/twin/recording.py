@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
-from linecontrol.history import Historian, LabRow, RecipeRow, RunRow
+from linecontrol.history import AlarmStateRow, Historian, LabRow, RecipeRow, RunRow
 from linecontrol.history.intake import Counters
 
 
@@ -25,6 +25,7 @@ class Kept:
     commands: list[Receipt] = field(default_factory=list)
     recipes: list[RecipeRow] = field(default_factory=list)
     labs: list[LabRow] = field(default_factory=list)
+    alarms: dict[str, AlarmStateRow] = field(default_factory=dict)
     run: RunRow | None = None
 
     async def store(self, historian: Historian) -> None:
@@ -39,6 +40,8 @@ class Kept:
             await historian.save_recipe(recipe)
         for lab in self.labs:
             await historian.save_lab(lab)
+        for alarm in self.alarms.values():
+            historian.alarm(alarm)
         if self.run is not None:
             await historian.save_run(self.run)
 
@@ -117,6 +120,14 @@ class MemoryRecording:
         """Keep what became of a command."""
         self.kept.commands.append(receipt)
 
+    def alarm(self, alarm: AlarmStateRow) -> None:
+        """The newest state of an alarm replaces the one before."""
+        self.kept.alarms[alarm.name] = alarm
+
+    async def alarms(self) -> list[AlarmStateRow]:
+        """Where the alarms of this run stand."""
+        return list(self.kept.alarms.values())
+
     async def save_run(self, run: RunRow) -> None:
         """The newest state of the run replaces the one before."""
         self.kept.run = run
@@ -174,14 +185,16 @@ class MemoryRecording:
         until: float | None = None,
         limit: int = 1000,
         kinds: Sequence[str] | None = None,
+        source: str | None = None,
     ) -> list[Event]:
-        """The newest events, oldest first."""
+        """The newest events of these kinds and the kinds below them, oldest first."""
         found = [
             event
             for event in self.kept.events
             if (since is None or event.time >= since)
             and (until is None or event.time <= until)
-            and (kinds is None or event.kind in kinds)
+            and (kinds is None or any(event.kind == kind or event.kind.startswith(f"{kind}.") for kind in kinds))
+            and source in (None, event.source)
         ]
         return found[-limit:]
 

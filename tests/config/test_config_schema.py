@@ -20,7 +20,7 @@ def validator(kind: str) -> Draft202012Validator:
     return Draft202012Validator(schema(kind))
 
 
-@pytest.mark.parametrize("kind", ["brand", "station", "line"])
+@pytest.mark.parametrize("kind", ["brand", "station", "line", "alarms"])
 def test_schemas_are_valid_themselves(kind: str) -> None:
     made = schema(kind)
     assert made["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -41,7 +41,7 @@ def test_schemas_refuse_an_unknown_key_in_every_mapping_that_has_fixed_ones(name
     doc = load_document(FILES[name])
     assert doc.kind is not None
     check = validator(doc.kind)
-    for row in ("areas", "points", "tags", "loops"):
+    for row in ("areas", "points", "tags", "loops", "alarms", "events"):
         if doc.data.get(row):
             spoilt = copy.deepcopy(doc.data)
             spoilt[row][0]["no_such_key"] = 1
@@ -81,7 +81,7 @@ def test_there_is_no_schema_for_other_kinds() -> None:
 
 
 def test_shipped_files_are_where_their_kind_says() -> None:
-    folders = {"brand": "brands", "station": "stations", "line": "lines"}
+    folders = {"brand": "brands", "station": "stations", "line": "lines", "alarms": "alarms"}
     for path in FILES.values():
         kind = load_document(Path(path)).kind
         assert kind is not None
