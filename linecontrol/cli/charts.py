@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from linecontrol.analysis.reconcile import Reconciled
     from linecontrol.cli.assess_source import Stretch
     from linecontrol.cli.tune_file import Outcome
     from linecontrol.control.assessment import Assessment
@@ -119,3 +120,20 @@ def _said(a: Assessment) -> str:
         fill(a.diagnosis.reason, 60),
     )
     return "\n".join(lines)
+
+
+def draw_balance_tests(found: Reconciled, path: Path) -> None:
+    """The test of each measurement beside its limit; suspects in red."""
+    tested = {name: z for name, z in found.errors.z.items() if not np.isnan(z)}
+    suspects = {name for suspect in found.errors.found for name in suspect.names}
+    figure, axes = new_figure(max(1, round(len(tested) / 8)))
+    axis = axes[0][0]
+    names = list(tested)[::-1]
+    colors = [RED if name in suspects else BLUE for name in names]
+    axis.barh(names, [tested[name] for name in names], color=colors, height=0.6)
+    for limit in (-found.errors.z_limit, found.errors.z_limit):
+        axis.axvline(limit, color=GREY, lw=1.0, ls="--")
+    axis.axvline(0.0, color=GREY, lw=0.8)
+    axis.set_xlabel("test [standard deviations]; dashed: its limit, at 5 % in all")
+    axis.set_title(fill(found.statement(), 110), fontsize=9, loc="left")
+    save(figure, path)

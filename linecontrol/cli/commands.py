@@ -13,6 +13,7 @@ from linecontrol.cli import alarms, lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
+from linecontrol.cli.reconcile import reconcile
 from linecontrol.cli.tune import tune
 from linecontrol.core.errors import ConfigError, LineError
 
@@ -39,9 +40,6 @@ Species = Annotated[str, typer.Option(help="Species of the roots, e.g. thomsonii
 LineType = Annotated[str, typer.Option(help="Kind of line: mechanised or manual.")]
 DisplayPort = Annotated[int, typer.Option(help="Port of the display.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
-
-
-app.command("tune")(tune)
 
 
 def _version(wanted: bool) -> None:
@@ -408,6 +406,7 @@ def certificate(
 
 app.command()(tune)
 app.command()(assess)
+app.command()(reconcile)
 
 
 def guarded_value(work: Any) -> Any:

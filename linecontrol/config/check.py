@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from linecontrol.config.design import Design, Schedule
 from linecontrol.config.document import Document, shown_path
 from linecontrol.config.fields import near_names
 from linecontrol.config.files import shipped_dir
+from linecontrol.config.flowsheet import FlowsheetFile
 from linecontrol.config.library import Library
 from linecontrol.config.reading import read_model
 from linecontrol.config.schema_files import MODELS
 from linecontrol.core.errors import Problem
 
-STUDIES: Mapping[str, type[Design | Schedule]] = {"design": Design, "schedule": Schedule}
+STUDIES: Mapping[str, type[BaseModel]] = {"design": Design, "schedule": Schedule, "flowsheet": FlowsheetFile}
 Checker = Callable[[Document], list[Problem]]
 
 

@@ -107,6 +107,14 @@ class BadPv(Row):
     hold_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 30.0
 
 
+class NoEffect(Row):
+    """When an output at its limit is without effect, which holds the run: the measurement is farther than ``beyond``
+    [unit of the loop] from the set point, and has not come nearer for ``within_s`` [line s]."""
+
+    beyond: Positive
+    within_s: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=3600)]
+
+
 class Ratio(Row):
     """Set point = ``factor`` x the tag's value, kept within ``low`` and ``high``."""
 
@@ -163,6 +171,7 @@ class Loop(Row):
     sp: SetPoint
     op_limits: OpLimits
     bad_pv: BadPv = BadPv()
+    no_effect: NoEffect | None = None
     ratio: Ratio | None = None
     needs: Flow | None = None
     moisture: Moisture | None = None

@@ -10,6 +10,7 @@ from linecontrol.config.alarm import ControllerAlarms
 from linecontrol.config.brand import Brand
 from linecontrol.config.design import Design, Schedule
 from linecontrol.config.fields import near_names
+from linecontrol.config.flowsheet import FlowsheetFile
 from linecontrol.config.line import LineFile
 from linecontrol.config.station import StationProfile
 from linecontrol.core.errors import ConfigError
@@ -21,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "design": Design,
     "schedule": Schedule,
     "alarms": ControllerAlarms,
+    "flowsheet": FlowsheetFile,
 }
 
 

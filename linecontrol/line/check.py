@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from linecontrol.analysis.reconcile.file import flowsheet_problems
 from linecontrol.config import Document, LineConfig, load_document, read_line, schema, shipped_dir
 from linecontrol.config import check_paths as check_config_paths
 from linecontrol.core.errors import ConfigError, Problem
@@ -14,7 +15,7 @@ from linecontrol.line.moisture_model import model_problems
 from linecontrol.line.recipes import line_problems, recipe_problems
 from linecontrol.recipe.model import Recipe
 
-KINDS = ("brand", "station", "line", "recipe", "design", "schedule")
+KINDS = ("brand", "station", "line", "recipe", "design", "schedule", "flowsheet")
 
 
 Fit = Callable[[Document, LineConfig], list[Problem]]
@@ -44,7 +45,7 @@ def check_paths(
 
     studied = [config for config in lines if line is not None or config.line.simulated]
     others = {kind: partial(_misfits, fit=fit, lines=studied) for kind, fit in (fits or {}).items()}
-    problems = check_config_paths(list(paths), {"recipe": recipe, **others})
+    problems = check_config_paths(list(paths), {"recipe": recipe, "flowsheet": flowsheet_problems, **others})
     problems += _unusable_models(paths)
     return problems, len(_files(paths))
 

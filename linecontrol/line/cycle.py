@@ -51,7 +51,7 @@ class ControlCycle:
             for text in (*out.events, *out.refused):
                 line.emit(Event(now, "loop.event", name, f"{name}: {text}", Severity.WARNING))
         line.tuning.after(now, dt_s)
-        reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state)
+        reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state, dt_s)
         if reason is not None:
             line.runs.hold(reason, "plant")
         line.rest.tick(now)

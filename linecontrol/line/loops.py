@@ -364,7 +364,8 @@ def loop_settings(config: LineConfig) -> list[LoopSettings]:
         try:
             rows.append(
                 LoopSettings.from_row(
-                    loop.model_dump(exclude_none=True, exclude={"needs", "moisture"}), config.line.control_period_s
+                    loop.model_dump(exclude_none=True, exclude={"needs", "moisture", "no_effect"}),
+                    config.line.control_period_s,
                 )
             )
         except ValueError as error:

@@ -1,4 +1,5 @@
-"""Watches for what must hold a run: a station away too long, a PLC trip, a loop whose measurement stays bad."""
+"""Watches for what must hold a run: a station away too long, a PLC trip, a loop whose measurement stays bad or whose
+output is without effect."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from linecontrol.config import LineConfig
+from linecontrol.control.effect import EffectLimit, EffectState, watch_effect
+from linecontrol.control.loop import Mode
 from linecontrol.core.clock import Clock
 from linecontrol.core.image import ProcessImage
 from linecontrol.recipe.states import RunState
@@ -27,6 +30,13 @@ class PlantWatch:
             if station.profile.trip is not None
         }
         self._armed: set[str] = set()
+        self._effects = {
+            loop.name: EffectLimit(loop.no_effect.beyond, loop.no_effect.within_s)
+            for loop in config.line.loops
+            if loop.no_effect is not None
+        }
+        self._units = {loop.name: loop.unit for loop in config.line.loops}
+        self._effect_states: dict[str, EffectState] = {}
         self._away_hold_s = clock.patience(AWAY_HOLD_S, 3.0)
 
     def trips(self, now: float, image: ProcessImage) -> dict[str, str]:
@@ -44,6 +54,7 @@ class PlantWatch:
         stations: Mapping[str, Station],
         bank: LoopBank,
         state: RunState | None,
+        dt_s: float,
     ) -> str | None:
         """The first reason found; None while there is none.
 
@@ -67,4 +78,24 @@ class PlantWatch:
         for name, out in bank.outputs.items():
             if out.safe:
                 return f"{name}: its measurement stayed bad longer than it may be held"
-        return None
+        return self._without_effect(bank, dt_s)
+
+    def _without_effect(self, bank: LoopBank, dt_s: float) -> str | None:
+        found = None
+        for name, limit in self._effects.items():
+            out = bank.outputs.get(name)
+            if out is None:
+                continue
+            in_control = out.mode is not Mode.MAN and not out.following and not out.holding
+            error = out.sp - out.pv
+            helps = out.high if (error > 0.0) is (bank.settings[name].pid.action == "reverse") else out.low
+            before = self._effect_states.get(name, EffectState())
+            after, is_without = watch_effect(limit, before, abs(error), dt_s, is_at_limit=in_control and helps)
+            self._effect_states[name] = after
+            if is_without:
+                unit = self._units[name]
+                found = (
+                    f"{name}: its output stands at {out.output:.0f} without effect,"
+                    f" the measurement is {out.pv:.1f} {unit} and its set point {out.sp:.1f} {unit}"
+                )
+        return found

@@ -1,0 +1,81 @@
+"""A flowsheet from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from linecontrol.analysis.reconcile.expression import Expression, ExpressionError, parse, parse_balance
+from linecontrol.analysis.reconcile.flowsheet import Balance, Flowsheet, Variable
+from linecontrol.config.document import Document, Loc, load_document
+from linecontrol.config.fields import near_names
+from linecontrol.config.flowsheet import FlowsheetFile, InOut, Measured
+from linecontrol.config.reading import read_model
+from linecontrol.core.errors import ConfigError, Problem
+
+
+def read_flowsheet(path: Path | str) -> Flowsheet:
+    """Read and check one file. Raises ConfigError naming file, line, key and what is accepted."""
+    doc = load_document(path)
+    problems = flowsheet_problems(doc)
+    if problems:
+        raise ConfigError(problems)
+    return _flowsheet(FlowsheetFile.model_validate(doc.data))
+
+
+def flowsheet_problems(doc: Document) -> list[Problem]:
+    """Everything wrong with a flowsheet."""
+    checked = read_model(doc, FlowsheetFile)
+    if checked.model is None or checked.problems:
+        return list(checked.problems)
+    found = list(_expression_problems(doc, checked.model))
+    if not found:
+        try:
+            _flowsheet(checked.model).covariance()
+        except ValueError as error:
+            found.append(doc.problem(("correlations",), str(error)))
+    return found
+
+
+def _expression_problems(doc: Document, file: FlowsheetFile) -> Iterator[Problem]:
+    known = sorted(name for name, _, _ in _quantities(file))
+    rows: list[tuple[Loc, Expression | str]] = []
+    for name, balance in file.balances.items():
+        text = balance.equation if isinstance(balance, InOut) else balance
+        rows.append((("balances", name), _read(text, is_balance=True)))
+    rows += [(("wanted", name), _read(text, is_balance=False)) for name, text in file.wanted.items()]
+    for loc, read in rows:
+        if isinstance(read, str):
+            yield doc.problem(loc, read)
+            continue
+        for name in read.names:
+            if name not in known:
+                yield doc.problem(loc, f"there is no stream or fraction {name!r}", near_names(name, known))
+
+
+def _read(text: str, *, is_balance: bool) -> Expression | str:
+    try:
+        return parse_balance(text) if is_balance else parse(text)
+    except ExpressionError as error:
+        return str(error)
+
+
+def _quantities(file: FlowsheetFile) -> Iterator[tuple[str, Measured, str]]:
+    for name, stream in file.streams.items():
+        yield name, stream, stream.unit
+        for part, fraction in stream.fractions.items():
+            yield f"{name}.{part}", fraction, ""
+
+
+def _flowsheet(file: FlowsheetFile) -> Flowsheet:
+    """Raises ValueError for correlations that cannot be."""
+    balances = {
+        name: balance.equation if isinstance(balance, InOut) else balance for name, balance in file.balances.items()
+    }
+    return Flowsheet(
+        [Variable(name, row.value, row.standard_uncertainty, unit, row.guess) for name, row, unit in _quantities(file)],
+        [Balance(name, parse_balance(text)) for name, text in balances.items()],
+        {name: parse(text) for name, text in file.wanted.items()},
+        {(row.of[0], row.of[1]): row.share for row in file.correlations},
+        file.name,
+    )
