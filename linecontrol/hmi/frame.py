@@ -119,7 +119,7 @@ class Frame:
         view = self._view
         with ui.element("div").classes("banner").props('role="alert" aria-live="assertive"'):
             ui.label(view.t("link.lost")).classes("lost")
-            with widgets.state(ui.element("a").classes("alarms"), "alarms.waiting"):
+            with widgets.state(ui.element("a").classes("alarms").props('href="/alarms"'), "alarms.waiting"):
                 ui.label(view.t("alarms.none")).classes("calm")
                 widgets.live(ui.element("div").classes("alarm-rows"), "alarms", "alarms")
                 widgets.live_text("alarms.waiting", fmt="num").classes("alarm-count")

@@ -10,7 +10,7 @@ that is gone is sent as null.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ class Live:
         self.status: dict[str, Any] = {}
         self.run: dict[str, Any] | None = None
         self.alarms: list[dict[str, Any]] = []
+        self.alarms_version = 0  # counts up whenever they change
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self.values: dict[str, Any] = {"link": "wait"}
         self._changed: dict[str, Any] = {}
@@ -96,7 +97,7 @@ class Live:
             self._note(event)
         if "alarms" in message:
             self._has_alarm_rows = True
-            self._put_alarms(list(message["alarms"]))
+            self._put_alarms(merged(self.alarms if message.get("type") == "update" else [], message["alarms"]))
 
     def take_alarms(self, rows: list[dict[str, Any]]) -> None:
         """GET /alarms."""
@@ -189,13 +190,26 @@ class Live:
 
     def _put_alarms(self, rows: list[dict[str, Any]]) -> None:
         self.alarms = rows
-        waiting = [row for row in rows if str(row.get("state", "")) in UNACKNOWLEDGED]
+        self.alarms_version += 1
+        waiting = [
+            row for row in rows if str(row.get("state", "")) in UNACKNOWLEDGED and row.get("annunciated") is not False
+        ]
         waiting.sort(key=lambda row: str(row.get("since") or row.get("time") or ""), reverse=True)
         waiting.sort(key=lambda row: PRIORITIES.get(str(row.get("priority")), len(PRIORITIES)))
         self._put(
             "alarms", [{k: r.get(k) for k in ("name", "priority", "text", "state")} for r in waiting[:BANNER_ROWS]]
         )
         self._put("alarms.waiting", len(waiting))
+
+
+def merged(known: list[dict[str, Any]], news: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The alarms after some of them have changed; the unacknowledged first, then by priority, the newest first."""
+    rows = {row["name"]: row for row in known} | {row["name"]: row for row in news}
+    found = [row for row in rows.values() if row.get("state") != "NORM"]
+    found.sort(key=lambda row: str(row.get("raised_at") or ""), reverse=True)
+    found.sort(key=lambda row: PRIORITIES.get(str(row.get("priority")), len(PRIORITIES)))
+    found.sort(key=lambda row: row.get("state") not in UNACKNOWLEDGED)
+    return found
 
 
 UNACKNOWLEDGED = frozenset({"UNACK", "RTNUN", "LUNAK", "B", "D", "E"})

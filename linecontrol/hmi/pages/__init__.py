@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from linecontrol.hmi.pages import overview, run, stations
+from linecontrol.hmi.pages import alarms, lab, overview, run, runs, site, stations, tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +38,13 @@ PAGES: tuple[Page, ...] = (
     Page("/", "overview", "", overview.page, "account_tree"),
     Page("/run", "run", "", run.page, "play_circle"),
     Page("/stations/{station}", "stations", "", stations.page, "speed", "/stations/screening"),
+    Page("/alarms", "alarms", "", alarms.page, "notifications"),
+    Page("/alarms/{tab}", "alarms", "", alarms.page),
+    Page("/tuning", "tuning", "tune", tuning.page, "tune"),
+    Page("/tuning/{loop}", "tuning", "tune", tuning.loop_page),
+    Page("/lab", "lab", "lab", lab.page, "science"),
+    Page("/runs", "runs", "", runs.page, "inventory_2"),
+    Page("/runs/{run_id}", "runs", "", runs.record_page),
+    Page("/site", "site", "", site.page, "settings_input_component"),
+    Page("/site/{tab}", "site", "", site.page),
 )
