@@ -27,6 +27,7 @@ from linecontrol.api.live import router as live_router
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
+from linecontrol.api.procedure import procedure_routes
 from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.wire import (
     CommandIn,
@@ -97,6 +98,7 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
 
     for routes in (
         _plant(line, bridge),
+        procedure_routes(line),
         _runs(line),
         _records(line, bridge, aside),
         lab_routes(line),

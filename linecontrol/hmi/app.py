@@ -140,7 +140,7 @@ def add_routes(display: Display) -> None:
         if not 0 < end - start <= LONGEST_S:
             raise HTTPException(422, f"a trend is asked for 0 to {LONGEST_S:g} s")
         try:
-            return await points(display.api, display.session_of(browser, ""), tag, start, end)
+            return await points(display.api, display.session_of(str(browser), ""), tag, start, end)
         except ApiError as error:
             raise HTTPException(error.status or 502, error.detail) from error
 

@@ -10,7 +10,7 @@ that is gone is sent as null.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,8 @@ def instant(text: str | None) -> float | None:
 class Live:
     """The line as last heard of."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_chinese: Callable[[str], str] = lambda sentence: sentence) -> None:
+        self._in_chinese = in_chinese
         self.tags: dict[str, dict[str, Any]] = {}
         self.status: dict[str, Any] = {}
         self.run: dict[str, Any] | None = None
@@ -159,6 +160,11 @@ class Live:
     def _put_run(self, run: dict[str, Any] | None) -> None:
         self.run = run
         found = dict(_flat("run", run)) if run else {}
+        for name, value in list(found.items()):
+            if name.endswith((".text", ".reason")) and isinstance(value, str):
+                found[f"{name}_zh"] = self._in_chinese(value)
+            elif name.endswith(".fraction"):
+                found[f"{name.removesuffix('fraction')}has_fraction"] = value is not None
         for name in [n for n in self.values if n.startswith("run.") and n not in found]:
             self._put(name, None)
         for name, value in found.items():
