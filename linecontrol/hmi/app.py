@@ -151,7 +151,7 @@ def add_routes(display: Display) -> None:
         return {k: v for k, v in texts.catalogue(known).items() if k.split(".")[0] in SENT}
 
 
-SENT = frozenset({"state", "mode", "priority", "quality", "gate", "trend", "well", "station"})
+SENT = frozenset({"state", "mode", "priority", "quality", "gate", "trend", "well", "station", "bool"})
 """First words of the texts the page itself fills in."""
 
 
@@ -170,8 +170,9 @@ async def root(display: Display) -> None:
 
 HEAD = (
     '<link rel="stylesheet" href="/static/style.css"><link rel="stylesheet" href="/static/parts.css">'
-    '<link rel="stylesheet" href="/static/mimic.css">'
+    '<link rel="stylesheet" href="/static/mimic.css"><link rel="stylesheet" href="/static/station.css">'
     '<script type="module" src="/static/live.js"></script><script type="module" src="/static/spark.js"></script>'
+    '<script type="module" src="/static/trend.js"></script>'
 )
 
 

@@ -76,6 +76,8 @@ class Live:
         for name, row in status.get("stations", {}).items():
             for key in ("is_up", "is_claimed", "objection"):
                 self._put(f"station.{name}.{key}", row.get(key))
+            if row.get("objection"):
+                self._put(f"station.{name}.objection_zh", self._in_chinese(row["objection"]))
         self._put_loops(status.get("loops", {}))
         if "run" in status:
             self._put_run(status["run"])
@@ -89,7 +91,9 @@ class Live:
             if at is not None:
                 self._times[name] = at
                 latest = max(latest, at + (row["age_s"] or 0.0))
-            self._put(f"t.{name}", [self._rounded(name, row["value"]), _QUALITY.get(row["quality"], "bad")])
+            quality = _QUALITY.get(row["quality"], "bad")
+            self._put(f"t.{name}", [self._rounded(name, row["value"]), quality])
+            self._put(f"quality.{name}", quality)
         if latest:
             self._hear(latest, mono)
         self._put_run(message.get("run"))

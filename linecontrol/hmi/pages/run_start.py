@@ -67,7 +67,8 @@ async def start_form(view: View) -> None:
                 ui.label(view.t("run.permissives")).classes("title")
                 checklist = ui.element("ul").classes("checklist")
             with ui.element("section").classes("panel start-box"):
-                ui.radio({m: view.t(f"run.mode.{m}") for m in _MODES}, value=wish.mode).bind_value(wish, "mode")
+                modes = {mode: view.t(f"run.mode.{mode}") for mode in _MODES}
+                ui.radio(modes, value=wish.mode, on_change=lambda e: setattr(wish, "mode", e.value))
                 go = widgets.command(view.t("run.start"), lambda: _start(view, wish), kind="main", icon="play_arrow")
                 go.classes("wide tall")
                 blocked = ui.label().classes("bad-words").props('role="status"')
@@ -146,7 +147,7 @@ def _amounts(view: View, wish: Wish, box: ui.element) -> None:
                 view.t("run.lot"),
                 validation={view.t("run.lot_form"): lambda text: LOT.fullmatch(text or "") is not None},
             )
-            lot.props("outlined stack-label").classes("field").bind_value(wish, "lot")
+            lot.props("outlined stack-label").classes("field").on_value_change(lambda e: setattr(wish, "lot", e.value))
             for name in sorted(formula, key=lambda name: name not in MAIN_VALUES):
                 wish.fields[name] = _value(view, formula[name])
 
