@@ -29,6 +29,7 @@ from linecontrol.api.live import router as live_router
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
+from linecontrol.api.procedure import procedure_routes
 from linecontrol.api.site import site_routes
 from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.wire import (
@@ -100,6 +101,7 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
 
     for routes in (
         _plant(line, bridge),
+        procedure_routes(line),
         _runs(line),
         _records(line, bridge, aside),
         lab_routes(line),
@@ -107,7 +109,7 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
         advice_routes(line, bridge, aside),
         tuning_routes(line),
         assessment_routes(line, bridge, aside),
-        site_routes(line, bridge),
+        site_routes(line),
     ):
         app.include_router(bridge.across(routes))
     app.include_router(live_router(broadcast, is_own_origin))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, HTTPException, Path
 from pydantic import BaseModel, Field
 
-from linecontrol.api.bridge import Bridge, beside
+from linecontrol.api.bridge import beside
 from linecontrol.api.problems import PROBLEM_RESPONSES
 from linecontrol.core.errors import LinkError, StateError
 from linecontrol.core.model import Value
@@ -56,7 +56,7 @@ class ProbeOut(BaseModel):
     tags: list[FindingOut]
 
 
-def site_routes(line: Line, bridge: Bridge) -> APIRouter:
+def site_routes(line: Line) -> APIRouter:
     """Read the line's files, and probe a station. Nothing is written to any device."""
     responses: dict[int | str, dict[str, Any]] = {k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 502)}
     routes = APIRouter(tags=["line"], responses=responses)

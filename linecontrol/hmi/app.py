@@ -140,7 +140,7 @@ def add_routes(display: Display) -> None:
         if not 0 < end - start <= LONGEST_S:
             raise HTTPException(422, f"a trend is asked for 0 to {LONGEST_S:g} s")
         try:
-            return await points(display.api, display.session_of(browser, ""), tag, start, end)
+            return await points(display.api, display.session_of(str(browser), ""), tag, start, end)
         except ApiError as error:
             raise HTTPException(error.status or 502, error.detail) from error
 
@@ -151,7 +151,7 @@ def add_routes(display: Display) -> None:
         return {k: v for k, v in texts.catalogue(known).items() if k.split(".")[0] in SENT}
 
 
-SENT = frozenset({"state", "mode", "priority", "quality", "gate", "trend", "well", "station", "strategy"})
+SENT = frozenset({"state", "mode", "priority", "quality", "gate", "trend", "well", "station", "strategy", "bool"})
 """First words of the texts the page itself fills in."""
 
 
@@ -170,9 +170,10 @@ async def root(display: Display) -> None:
 
 HEAD = (
     '<link rel="stylesheet" href="/static/style.css"><link rel="stylesheet" href="/static/parts.css">'
-    '<link rel="stylesheet" href="/static/mimic.css"><link rel="stylesheet" href="/static/pages.css">'
+    '<link rel="stylesheet" href="/static/mimic.css"><link rel="stylesheet" href="/static/station.css">'
+    '<link rel="stylesheet" href="/static/pages.css">'
     '<script type="module" src="/static/live.js"></script><script type="module" src="/static/spark.js"></script>'
-    '<script type="module" src="/static/ages.js"></script>'
+    '<script type="module" src="/static/trend.js"></script><script type="module" src="/static/ages.js"></script>'
 )
 
 

@@ -17,13 +17,14 @@ class Display:
     """Everything the pages share. ``sessions`` by the id of a browser's cookie; tokens stay here."""
 
     api: Api
-    live: Live = field(default_factory=Live)
+    live: Live = field(init=False)
     sessions: dict[str, Session] = field(default_factory=dict)
     sentences: Sentences = field(default_factory=Sentences.shipped)
     push: Push = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.live = Live(lambda sentence: self.sentences.translated(sentence, "zh"))
         self.push = Push(self.live)
 
     def start(self) -> None:

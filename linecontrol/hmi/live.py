@@ -10,7 +10,7 @@ that is gone is sent as null.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,8 @@ def instant(text: str | None) -> float | None:
 class Live:
     """The line as last heard of."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_chinese: Callable[[str], str] = lambda sentence: sentence) -> None:
+        self._in_chinese = in_chinese
         self.tags: dict[str, dict[str, Any]] = {}
         self.status: dict[str, Any] = {}
         self.run: dict[str, Any] | None = None
@@ -76,6 +77,8 @@ class Live:
         for name, row in status.get("stations", {}).items():
             for key in ("is_up", "is_claimed", "objection"):
                 self._put(f"station.{name}.{key}", row.get(key))
+            if row.get("objection"):
+                self._put(f"station.{name}.objection_zh", self._in_chinese(row["objection"]))
         self._put_loops(status.get("loops", {}))
         if "run" in status:
             self._put_run(status["run"])
@@ -89,7 +92,9 @@ class Live:
             if at is not None:
                 self._times[name] = at
                 latest = max(latest, at + (row["age_s"] or 0.0))
-            self._put(f"t.{name}", [self._rounded(name, row["value"]), _QUALITY.get(row["quality"], "bad")])
+            quality = _QUALITY.get(row["quality"], "bad")
+            self._put(f"t.{name}", [self._rounded(name, row["value"]), quality])
+            self._put(f"quality.{name}", quality)
         if latest:
             self._hear(latest, mono)
         self._put_run(message.get("run"))
@@ -160,6 +165,11 @@ class Live:
     def _put_run(self, run: dict[str, Any] | None) -> None:
         self.run = run
         found = dict(_flat("run", run)) if run else {}
+        for name, value in list(found.items()):
+            if name.endswith((".text", ".reason")) and isinstance(value, str):
+                found[f"{name}_zh"] = self._in_chinese(value)
+            elif name.endswith(".fraction"):
+                found[f"{name.removesuffix('fraction')}has_fraction"] = value is not None
         for name in [n for n in self.values if n.startswith("run.") and n not in found]:
             self._put(name, None)
         for name, value in found.items():

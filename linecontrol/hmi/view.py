@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -134,15 +135,20 @@ class View:
     def watch(self, what: Callable[[], Hashable], then: Callable[[], Any]) -> None:
         """Call ``then`` now and whenever ``what()`` has changed; looked at twice a second while the page is shown."""
         seen = what()
-        then()
 
-        def look() -> None:
+        async def look() -> None:
             nonlocal seen
             found = what()
             if found != seen:
                 seen = found
-                then()
+                drawn = then()
+                if inspect.isawaitable(drawn):
+                    await drawn
 
+        if inspect.iscoroutinefunction(then):
+            ui.timer(0, then, once=True)
+        else:
+            then()
         ui.timer(WATCH_S, look)
 
     def go(self, path: str) -> None:

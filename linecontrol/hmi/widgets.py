@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 from nicegui import ui
@@ -44,11 +45,22 @@ def tag_value(view: View, tag: str, *, unit: bool = True, digits: int | None = N
     row = view.live.tags.get(tag, {})
     unit_text = str(row.get("unit", ""))
     with ui.element("span").classes("value") as box:
-        live_text(f"t.{tag}", fmt="num", digits=digits_of(unit_text) if digits is None else digits).classes("v")
+        shown = live_text(f"t.{tag}", fmt="num", digits=digits_of(unit_text) if digits is None else digits).classes("v")
+        if row.get("choices"):
+            words = {str(number): choice(view, word) for number, word in row["choices"]}
+            shown.props["data-choices"] = json.dumps(words, ensure_ascii=False)
         if unit and unit_text:
             ui.element("span").classes("u").props["data-unit"] = view.unit(unit_text)
     box.props["title"] = f"{tag} {view.of(row.get('title'))}"
     return box
+
+
+def choice(view: View, word: str) -> str:
+    """A word of the line for a number, in this person's language where it is known."""
+    for key in (f"mode.{word}", f"choice.{word}"):
+        if (found := view.t(key)) != key:
+            return found
+    return word
 
 
 def button(words: str, on_click: Any, *, kind: str = "", icon: str | None = None) -> ui.button:

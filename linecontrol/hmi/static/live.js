@@ -114,6 +114,8 @@ const NOTHING = "–";
 function text(element, value) {
   if (value === null || value === undefined || value === "") return NOTHING;
   const data = element.dataset;
+  if (typeof value === "boolean") return words[`bool.${value}`] ?? String(value);
+  if (data.choices) return JSON.parse(data.choices)[String(value)] ?? String(value);
   switch (data.fmt ?? "plain") {
     case "num":
       return typeof value === "number" ? number(value * Number(data.factor ?? 1), Number(data.digits ?? 0)) : String(value);
@@ -123,6 +125,8 @@ function text(element, value) {
       return duration(value);
     case "clock":
       return clock(value);
+    case "age":
+      return value ? `> ${duration(value)}` : "< 0:02";
     case "word":
       return words[`${data.words}.${value}`] ?? String(value);
     default:
