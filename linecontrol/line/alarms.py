@@ -194,10 +194,13 @@ class AlarmDesk:
     async def _done(self, alarm: Alarm | None = None) -> dict[str, Any]:
         """Record, and wait for the disk a little: what was answered is not lost by a power cut."""
         self._settle()
+        await self._kept()
+        return {} if alarm is None else alarm_view(alarm, self._line.clock.now())
+
+    async def _kept(self) -> None:
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(KEPT_WITHIN_S):
                 await self._line.historian.flush()
-        return {} if alarm is None else alarm_view(alarm, self._line.clock.now())
 
     def _named(self, name: str) -> Alarm:
         alarm = self.system.alarms.get(name)
@@ -234,6 +237,7 @@ class AlarmDesk:
         until: float | None = None,
     ) -> list[dict[str, Any]]:
         """What happened to alarms, newest first."""
+        await self._kept()
         kinds = [f"alarm.{verb}" if verb else "alarm"]
         events = await self._line.historian.events(since=since, until=until, limit=limit, kinds=kinds, source=name)
         return [journal_view(event) for event in reversed(events)]

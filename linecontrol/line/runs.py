@@ -341,7 +341,9 @@ class RunDirector:
         line = self._line
 
         def event(kind: str, text: str, severity: Severity, data: dict[str, Any]) -> None:
-            line.emit(Event(line.clock.now(), kind, str(data.get("run_id", "run")), text, severity, data=data))
+            rest = {key: value for key, value in data.items() if key != "active"}
+            run_id = str(data.get("run_id", "run"))
+            line.emit(Event(line.clock.now(), kind, run_id, text, severity, data.get("active"), rest))
 
         return Ports(
             now=line.clock.now,

@@ -34,6 +34,18 @@ TAGS = [
 ]
 
 
+class StubAlarms:
+    """No alarm."""
+
+    system = SimpleNamespace(version=0, alarms={})
+
+    def rows(self) -> list[Any]:
+        return []
+
+    def rows_since(self, version: int) -> tuple[int, list[Any]]:
+        return version, []
+
+
 @dataclass
 class StubLine:
     """What the API asks of a line; every use of its state notes the thread."""
@@ -43,6 +55,7 @@ class StubLine:
     historian: Any = None
     tuning: Any = None
     lab: Any = None
+    alarms: Any = field(default_factory=StubAlarms)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)

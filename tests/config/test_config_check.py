@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from config_alarm_mistakes import ALARM_MISTAKES
 from config_brand_mistakes import BRAND_MISTAKES
 from config_line_mistakes import LINE_MISTAKES
 from config_mistake import DEMO, DRYING, DVP, SCREENING, Bad, number_at
@@ -16,7 +17,7 @@ from linecontrol.config import check_document, check_paths, files_in, parse_docu
 from linecontrol.config.document import Document
 from linecontrol.core.errors import Problem
 
-CORPUS = {**BRAND_MISTAKES, **TAG_MISTAKES, **STATION_MISTAKES, **LINE_MISTAKES}
+CORPUS = {**BRAND_MISTAKES, **TAG_MISTAKES, **STATION_MISTAKES, **LINE_MISTAKES, **ALARM_MISTAKES}
 
 
 @pytest.fixture

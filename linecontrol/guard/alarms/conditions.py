@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from math import isfinite, isnan
 
-from linecontrol.core.model import Sample, Value
+from linecontrol.core.model import Sample, Status, Value
 from linecontrol.guard.alarms.model import AlarmRow, Kind
 
 Samples = Mapping[str, Sample]
@@ -144,7 +144,10 @@ def _quality(row: AlarmRow) -> Condition:
     tag = row.tag
 
     def look(_now: float, samples: Samples, _was: bool) -> bool | None:
-        return not samples[tag].is_good
+        sample = samples[tag]
+        if sample.status is Status.BAD_WAITING_FOR_INITIAL_DATA:
+            return None  # its station has not answered yet, which is an alarm of its own
+        return not sample.is_good
 
     return look
 

@@ -124,6 +124,7 @@ class AlarmSystem:
         if wants and not is_hidden:
             if standing.is_active:
                 self._signal(now, alarm, Signal.CLEAR)
+            alarm.delayed.restart()
             if standing.state not in STANDING:
                 self._signal(now, alarm, Signal.SUPPRESS)
         elif wants:
