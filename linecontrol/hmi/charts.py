@@ -76,7 +76,7 @@ def chart(
             "lineStyle": {"color": "#b85400", "type": "dashed"},
             "data": [{"yAxis": y} for y in marks],
         }
-    found = ui.echart(options).classes("chart")
+    found = ui.echart(options).classes("plot")
     found.style(f"height:{height}px")
     return found
 

@@ -27,7 +27,6 @@ AGENT = {"en": "en-GB", "zh": "zh-CN"}
 
 async def pictures(url: str, out: Path, pages: list[str], sizes: list[str]) -> list[Path]:
     """Take them; returns the files written."""
-    out.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"))
         found = []
@@ -63,6 +62,7 @@ def main() -> None:
     parser.add_argument("--page", action="append", help="address of a page; default: all")
     parser.add_argument("--size", action="append", choices=list(SIZES), help="default: all")
     wish = parser.parse_args()
+    wish.out.mkdir(parents=True, exist_ok=True)
     for path in asyncio.run(pictures(wish.url, wish.out, wish.page or list(PAGES), wish.size or list(SIZES))):
         print(path)
 

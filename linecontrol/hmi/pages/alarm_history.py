@@ -32,7 +32,7 @@ async def journal(view: View) -> None:
         name.on_value_change(lambda e: again(name=(e.value or "").strip()))
         hours = {h: view.t("hours", hours=h) for h in HOURS}
         ui.toggle(hours, value=wish["hours"], on_change=lambda e: again(hours=e.value)).props(
-            "no-caps unelevated toggle-color=dark"
+            "no-caps unelevated"
         ).classes("times")
     box = ui.element("div").classes("panel")
 
@@ -85,9 +85,7 @@ async def figures(view: View) -> None:
 
 def _figures(view: View, found: dict[str, Any], hours: int, again: Any) -> None:
     options = {h: view.t("hours", hours=h) for h in HOURS}
-    ui.toggle(options, value=hours, on_change=lambda e: again(e.value)).props(
-        "no-caps unelevated toggle-color=dark"
-    ).classes("times")
+    ui.toggle(options, value=hours, on_change=lambda e: again(e.value)).props("no-caps unelevated").classes("times")
     with ui.element("div").classes("tiles"):
         _tile(view, "rate", view.number(found["rate_10_min"], 2), is_good=found["rate_10_min"] <= RATE_GOOD)
         _tile(view, "peak", view.number(found["peak_annunciated"]), is_good=found["peak_annunciated"] <= FLOOD)

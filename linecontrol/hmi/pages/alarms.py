@@ -207,7 +207,7 @@ def times(view: View, body: dict[str, Any], longest: int) -> None:
         if s <= longest
     }
     toggle = ui.toggle(options, value=body["for_s"], on_change=lambda e: body.update(for_s=e.value))
-    toggle.props("no-caps unelevated toggle-color=dark").classes("times")
+    toggle.props("no-caps unelevated").classes("times")
 
 
 def _where(view: View, row: Mapping[str, Any]) -> str:

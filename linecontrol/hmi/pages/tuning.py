@@ -8,15 +8,20 @@ from nicegui import ui
 
 from linecontrol.hmi import widgets
 from linecontrol.hmi.charts import figure
+from linecontrol.hmi.live import instant
 from linecontrol.hmi.pages.tuning_loop import LoopDesk
 from linecontrol.hmi.view import View
 
 STRETCHES_S = (900, 3600, 8 * 3600)
+LAST_RUN = 0
+SHORTEST_S, LONGEST_S = 60.0, 24 * 3600.0
 MINUTE_S, HOUR_S = 60, 3600
 
 
 async def page(view: View) -> None:
     """The loops of the line, first what is most worth mending."""
+    runs = await view.told(view.get("/runs", limit=1)) or []
+    last = _stretch_of(runs[0]) if runs else None
     with ui.element("div").classes("page"):
         with ui.element("div").classes("list-head"):
             ui.label(view.t("tuning.which")).classes("title")
@@ -24,17 +29,21 @@ async def page(view: View) -> None:
                 s: view.t("minutes", minutes=s // MINUTE_S) if s < HOUR_S else view.t("hours", hours=s // HOUR_S)
                 for s in STRETCHES_S
             }
-            ui.toggle(options, value=STRETCHES_S[1], on_change=lambda e: draw(e.value)).props(
-                "no-caps unelevated toggle-color=dark"
-            ).classes("times")
+            if last is not None:
+                options = {LAST_RUN: view.t("tuning.last_run"), **options}
+            first = next(iter(options))
+            ui.toggle(options, value=first, on_change=lambda e: draw(e.value)).props("no-caps unelevated").classes(
+                "times"
+            )
         ui.label(view.t("tuning.which_note")).classes("muted")
-        box = ui.element("div").classes("loops live")
+        box = ui.element("div").classes("loop-list live")
 
-    async def draw(last_s: int) -> None:
+    async def draw(chosen: int) -> None:
         loops = await view.told(view.get("/tuning"))
         if loops is None:
             return
-        judged = await view.told(view.get("/assessment", last_s=last_s)) or []
+        stretch = last if chosen == LAST_RUN and last is not None else {"last_s": chosen}
+        judged = await view.told(view.get("/assessment", **stretch)) or []
         rows = {row["loop"]: row for row in loops}
         order = [row["loop"] for row in judged if row["loop"] in rows]
         order += [name for name in rows if name not in order]
@@ -43,7 +52,16 @@ async def page(view: View) -> None:
             for name in order:
                 _loop_card(view, rows[name], said.get(name))
 
-    await draw(STRETCHES_S[1])
+    await draw(first)
+
+
+def _stretch_of(run: dict[str, Any]) -> dict[str, float] | None:
+    """The stretch of a run, as the assessment is asked for it; None when it is too short for one."""
+    began, ended = instant(run["started_at"]), instant(run["ended_at"])
+    if began is None or ended is None:
+        return None
+    length = ended - began
+    return {"last_s": min(length, LONGEST_S), "end": ended} if length >= SHORTEST_S else None
 
 
 async def loop_page(view: View, loop: str) -> None:

@@ -60,7 +60,7 @@ class LoopDesk:
         view, loop, unit = self._view, self._loop, str(self._row["unit"])
         digits = max(digits_of(unit), 2)
         op_unit = view.unit_of(f"{loop}.OP")
-        with ui.element("section").classes("card faceplate"):
+        with ui.element("section").classes("card loop-face"):
             for key, shown in (("pv", unit), ("sp", unit), ("op", op_unit)):
                 with ui.element("div").classes("pair"):
                     ui.label(view.t(f"tuning.{key}"))
@@ -174,7 +174,7 @@ class LoopDesk:
         kinds = {kind: view.t(f"tuning.kind.{kind}") for kind in KINDS}
         with ui.element("div").classes("test-kind"):
             ui.toggle(kinds, value=wish["kind"], on_change=lambda e: self._chosen(e.value)).props(
-                "no-caps unelevated toggle-color=dark"
+                "no-caps unelevated"
             ).classes("times")
             self._kind_note = ui.label(view.t(f"tuning.kind_note.{wish['kind']}")).classes("muted")
         with ui.element("div").classes("form"):
