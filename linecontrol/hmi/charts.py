@@ -52,7 +52,15 @@ def chart(
         "animation": False,
         "textStyle": {"fontFamily": _FONT, "color": INK},
         "grid": {"left": 8, "right": 14 if not has_right else 8, "top": 34, "bottom": 30, "containLabel": True},
-        "legend": {"data": names, "top": 2, "left": 4, "itemWidth": 22, "itemHeight": 8, "textStyle": {"color": INK}},
+        "legend": {
+            "data": names,
+            "top": 2,
+            "left": 52,
+            "icon": "rect",
+            "itemWidth": 22,
+            "itemHeight": 3,
+            "textStyle": {"color": INK},
+        },
         "tooltip": {"trigger": "axis", "confine": True, "axisPointer": {"lineStyle": {"color": SOFT}}},
         "xAxis": {
             "type": "value",

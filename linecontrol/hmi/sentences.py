@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PATH = Path(__file__).parent / "texts" / "sentences.json"
+TUNING = PATH.with_name("sentences_tuning.json")
 _DEPTH = 4
 
 
@@ -22,7 +23,8 @@ class Sentences:
 
     @classmethod
     def shipped(cls) -> Sentences:
-        return cls(json.loads(PATH.read_text(encoding="utf-8")))
+        """Those of tuning first: the general ones would take them for something else."""
+        return cls([row for path in (TUNING, PATH) for row in json.loads(path.read_text(encoding="utf-8"))])
 
     def translated(self, sentence: str, language: str, depth: int = _DEPTH) -> str:
         """The sentence in this language; as it is when it is English that is wanted, or nothing fits."""

@@ -154,7 +154,7 @@ class Strategy:
                     button = ask.offered(
                         view.t(f"strategy.{name}"), lambda _, v=value: self._switch(v), ask.lacking(view, "tune")
                     )
-                    widgets.state(button, f"t.{loop}.STRATEGY").classes(f"choice choice-{value}")
+                    widgets.state(button, f"t.{loop}.STRATEGY").classes(f"strategy strategy-{value}")
             self._advice = ui.element("div")
         await self._draw_advice()
 
@@ -174,11 +174,13 @@ class Strategy:
     async def _draw_advice(self) -> None:
         view, run = self._view, self._view.live.run
         with self._advice.clear():
-            ui.label(view.t("moisture.advice")).classes("title")
+            ui.label(view.t("moisture.advice")).classes("title gap-above")
             if run is None or not run.get("run_id"):
                 ui.label(view.t("moisture.no_run")).classes("muted")
                 return
+            waiting = ui.spinner(size="24px", color="dark")
             found = await view.told(view.get(f"/runs/{run['run_id']}/set-point-advice"))
+            waiting.delete()
             if found is None:
                 return
             unit = view.unit(found["unit"])
