@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -161,6 +162,6 @@ async def test_a_trend_goes_from_live_back_into_the_record_without_a_gap(line: S
         )
         await page.wait_for_timeout(8000)
         times = await page.evaluate(points)
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         assert times == sorted(times)
         assert max(gaps) < SPEED * 2.5, opened  # never more than some broadcasts

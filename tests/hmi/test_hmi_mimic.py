@@ -10,7 +10,7 @@ from linecontrol.config import read_line
 from linecontrol.hmi import mimic, texts
 
 TAGS = {tag.alias: tag.name for tag in read_line("demo").tags}
-UNITS = mimic.Units(lambda tag: "kg", lambda unit: unit)
+UNITS = mimic.Units(lambda _tag: "kg", lambda unit: unit)
 
 
 def drawn(aliases: dict[str, str], columns: int = 0, language: str = "en") -> ET.Element:
@@ -47,5 +47,5 @@ def test_every_label_of_every_machine_is_in_the_catalogue(language: str) -> None
 
 def test_what_is_drawn_is_escaped() -> None:
     machines = mimic.machines_of(TAGS.get)
-    svg = mimic.drawing(machines, 0, lambda key: "<script>alert(1)</script>", UNITS)
+    svg = mimic.drawing(machines, 0, lambda _key: "<script>alert(1)</script>", UNITS)
     assert "<script" not in svg
