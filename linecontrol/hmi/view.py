@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from linecontrol.hmi.display import Display
 
 WATCH_S = 0.5
+NOTICE_MS = 5000
 WHO_DEADLINE_S = 1.0  # a page is drawn in any case
 
 
@@ -73,14 +74,15 @@ class View:
 
     def say(self, sentence: str, *, bad: bool = False) -> None:
         """A short notice. What is bad stays until it is closed."""
-        ui.notify(
-            sentence,
-            type="negative" if bad else "info",
-            position="bottom",
-            timeout=0 if bad else 4000,
-            close_button=self.t("close") if bad else False,
-            color="dark" if not bad else "negative",
-        )
+        with self.client:  # not what was clicked: that may be gone by now
+            ui.notify(
+                sentence,
+                type="negative" if bad else "info",
+                position="bottom",
+                timeout=0 if bad else NOTICE_MS,
+                close_button=self.t("close") if bad else False,
+                color="negative" if bad else "dark",
+            )
 
     # -- asking the line
     @property

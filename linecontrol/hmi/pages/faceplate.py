@@ -87,7 +87,7 @@ async def change(view: View, tag: str) -> None:
         box, read = _entry(view, row, present)
         with ui.element("div").classes("answers"):
             widgets.button(view.t("cancel"), lambda: dialog.submit(None))
-            widgets.command(view.t("change.next"), lambda: dialog.submit(read()), kind="main")
+            widgets.command(view.t("change.next"), lambda: read() is not None and dialog.submit(read()), kind="main")
     box.run_method("focus")
     value = await dialog
     dialog.delete()
