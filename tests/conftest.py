@@ -11,7 +11,7 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard")]
+sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard", "hmi")]
 
 LONGEST_FIRST = (
     "control/test_moisture_controller.py",

@@ -20,6 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from linecontrol import __version__
 from linecontrol.api.advice import advice_routes
 from linecontrol.api.alarms import alarm_routes
+from linecontrol.api.assessment import assessment_routes
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
@@ -28,6 +29,8 @@ from linecontrol.api.live import router as live_router
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
+from linecontrol.api.procedure import procedure_routes
+from linecontrol.api.site import site_routes
 from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.wire import (
     CommandIn,
@@ -98,12 +101,15 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
 
     for routes in (
         _plant(line, bridge),
+        procedure_routes(line),
         _runs(line),
         _records(line, bridge, aside),
         lab_routes(line),
         alarm_routes(line),
         advice_routes(line, bridge, aside),
         tuning_routes(line),
+        assessment_routes(line, bridge, aside),
+        site_routes(line),
     ):
         app.include_router(bridge.across(routes))
     app.include_router(live_router(broadcast, is_own_origin))
@@ -214,10 +220,11 @@ def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         since: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
         kind: Annotated[str | None, Query(description="e.g. link.down")] = None,
+        until: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
     ) -> Any:
         """The latest events, newest first."""
         kinds = [kind] if kind else None
-        found = await bridge.do(lambda: line.historian.events(since=since, limit=limit, kinds=kinds))
+        found = await bridge.do(lambda: line.historian.events(since=since, until=until, limit=limit, kinds=kinds))
         return _json(event_row(event) for event in reversed(found))
 
     @routes.get("/samples", tags=["history"], response_model=dict[str, list[RecordedOut]])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, HTTPException, Path
 
 from linecontrol.api.problems import PROBLEM_RESPONSES
-from linecontrol.api.tuning_wire import ApplyIn, ResultView, Signed, TestIn, TuningView, result_row
+from linecontrol.api.tuning_wire import ApplyIn, ResultView, Signed, TestIn, TuningView, Written, result_row
 from linecontrol.control.tuning.moves import Kind
 from linecontrol.line.wishes import TestWish
 
@@ -55,8 +55,12 @@ def tuning_routes(line: Line) -> APIRouter:
         if found is None:
             raise HTTPException(404, f"no test of {loop} has been evaluated")
         session, evaluation = found
+        row = line.bank.settings[loop]
+        tag = line.image.tags.get(f"{loop}.OP")
         unit = str(line.bank.view(line.clock.now())[loop]["unit"])
-        return await asyncio.to_thread(result_row, session, evaluation, unit, desk.sign_of_k(loop))
+        span = row.pid.op_high - row.pid.op_low
+        written = Written(unit, "" if tag is None else tag.unit, row.pid.action, span)
+        return await asyncio.to_thread(result_row, session, evaluation, written, desk.sign_of_k(loop))
 
     @routes.post("/{loop}/test", response_model=TuningView, status_code=201)
     async def start(loop: Loop, wish: TestIn) -> Any:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.control.forms import IsaGains
+from linecontrol.control.pid_settings import Action
 from linecontrol.control.tuning import Band, Candidate, Identified, Margins, Refusal
 from linecontrol.control.tuning.evaluate import Evaluation, Predicted
 from linecontrol.control.tuning.models import FloatArray
+from linecontrol.control.tuning.notation import notations
 from linecontrol.line.loop_tests import Session
 
 SHOWN_POINTS = 120  # of a predicted response
@@ -133,23 +136,36 @@ def plain(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def result_row(session: Session, found: Evaluation, unit: str, sign_of_k: float) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the gains of a loop are written down: its units, its action and its output's span."""
+
+    unit: str
+    op_unit: str
+    action: Action
+    op_span: float
+
+
+def result_row(session: Session, found: Evaluation, written: Written, sign_of_k: float) -> dict[str, Any]:
     """An evaluation as plain values. ``sign_of_k``: the loop's K over that of the model's notation."""
     model = found.found
     refusal = model if isinstance(model, Refusal) else found.tuning if isinstance(found.tuning, Refusal) else None
-    rows = [_candidate_row(row, found.predicted.get(row.rule), sign_of_k) for row in found.candidates]
+    rows = [_candidate_row(row, found.predicted.get(row.rule), sign_of_k, written) for row in found.candidates]
     present = found.present
     return {
         "loop": session.loop,
         "kind": session.test.plan.kind.value,
-        "unit": unit,
+        "unit": written.unit,
+        "op_unit": written.op_unit,
         "offered": bool(found),
         "refusal": None if refusal is None else {"code": refusal.code, "reason": refusal.reason},
         "model": _model_row(model) if isinstance(model, Identified) else None,
         "sp_step": found.sp_size,
         "load_step": found.load_size,
         "candidates": rows,
-        "present": None if present is None else _candidate_row(present, found.predicted.get("present"), sign_of_k),
+        "present": None
+        if present is None
+        else _candidate_row(present, found.predicted.get("present"), sign_of_k, written),
         "warnings": _warnings(found),
         "record": _record_row(session),
     }
@@ -206,11 +222,29 @@ def _margins_row(m: Margins) -> dict[str, Any]:
     }
 
 
-def _candidate_row(row: Candidate, predicted: Predicted | None, sign_of_k: float) -> dict[str, Any]:
+def notation_rows(gains: IsaGains, written: Written) -> list[dict[str, Any]]:
+    """The gains, K as the loop shows it, as each form and each common PLC block writes them."""
+    rows = notations(
+        gains, action=written.action, pv_unit=written.unit, op_unit=written.op_unit or "1", op_span=written.op_span
+    )
+    return [
+        {
+            "block": row.block,
+            "values": {k: v if isinstance(v, bool) else plain(v) for k, v in row.values.items()},
+            "units": row.units,
+            "formula": row.formula,
+            "note": row.note,
+        }
+        for row in rows
+    ]
+
+
+def _candidate_row(row: Candidate, predicted: Predicted | None, sign_of_k: float, written: Written) -> dict[str, Any]:
     g = row.gains
     return {
         "rule": row.rule,
         "gains": {"k": sign_of_k * g.k, "ti_s": plain(g.ti_s), "td_s": g.td_s, "n": plain(g.n), "b": g.b, "c": g.c},
+        "notations": notation_rows(replace(g, k=sign_of_k * g.k), written),
         "within": row.within,
         "margins": _margins_row(row.margins),
         "worst": _margins_row(row.worst),

@@ -66,6 +66,7 @@ def tag_row(tag: Tag, sample: Sample, now: float) -> dict[str, Any]:
         "writable": tag.writable,
         "low": _finite(tag.low),
         "high": _finite(tag.high),
+        "choices": [list(choice) for choice in tag.choices],
         **sample_row(sample, now),
     }
 
@@ -134,6 +135,7 @@ class TagOut(SampleOut):
     writable: bool
     low: float | None = Field(examples=[-20.0])
     high: float | None = Field(examples=[230.0])
+    choices: list[tuple[int, str]] = Field([], description="What the numbers mean, where they are words.")
 
 
 class CommandIn(BaseModel):

@@ -11,6 +11,7 @@ import typer
 from linecontrol import __version__
 from linecontrol.cli import alarms, lab, moisture
 from linecontrol.cli.assess import assess
+from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.reconcile import reconcile
 from linecontrol.cli.tune import tune
@@ -37,6 +38,7 @@ Plant = Annotated[
 ]
 Species = Annotated[str, typer.Option(help="Species of the roots, e.g. thomsonii_cultivated.")]
 LineType = Annotated[str, typer.Option(help="Kind of line: mechanised or manual.")]
+DisplayPort = Annotated[int, typer.Option(help="Port of the display.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Formula value, e.g. --set root_kg=500. Repeatable.")]
 
 
@@ -97,6 +99,8 @@ def demo(
     data: Data = None,
     port: Annotated[int, typer.Option(help="Port of the API on 127.0.0.1; a free one when it is taken.")] = 8470,
     stay: Annotated[bool, typer.Option("--stay", help="Keep the line up after the run, until Ctrl-C.")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="Without the display; --json implies it.")] = False,
+    display_port: DisplayPort = DISPLAY_PORT,
     as_json: Json = False,
 ) -> None:
     """Start the simulated line and run 300 kg of roots to powder; prints the batch record."""
@@ -113,6 +117,7 @@ def demo(
             port,
             stay=stay,
             as_json=as_json,
+            display=None if headless or as_json else display_port,
             plant=parts,
             species=species,
             line_type=line_type,
@@ -180,11 +185,26 @@ def serve(
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8470,
     speed: Annotated[float, typer.Option(min=0.1, max=200, help="For a simulated line: the simulator's speed.")] = 1.0,
+    display: Annotated[bool, typer.Option("--display", help="Start the display too, in a process of its own.")] = False,
+    display_port: DisplayPort = DISPLAY_PORT,
 ) -> None:
     """Drive a line until SIGTERM or Ctrl-C. Recipes are started with `run`, or over the API."""
     from linecontrol.cli.serve import run_serve
 
-    raise typer.Exit(run_serve(line, data, host, port, speed))
+    raise typer.Exit(run_serve(line, data, host, port, speed, display_port if display else None))
+
+
+@app.command("display")
+def display_(
+    url: Url = None,
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    port: DisplayPort = DISPLAY_PORT,
+    data: Data = None,
+) -> None:
+    """Show a running line in browsers, in Chinese or English. It may die or be upgraded; control goes on."""
+    from linecontrol.cli.display import run_display
+
+    run_display(url, host, port, data)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from linecontrol.cli.client import data_folder
+from linecontrol.cli.display import displayed
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
@@ -36,18 +37,24 @@ def run_demo(
     *,
     stay: bool,
     as_json: bool,
+    display: int | None = None,
     plant: Mapping[str, float] | None = None,
     species: str = "",
     line_type: str = "",
 ) -> int:
-    """The whole demo; returns the exit code. ``plant``, ``species`` and ``line_type`` as of ``twin.trial.Trial``."""
+    """The whole demo; returns the exit code.
+
+    ``display``: its port, None for no display. ``plant``, ``species`` and ``line_type`` as of ``twin.trial.Trial``.
+    """
     folder = data_folder(data) if data else data_folder(None) / "demo"
     try:
         plant_parameters(plant or {}, species, line_type)  # what is wrong is refused before anything is started
         more = ["--species", species] if species else []
         more += ["--line-type", line_type] if line_type else []
         more += [word for name, value in (plant or {}).items() for word in ("--plant", f"{name}={value!r}")]
-        return run_event_loop(_demo(speed, recipe, values, seed, folder, port, more, stay=stay, as_json=as_json))
+        return run_event_loop(
+            _demo(speed, recipe, values, seed, folder, port, more, stay=stay, as_json=as_json, display=display)
+        )
     except ConfigError as error:
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
@@ -67,6 +74,7 @@ async def _demo(
     *,
     stay: bool,
     as_json: bool,
+    display: int | None,
 ) -> int:
     import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
     from linecontrol.line.assembly import assemble
@@ -77,7 +85,10 @@ async def _demo(
     with stop_on_signals() as stop:
         async with simulator(config, speed, seed, more) as simulated:
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
-            async with line, serving(line, "127.0.0.1", port) as url:
+            async with line, serving(line, "127.0.0.1", port) as url, contextlib.AsyncExitStack() as stack:
+                if display is not None:
+                    address = await stack.enter_async_context(displayed(url, display, folder))
+                    people.print(f"Display: {address}", style="bold", soft_wrap=True)
                 people.print(f"Simulated kudzu line at {speed:g} x real time.  API and OpenAPI page: {url}/docs")
                 people.print(f"Ctrl-C is safe at any time.  Data: {folder}")
                 if not await _or_stop(line.ready(), stop):

@@ -23,6 +23,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "schedule": Schedule,
     "flowsheet": FlowsheetFile,
     "alarms": ControllerAlarms,
+    "alarms": ControllerAlarms,
+    "flowsheet": FlowsheetFile,
 }
 
 

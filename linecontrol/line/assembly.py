@@ -31,6 +31,7 @@ from linecontrol.line.lab import LabBook, lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
 from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
+from linecontrol.line.permissives import permissives
 from linecontrol.line.recipes import RecipeEntry, shipped_recipes
 from linecontrol.line.rest import RestKeeper
 from linecontrol.line.runs import RunDirector
@@ -347,12 +348,7 @@ class Line:
     # -- what others ask
     def permissives(self, control: ControlRecipe) -> list[str]:
         """What is not ready for a start, each as a sentence; empty when all is."""
-        missing = []
-        for name in control.recipe.stations:
-            objection = self.stations[name].why_not_write()
-            if objection is not None:
-                missing.append(objection)
-        return missing
+        return [row.why for row in permissives(self, control.recipe) if row.why and row.name != "run"]
 
     def recipes(self) -> list[RecipeEntry]:
         return shipped_recipes()

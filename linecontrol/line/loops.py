@@ -257,6 +257,8 @@ class LoopBank:
                 "title": self._titles[name].en,
                 "title_zh": self._titles[name].zh,
                 "unit": self._units[name],
+                "pv_tag": row.pv,
+                "op_tag": row.op,
                 "mode": loop.mode.name,
                 "test": self.tests.view(name),
                 "pv": pv.number if pv.is_good else None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from linecontrol.recipe.model import ControlRecipe
 from linecontrol.recipe.progress import RunStatus
 from linecontrol.recipe.states import ENDED
 
@@ -23,17 +24,25 @@ def run_view(status: RunStatus, now: float, loops: Mapping[str, Any], record: Ma
         "legal": list(status.legal),
         "is_ended": status.state in _ENDED,
         "reason": None if status.reason is None else status.reason.text,
+        "cause": None if status.reason is None else status.reason.cause,
         "since": None if status.reason is None else iso(status.reason.since),
         "elapsed_s": round((status.ended_at or now) - status.started_at, 1) if status.started_at else 0.0,
         "remaining_s": round(status.time_left_s, 1),
         "fraction": round(status.done_fraction, 4),
         "units": {
             unit.name: {
+                "unit_title": {"en": unit.title.en, "zh": unit.title.zh},
+                "number": unit.number,
+                "count": unit.count,
+                "kind": unit.kind,
                 "operation": None if unit.operation is None else unit.operation.en,
+                "operation_zh": None if unit.operation is None else unit.operation.zh,
                 "phase": unit.phase,
                 "title": None if unit.phase_title is None else unit.phase_title.en,
                 "title_zh": None if unit.phase_title is None else unit.phase_title.zh,
                 "text": "waits for proceed" if unit.waits_for_proceed else unit.waiting_for,
+                "waits_for_proceed": unit.waits_for_proceed,
+                "remaining_s": None if unit.remaining_s is None else round(unit.remaining_s),
                 "fraction": unit.done_fraction,
                 "is_finished": unit.is_finished,
             }
@@ -45,6 +54,31 @@ def run_view(status: RunStatus, now: float, loops: Mapping[str, Any], record: Ma
         ],
         "loops": dict(loops),
         "record": dict(record),
+    }
+
+
+def procedure_view(run_id: str, recipe: ControlRecipe) -> dict[str, Any]:
+    """The phases of a control recipe as they will be run, by unit procedure."""
+    return {
+        "run_id": run_id,
+        "units": [
+            {
+                "name": unit.name,
+                "title": {"en": unit.title.en, "zh": unit.title.zh},
+                "phases": [
+                    {
+                        "name": step.name,
+                        "kind": step.kind,
+                        "title": {"en": step.title.en, "zh": step.title.zh},
+                        "operation": {"en": step.operation_title.en, "zh": step.operation_title.zh},
+                        "expect_s": round(step.expect_s, 1),
+                        "point": getattr(step.params, "point", None),
+                    }
+                    for step in unit.steps
+                ],
+            }
+            for unit in recipe.units
+        ],
     }
 
 

@@ -16,6 +16,7 @@ def line_status(line: Line) -> dict[str, Any]:
     return {
         "time": iso(now),
         "line": line.config.line.name,
+        "title": {"en": line.config.line.title.en, "zh": line.config.line.title.zh},
         "simulated": line.config.line.simulated,
         "speed": line.speed,
         "cycles": line.cycle.count,

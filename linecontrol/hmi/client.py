@@ -1,0 +1,164 @@
+"""The display's only way to the line: its API, over HTTP. Who asks is a Session; its token never reaches a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+EVERYTHING = "*"
+DEADLINE_S = 8.0
+_ANONYMOUS = 404  # what an API without users answers when asked who one is
+
+
+class ApiError(Exception):
+    """The API answered no. ``detail`` is its sentence, ``errors`` its rows (RFC 9457)."""
+
+    def __init__(self, status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors = status, detail, errors or []
+
+
+class ApiGone(ApiError):
+    """The API did not answer."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(0, detail)
+
+
+@dataclass
+class Session:
+    """Somebody at a browser, as the API knows them.
+
+    Attributes:
+        rights: words of the API's role table; ``*`` holds all.
+        is_demo: a demo user, to be marked on the screen.
+        is_locked: idle too long; only Hold and Stop are left until unlocked.
+    """
+
+    token: str = ""
+    user: str = ""
+    role: str = ""
+    rights: frozenset[str] = frozenset()
+    language: str = ""
+    is_demo: bool = False
+    is_locked: bool = False
+
+    @property
+    def is_in(self) -> bool:
+        return bool(self.user)
+
+    def may(self, right: str) -> bool:
+        """Whether this right is held; the empty right is anybody's who is in."""
+        return self.is_in and (not right or EVERYTHING in self.rights or right in self.rights)
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        """Be whom the API says."""
+        self.token = str(row.get("token") or self.token)
+        self.user, self.role = str(row.get("user", "")), str(row.get("role", ""))
+        self.rights = frozenset(row.get("rights", ()))
+        self.language = str(row.get("language") or self.language)
+        self.is_demo, self.is_locked = bool(row.get("demo")), bool(row.get("locked"))
+
+    def forget(self) -> None:
+        self.token = self.user = self.role = ""
+        self.rights = frozenset()
+        self.is_demo = self.is_locked = False
+
+
+def open_session() -> Session:
+    """Everybody's session at an API that has no users (it answers on its own machine only)."""
+    return Session(user="operator", role="operator", rights=frozenset({EVERYTHING}))
+
+
+@dataclass
+class Api:
+    """Asks the API. Raises ApiGone when it does not answer, ApiError with its sentence when it refuses."""
+
+    url: str
+    is_open: bool | None = None  # None until it has answered once
+    _http: httpx.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=DEADLINE_S)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        session: Session | None = None,
+        *,
+        body: Any = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The JSON answer; None for an empty one."""
+        headers = {"Authorization": f"Bearer {session.token}"} if session is not None and session.token else {}
+        try:
+            answer = await self._http.request(method, path, json=body, params=params, headers=headers)
+        except httpx.HTTPError as error:
+            raise ApiGone(f"{type(error).__name__}: {error}") from error
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise refusal(answer)
+
+    async def get(self, path: str, session: Session | None = None, **params: Any) -> Any:
+        return await self.ask("GET", path, session, params=params or None)
+
+    async def post(self, path: str, body: Any, session: Session | None = None) -> Any:
+        return await self.ask("POST", path, session, body=body)
+
+    # -- who asks
+    async def me(self, session: Session) -> None:
+        """Bring a session up to date; it is out when the API no longer knows its token."""
+        try:
+            session.take(await self.get("/session", session))
+            self.is_open = False
+        except ApiError as error:
+            if error.status == _ANONYMOUS:
+                self.is_open = True
+                vars(session).update(vars(open_session()) | {"language": session.language})
+            elif error.status in (401, 403):
+                self.is_open = False
+                session.forget()
+            else:
+                raise
+
+    async def log_in(self, session: Session, user: str, password: str) -> None:
+        """Raises ApiError with the API's reason when it does not let them in."""
+        session.take(await self.post("/session", {"user": user, "password": password}))
+
+    async def unlock(self, session: Session, password: str) -> None:
+        await self.post("/session/unlock", {"password": password}, session)
+        session.is_locked = False
+
+    async def log_out(self, session: Session) -> None:
+        """Out, also when the API cannot be told."""
+        try:
+            await self.ask("DELETE", "/session", session)
+        except ApiError:
+            pass
+        finally:
+            session.forget()
+
+    async def keep_language(self, session: Session, language: str) -> None:
+        """Remember a person's language; it is shown in any case."""
+        session.language = language
+        if session.token:
+            try:
+                await self.ask("PUT", "/session/language", session, body={"language": language})
+            except ApiError:
+                return
+
+
+def refusal(answer: httpx.Response) -> ApiError:
+    """What an unsuccessful answer says."""
+    try:
+        row = answer.json()
+        return ApiError(answer.status_code, str(row["detail"]), row.get("errors"))
+    except (ValueError, KeyError, TypeError):
+        return ApiError(answer.status_code, f"{answer.status_code} {answer.reason_phrase}")

@@ -1,0 +1,134 @@
+"""What surrounds every page: header, alarm banner, navigation. The alarm banner never changes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import PageArguments, ui
+
+from linecontrol.hmi import texts, widgets
+from linecontrol.hmi.pages import PAGES, Page
+from linecontrol.hmi.pages.login import login
+from linecontrol.hmi.view import View
+
+WAIT_S = 1.0
+
+
+class Frame:
+    """The frame of one browser tab; built again when the language or the person changes, without loading anew."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._root = ui.element("div").classes("frame")
+
+    def build(self) -> None:
+        """Everything, from the top."""
+        view = self._view
+        with self._root.clear():
+            if view.api.is_open is None:
+                self._wait()
+            elif not view.session.is_in:
+                self._header(is_in=False)
+                with ui.element("main").classes("main login"):
+                    login(view, self.build, self.speak)
+            else:
+                self._header(is_in=True)
+                self._banner()
+                self._navigation()
+                with ui.element("main").classes("main"):
+                    ui.sub_pages({page.path: self._builder(page) for page in PAGES if view.session.may(page.right)})
+
+    async def speak(self, language: str) -> None:
+        """Change the language here and now, and remember it."""
+        view = self._view
+        view.language = language
+        view.remember("language", language)
+        ui.run_javascript(f'line.language("{language}")')
+        self.build()
+        await view.api.keep_language(view.session, language)
+
+    def _builder(self, page: Page) -> Callable[[PageArguments], Any]:
+        async def build(args: PageArguments) -> None:
+            await page.build(self._view, **args.path_parameters)
+
+        build.__annotations__["args"] = PageArguments  # the class itself: NiceGUI does not read annotations as text
+        return build
+
+    def _wait(self) -> None:
+        """The line has not answered yet."""
+        view = self._view
+        with ui.element("main").classes("main login"), ui.element("section").classes("panel narrow"):
+            ui.label(view.t("link.waiting")).classes("title")
+            ui.label(view.t("link.waiting_for", url=view.api.url)).classes("muted")
+
+        async def look() -> None:
+            if await view.refreshed():
+                timer.cancel()
+                self.build()
+
+        timer = ui.timer(WAIT_S, look)
+
+    def _header(self, *, is_in: bool) -> None:
+        view = self._view
+        with ui.element("header").classes("head"):
+            widgets.live_text("line.title.{lang}").classes("line-name")
+            if is_in:
+                with widgets.shown(ui.element("div").classes("simulated"), "line.simulated"):
+                    ui.label(view.t("simulated")).classes("long")
+                    ui.label(view.t("simulated.short")).classes("short")
+                    widgets.live_text("line.speed", fmt="num", digits=0).classes("speed")
+                with widgets.state(ui.element("div").classes("pill"), "run.state"):
+                    widgets.live_text("run.state", fmt="word", words="state")
+            ui.element("div").classes("gap")
+            if is_in:
+                widgets.live_text("now", fmt="clock").classes("clock").tooltip(view.t("clock.line"))
+            with ui.element("div").classes("link").props('role="status"'):
+                ui.element("span").classes("link-mark")
+                for word in ("up", "down", "gone", "wait"):
+                    ui.label(view.t(f"link.{word}")).classes(f"link-word link-{word}")
+            if is_in:
+                self._person()
+            with ui.element("div").classes("languages").props('role="group"'):
+                for language in texts.LANGUAGES:
+                    is_on = language == view.language
+                    button = ui.element("button").classes("language" + (" on" if is_on else ""))
+                    button.props(f"aria-pressed={'true' if is_on else 'false'} type=button lang={language}")
+                    with button:
+                        ui.label(texts.NAMES[language])
+                    button.on("click", lambda _, to=language: self.speak(to))
+
+    def _person(self) -> None:
+        view = self._view
+        with ui.element("button").classes("person").props("type=button"):
+            ui.icon("person")
+            ui.label(view.session.user).classes("person-name")
+            if view.session.is_demo:
+                ui.label(view.t("demo.user")).classes("demo-user")
+            if view.api.is_open is False:
+                with ui.menu():
+                    ui.menu_item(view.t("log_out"), self._leave).classes("touch")
+
+    async def _leave(self) -> None:
+        await self._view.api.log_out(self._view.session)
+        self._view.remember("token", None)
+        self.build()
+
+    def _banner(self) -> None:
+        """One row, always there: what waits for an answer, the gravest and newest first; or that nothing does."""
+        view = self._view
+        with ui.element("div").classes("banner").props('role="alert" aria-live="assertive"'):
+            ui.label(view.t("link.lost")).classes("lost")
+            with widgets.state(ui.element("a").classes("alarms").props('href="/alarms"'), "alarms.waiting"):
+                ui.label(view.t("alarms.none")).classes("calm")
+                widgets.live(ui.element("div").classes("alarm-rows"), "alarms", "alarms")
+                widgets.live_text("alarms.waiting", fmt="num").classes("alarm-count")
+
+    def _navigation(self) -> None:
+        view = self._view
+        with ui.element("nav").classes("rail"):
+            for page in PAGES:
+                if page.icon and view.session.may(page.right):
+                    with ui.element("a").classes("place").props(f'href="{page.entry}"'):
+                        ui.icon(page.icon)
+                        ui.label(view.t(f"page.{page.name}"))

@@ -1,0 +1,212 @@
+"""The laboratory's moistures, what the meter's bias is taken for, and the moisture loop's strategy and set point."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nicegui import ui
+
+from linecontrol.hmi import ask, widgets
+from linecontrol.hmi.view import View
+
+MINUTES_AGO = (0, 10, 30, 60)
+MOST_ROWS = 30
+STRATEGIES = ("PID", "CASCADE", "FEEDFORWARD", "PREDICTIVE")
+"""In the order of the values of the tag STRATEGY."""
+
+
+async def page(view: View) -> None:
+    """Draws the page."""
+    with ui.element("div").classes("page"):
+        ui.label(view.t("page.lab")).classes("title")
+        biases = await view.told(view.get("/lab/bias")) or []
+        with ui.element("div").classes("columns"):
+            if biases:
+                await LabBook(view, biases).build()
+            for name in [loop for loop in _loops(view) if f"{loop}.STRATEGY" in view.live.tags]:
+                await Strategy(view, name).build()
+
+
+def _loops(view: View) -> list[str]:
+    return list(view.live.status.get("loops", {}))
+
+
+class LabBook:
+    """Enter a moisture with the time its sample was taken; see what became of the others."""
+
+    def __init__(self, view: View, biases: list[dict[str, Any]]) -> None:
+        self._view, self._biases = view, biases
+
+    async def build(self) -> None:
+        view = self._view
+        units = {row["tag"]: row["unit"] for row in self._biases}
+        with ui.element("section").classes("panel"):
+            ui.label(view.t("lab.enter")).classes("title")
+            tag = next(iter(units))
+            with ui.element("div").classes("form"):
+                if len(units) > 1:
+                    self._tag: Any = ui.select(list(units), value=tag, label=view.t("lab.meter")).props("outlined")
+                    self._tag.classes("field")
+                else:
+                    self._tag = None
+                    self._only = tag
+                self._value = ui.number(f"{view.t('lab.value')} [{view.unit(units[tag])}]", step=0.1)
+                self._value.props("outlined inputmode=decimal").classes("field")
+                options = {m: view.t("lab.ago", minutes=m) if m else view.t("lab.now") for m in MINUTES_AGO}
+                self._ago = ui.select(options, value=MINUTES_AGO[1], label=view.t("lab.sampled")).props("outlined")
+                self._ago.classes("field")
+                self._note = ui.input(view.t("lab.note")).props("outlined maxlength=500").classes("field")
+            with ui.element("div").classes("verbs"):
+                ask.offered(view.t("lab.save"), self._save, ask.lacking(view, "lab"), kind="main")
+            self._bias = ui.element("div")
+        with ui.element("section").classes("panel"):
+            ui.label(view.t("lab.entered")).classes("title")
+            self._list = ui.element("div")
+        await self._draw()
+
+    async def _save(self) -> None:
+        view = self._view
+        if self._value.value is None:
+            view.say(view.t("lab.value_needed"), bad=True)
+            return
+        now = view.live.values.get("now")
+        if now is None:
+            view.say(view.t("link.no_commands"), bad=True)
+            return
+        sampled = datetime.fromtimestamp(now, UTC) - timedelta(minutes=self._ago.value)
+        tag = self._only if self._tag is None else self._tag.value
+        body = {
+            **view.who(),
+            "tag": tag,
+            "value": self._value.value,
+            "sampled_at": sampled.isoformat(timespec="seconds"),
+            "note": self._note.value or "",
+        }
+        found = await view.do("/lab", body)
+        if found is not None:
+            view.say(view.t(f"lab.verdict.{found['verdict']}"), bad=found["verdict"] != "used")
+            self._value.set_value(None)
+            self._note.set_value("")
+            await self._draw()
+
+    async def _draw(self) -> None:
+        view = self._view
+        biases = await view.told(view.get("/lab/bias")) or []
+        rows = await view.told(view.get("/lab", limit=MOST_ROWS)) or []
+        with self._bias.clear():
+            ask.facts(
+                [
+                    (
+                        view.t("lab.bias", tag=row["tag"]),
+                        view.t(
+                            "lab.bias_of",
+                            bias=view.number(row["bias"], 2),
+                            u=view.number(row["u"], 2),
+                            unit=view.unit(row["unit"]),
+                            count=row["values_used"],
+                        ),
+                    )
+                    for row in biases
+                ]
+            )
+        with self._list.clear():
+            if not rows:
+                ui.label(view.t("lab.none")).classes("empty")
+                return
+            ask.table(
+                [
+                    view.t(f"lab.column.{name}")
+                    for name in ("sampled", "value", "meter", "difference", "verdict", "who")
+                ],
+                [
+                    (
+                        view.when(row["sampled_at"]),
+                        view.number(row["value"], 2),
+                        view.number(row["meter"], 2),
+                        view.number(row["difference"], 2),
+                        view.t(f"lab.verdict.{row['verdict']}"),
+                        row["who"],
+                    )
+                    for row in rows
+                ],
+                numbers=(1, 2, 3),
+            )
+
+
+class Strategy:
+    """Who decides in a moisture loop, and how near the limit its set point may stand."""
+
+    def __init__(self, view: View, loop: str) -> None:
+        self._view, self._loop = view, loop
+
+    async def build(self) -> None:
+        view, loop = self._view, self._loop
+        with ui.element("section").classes("panel"):
+            ui.label(view.t("moisture.strategy", loop=loop)).classes("title")
+            with ui.element("div").classes("pair live"):
+                ui.label(view.t("moisture.decides"))
+                widgets.live_text(f"loop.{loop}.decides", fmt="word", words="strategy").classes("v")
+                ui.label(view.t("moisture.estimate"))
+                widgets.live_text(f"loop.{loop}.estimate", fmt="num", digits=2).classes("v")
+            with ui.element("div").classes("verbs"):
+                for value, name in enumerate(STRATEGIES):
+                    button = ask.offered(
+                        view.t(f"strategy.{name}"), lambda _, v=value: self._switch(v), ask.lacking(view, "tune")
+                    )
+                    widgets.state(button, f"t.{loop}.STRATEGY").classes(f"strategy strategy-{value}")
+            self._advice = ui.element("div")
+        await self._draw_advice()
+
+    async def _switch(self, value: int) -> None:
+        view = self._view
+        name = view.t(f"strategy.{STRATEGIES[value]}")
+        said = await ask.reason(
+            view,
+            view.t("moisture.switch_question", loop=self._loop, strategy=name),
+            name,
+            lines=[view.t(f"strategy_note.{STRATEGIES[value]}")],
+        )
+        if said is not None:
+            tag = f"{self._loop}.STRATEGY"
+            await view.do("/commands", {**view.who(), "tag": tag, "value": value, "reason": said})
+
+    async def _draw_advice(self) -> None:
+        view, run = self._view, self._view.live.run
+        with self._advice.clear():
+            ui.label(view.t("moisture.advice")).classes("title gap-above")
+            if run is None or not run.get("run_id"):
+                ui.label(view.t("moisture.no_run")).classes("muted")
+                return
+            waiting = ui.spinner(size="24px", color="dark")
+            found = await view.told(view.get(f"/runs/{run['run_id']}/set-point-advice"))
+            waiting.delete()
+            if found is None:
+                return
+            unit = view.unit(found["unit"])
+            if found["set_point"] is None:
+                ui.label(view.said(found["reason"])).classes("muted")
+            else:
+                ask.facts(
+                    [
+                        (view.t("moisture.advised"), f"{view.number(found['set_point'], 2)} {unit}"),
+                        (view.t("moisture.present"), f"{view.number(found['present'], 2)} {unit}"),
+                        (view.t("moisture.limit"), f"{view.number(found['limit'], 1)} {unit}"),
+                        (view.t("moisture.stands_on"), view.t("hours", hours=view.number(found["hours"], 1))),
+                    ]
+                )
+            with ui.element("div").classes("verbs"):
+                why = ask.lacking(view, "operate") or (
+                    "" if found["set_point"] is not None else view.t("moisture.none")
+                )
+                ask.offered(view.t("moisture.take"), lambda: self._take(run["run_id"], found), why, kind="main")
+                widgets.button(view.t("moisture.again"), self._draw_advice)
+
+    async def _take(self, run_id: str, found: dict[str, Any]) -> None:
+        view = self._view
+        shown = f"{view.number(found['set_point'], 2)} {view.unit(found['unit'])}"
+        lines = [view.t("moisture.take_note", risk=f"{100 * found['risk']:g}")]
+        if await widgets.confirmed(view, view.t("moisture.take_question", sp=shown), lines, view.t("moisture.take")):
+            body = {**view.who(), "set_point": found["set_point"], "risk": found["risk"]}
+            if await view.do(f"/runs/{run_id}/set-point-advice", body) is not None:
+                await self._draw_advice()

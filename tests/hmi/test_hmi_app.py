@@ -1,0 +1,134 @@
+"""The display's own doors: what it says in headers, whom it refuses, what it keeps, and a browser that never reads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import stat
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from hmi_rig import DisplayProcess
+from line_rig import PATIENCE_S
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from linecontrol.hmi.live import Live
+from linecontrol.hmi.push import QUEUE_SIZE, Push
+
+NOBODY = "http://127.0.0.1:9"  # discards; no line is there
+
+
+@contextlib.asynccontextmanager
+async def shown(folder: Path) -> AsyncIterator[DisplayProcess]:
+    display = DisplayProcess(NOBODY, folder)
+    await display.start()
+    try:
+        yield display
+    finally:
+        await display.kill()
+
+
+async def test_its_doors(tmp_path: Path) -> None:
+    """One process for what would otherwise be many starts."""
+    async with shown(tmp_path) as display, httpx.AsyncClient(base_url=display.url, trust_env=False) as browser:
+        page = await browser.get("/")
+        assert page.status_code == 200
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "http" not in policy.replace("https:", "http:")
+        cookie = page.headers["set-cookie"]
+        assert "httponly" in cookie.lower()
+        assert "samesite=strict" in cookie.lower()
+
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+            assert (await browser.get("/", headers=headers)).status_code == 403
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(display.url.replace("http", "ws") + "/live", origin="http://evil.example", proxy=None)  # type: ignore[arg-type]
+        assert refused.value.response.status_code == 403
+
+        # whoever is in nowhere gets no values and no history: the API has not said yet that it has no users
+        assert (await browser.get("/history?tag=MT-306&start=0&end=10")).status_code == 401
+        with pytest.raises((InvalidStatus, ConnectionClosed)):
+            await (await connect(display.url.replace("http", "ws") + "/live", proxy=None)).recv()
+
+        secret = tmp_path / "display.secret"
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+        before = secret.read_text()
+    async with shown(tmp_path):
+        assert secret.read_text() == before
+
+
+async def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    async with shown(tmp_path) as display:
+        assert display.process.stdin is not None
+        display.process.stdin.close()
+        async with asyncio.timeout(PATIENCE_S):
+            await display.process.wait()
+
+
+class Deaf:
+    """A browser that takes its connection and never reads: what is sent to it never goes out."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._never = asyncio.Event()
+
+    async def accept(self) -> None: ...
+
+    async def send_text(self, text: str) -> None:
+        self.sent += 1
+        await self._never.wait()
+
+    async def receive_text(self) -> str:
+        await self._never.wait()
+        return ""
+
+
+async def test_a_browser_that_never_reads_is_let_go_and_costs_nothing() -> None:
+    push = Push(Live())
+    deaf = Deaf()
+    serving = asyncio.ensure_future(push.serve(deaf))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert push.clients == 1
+    for _ in range(QUEUE_SIZE + 2):
+        push.tick(time.monotonic())
+        await asyncio.sleep(0)
+    assert (push.clients, push.let_go, deaf.sent) == (0, 1, 1)
+    async with asyncio.timeout(PATIENCE_S):
+        await serving
+
+
+class Reader(Deaf):
+    """One that reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    async def send_text(self, text: str) -> None:
+        self.texts.append(text)
+
+
+async def test_everybody_is_sent_the_same_bytes_first_all_then_changes() -> None:
+    live = Live()
+    push = Push(live)
+    readers = [Reader() for _ in range(3)]
+    serving = [asyncio.ensure_future(push.serve(reader)) for reader in readers]  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    live.take({"tags": {}, "run": {"run_id": "a", "state": "Running"}}, time.monotonic())
+    push.tick(time.monotonic())
+    async with asyncio.timeout(PATIENCE_S):
+        while not all(len(reader.texts) == 2 for reader in readers):
+            await asyncio.sleep(0)
+    for task in serving:
+        task.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
+    assert "all" in json.loads(readers[0].texts[0])
+    assert json.loads(readers[0].texts[1])["set"]["run.state"] == "Running"
+    assert len({id(reader.texts[1]) for reader in readers}) == 1  # encoded once

@@ -1,0 +1,167 @@
+"""The display in a real browser, against the real controller and a simulated plant."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hmi_rig import Stage, browser_page, needs_browser, stage
+from line_rig import PATIENCE_S
+
+pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(300)]
+UP = 'body[data-link="up"]'
+SPEED = 60.0
+
+
+@pytest.fixture
+async def line(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, SPEED) as found:
+        yield found
+
+
+async def test_an_operator_who_reads_chinese_runs_the_line(line: Stage) -> None:
+    async with browser_page(line) as page:
+        await page.goto(line.display.url + "/run")
+        await page.get_by_text("启动条件").wait_for()
+        await page.locator(".checklist .met").nth(3).wait_for()  # every station takes commands
+        await page.get_by_label("处理鲜葛根").fill("50")
+        await page.get_by_label("批号").fill("Y-17")
+        await page.get_by_role("button", name="启动").click()
+        await page.get_by_text("启动 标准葛根粉（野葛）？").wait_for()
+        await page.locator(".ask .btn.main").click()
+
+        await page.locator('.pill[data-state="Running"]').first.wait_for()
+        await page.locator(".phase.here").first.wait_for()
+        view = await line.controller.run_view()
+        assert view["run_id"].endswith("-Y-17")
+        assert view["record"]["values"]["root_kg"] == 50.0
+        restart = page.locator(".commands").get_by_role("button", name="重启")
+        assert await restart.is_disabled()
+        assert "运行时不可用" in await restart.inner_text()
+
+        await page.locator(".commands").get_by_role("button", name="保持", exact=True).click()
+        await page.get_by_text("已保持，原因：").wait_for()
+        assert (await line.controller.run_view())["state"] in ("Holding", "Held")
+        await page.get_by_role("button", name="重启生产").click()
+        await page.locator(".ask .btn.main").click()
+        await page.locator('.pill[data-state="Running"]').first.wait_for()
+
+        await page.get_by_text("上次生产").wait_for(timeout=150_000)
+        record = (await line.controller.run_view())["record"]
+        assert record["state"] == "Complete"
+        shown = await page.locator('[data-k="run.record.extraction_yield"]').first.inner_text()
+        assert shown == f"{record['extraction_yield'] * 100:.1f}"
+        assert line.errors == []
+        assert {urlsplit(url).hostname for url in line.requests if not url.startswith("data:")} == {"127.0.0.1"}
+
+
+async def test_a_wash_asks_and_is_answered_by_name(line: Stage) -> None:
+    async with browser_page(line, "en-GB") as page:
+        await page.goto(line.display.url + "/run")
+        await page.get_by_role("radio", name="End-of-day wash").click()
+        start = page.locator(".start-box .btn.main")
+        await page.locator(".checklist .met").nth(3).wait_for()
+        await start.click()
+        await page.locator(".ask .btn.main").click()
+        await page.get_by_text("covers are closed").wait_for()
+        await page.get_by_role("button", name="Confirm as operator").click()
+        await page.get_by_text("covers are closed").wait_for(state="detached")
+        events = (await line.controller.ask("GET", "/events?kind=run.answer")).json()
+        assert events[0]["data"]["who"] == "operator:operator"
+
+
+@pytest.mark.parametrize("how", ["killed", "hung"])
+async def test_a_controller_that_vanishes_greys_everything_within_three_seconds(line: Stage, how: str) -> None:
+    async with browser_page(line) as page:
+        await page.goto(line.display.url + "/stations/drying")
+        await page.wait_for_selector(UP)
+        await page.locator(".edit").first.wait_for()
+        began = time.monotonic()
+        line.controller.process.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+        await page.wait_for_selector('body[data-link="down"]')
+        took = time.monotonic() - began
+        assert took <= 3.0
+        assert await page.locator(".lost").is_visible()
+        grey = "e => getComputedStyle(e.closest('.live')).filter"
+        assert await page.locator(".values .value").first.evaluate(grey) == "grayscale(1)"
+        assert await page.locator(".cmd").evaluate_all("all => all.length > 0 && all.every(e => e.inert)")
+        if how == "hung":
+            line.controller.process.send_signal(signal.SIGCONT)
+            await page.wait_for_selector(UP)
+            assert await page.locator(".cmd").evaluate_all("all => all.every(e => !e.inert)")
+
+
+async def test_a_display_that_dies_is_noticed_by_the_browser_and_comes_back(line: Stage) -> None:
+    async with browser_page(line) as page:
+        await page.goto(line.display.url)
+        await page.wait_for_selector(UP)
+        began = time.monotonic()
+        await line.display.kill()
+        await page.wait_for_selector('body[data-link="gone"]')
+        assert time.monotonic() - began <= 3.0
+        await line.display.start()
+        await page.wait_for_selector(UP)
+
+
+async def test_the_language_changes_without_loading_anew(line: Stage) -> None:
+    async with browser_page(line, "en-GB") as page:
+        await page.goto(line.display.url)
+        await page.get_by_text("Root hopper").first.wait_for()
+        await page.evaluate("window.isTheSame = true")
+        await page.get_by_role("button", name="中文").click()
+        await page.get_by_text("原料斗").first.wait_for()
+        assert await page.evaluate("window.isTheSame") is True
+        assert await page.evaluate("document.documentElement.lang") == "zh-CN"
+        await page.reload()
+        await page.get_by_text("原料斗").first.wait_for()
+
+
+async def test_a_set_point_is_changed_on_the_faceplate_and_read_back(line: Stage) -> None:
+    async with browser_page(line, "en-GB") as page:
+        await page.goto(line.display.url + "/stations/drying")
+        await page.locator(".loop", has_text="MIC-306").click()
+        await page.get_by_role("button", name="Change set point").click()
+        field = page.locator(".ask input")
+        await field.fill("99")
+        await page.locator(".ask .btn.main").click()
+        await page.locator(".ask .q-field--error").wait_for()  # outside its limits: it goes no further
+        await field.fill("12.4")
+        await page.locator(".ask .btn.main").click()
+        await page.get_by_text("12.80 → 12.40").wait_for()
+        await page.get_by_role("button", name="Command").click()
+        await page.get_by_text("MIC-306.SP reads back 12.40").wait_for()
+        await page.locator('.faceplate [data-k="t.MIC-306.WSP"]', has_text="12.40").first.wait_for()
+        async with asyncio.timeout(PATIENCE_S):
+            while not (receipts := (await line.controller.ask("GET", "/commands")).json()):
+                await asyncio.sleep(0.1)
+        assert [(row["tag"], row["value"], row["outcome"]) for row in receipts] == [("MIC-306.SP", 12.4, "confirmed")]
+
+
+async def test_a_trend_goes_from_live_back_into_the_record_without_a_gap(line: Stage) -> None:
+    async with browser_page(line, "en-GB") as page:
+        await page.goto(line.display.url)
+        await page.wait_for_selector(UP)
+        await page.wait_for_function(
+            "line.value('now') - performance.timeOrigin / 1000 > 120"
+        )  # two minutes of line time
+        await page.goto(line.display.url + "/stations/drying")
+        points = """() => {
+          const chart = getElement(Number(document.querySelector('.trend').id.slice(1)))?.chart;
+          const found = chart?.getOption().series?.find((s) => s.id === 'TT-303')?.data ?? [];
+          return found.map((row) => row[0] / 1000);
+        }"""
+        opened = await page.evaluate("performance.timeOrigin / 1000")
+        await page.wait_for_function(
+            f"() => {{ const t = ({points})(); return t.length > 40 && t.at(-1) - t[0] > 200; }}", timeout=60_000
+        )
+        await page.wait_for_timeout(8000)
+        times = await page.evaluate(points)
+        gaps = [after - before for before, after in pairwise(times)]
+        assert times == sorted(times)
+        assert max(gaps) < SPEED * 2.5, opened  # never more than some broadcasts
