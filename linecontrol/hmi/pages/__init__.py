@@ -16,7 +16,7 @@ class Page:
     Attributes:
         path: its address; ``{name}`` parts are given to ``build`` by name.
         name: its title is the text ``page.NAME``.
-        right: who lacks it neither sees nor opens the page; empty: everybody who is in.
+        right: a word of the API's table of rights; who lacks it neither sees nor opens the page.
         build: draws it, ``async def page(view, **parts)``.
         icon: in the navigation; empty: not in it.
         start: where its entry in the navigation leads, when that is not ``path``.
@@ -35,7 +35,7 @@ class Page:
 
 
 PAGES: tuple[Page, ...] = (
-    Page("/", "overview", "", overview.page, "account_tree"),
-    Page("/run", "run", "", run.page, "play_circle"),
-    Page("/stations/{station}", "stations", "", stations.page, "speed", "/stations/screening"),
+    Page("/", "overview", "view", overview.page, "account_tree"),
+    Page("/run", "run", "view", run.page, "play_circle"),
+    Page("/stations/{station}", "stations", "view", stations.page, "speed", "/stations/screening"),
 )
