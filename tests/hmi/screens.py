@@ -23,6 +23,7 @@ from hmi_rig import SIZES, Stage, browser_page, stage  # noqa: E402
 from linecontrol.hmi.pages import PAGES  # noqa: E402
 
 SETTLE_MS = 2500
+POWDER_PATIENCE_S = 900.0
 LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}
 RECIPE = "kudzu-lobata-standard"
 PARTS = {
@@ -89,7 +90,9 @@ async def main(folder: Path, speed: float, only: str) -> None:
             if "run" in names:
                 await photograph(on, folder, "idle", {"run": names["run"]})
             await on.controller.ask("POST", "/runs", {"recipe": RECIPE, "run_id": "20260112-0630-Y-17"})
-            await on.controller.until_view(lambda view: (view["record"]["powder_kg"] or 0) > 0)
+            async with asyncio.timeout(POWDER_PATIENCE_S):
+                while not (await on.controller.run_view())["record"]["powder_kg"]:
+                    await asyncio.sleep(1.0)
             await photograph(on, folder, "", names)
             await on.controller.ask(
                 "POST", "/runs/20260112-0630-Y-17/commands", {"command": "hold", "reason": "belt slips"}
