@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,31 @@ def test_what_a_record_cannot_tell_is_refused_with_its_reason(
         MoistureController.commission(spoil(mixed))  # type: ignore[operator]
     assert refusal.value.code == code
     assert "accepted" in refusal.value.reason or code in ("record", "time", "wrong-sign")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "told"),
+    [
+        (lambda values, at: np.where(at, values[np.argmax(at)], values), "moisture_pct_wb stood still"),
+        (lambda values, at: np.where(at, math.nan, values), "moisture_pct_wb was missing"),
+    ],
+    ids=["stuck", "missing"],
+)
+def test_a_step_that_the_meter_did_not_show_is_told_as_such(
+    mixed: dict[str, np.ndarray], spoilt: Callable[[np.ndarray, np.ndarray], np.ndarray], told: str
+) -> None:
+    start = int(np.argmax(np.diff(mixed["inlet_sp_c"]) != 0.0)) - 30
+    during = np.zeros(len(mixed["time_s"]), dtype=bool)
+    during[start : start + 1300] = True  # from a minute before the step to a minute after its end
+    with pytest.raises(CannotCommission, match=rf"moved by 8\.00 K, but {told}") as refusal:
+        commission(mixed | {"moisture_pct_wb": spoilt(mixed["moisture_pct_wb"], during)})
+    assert refusal.value.code == "step-unseen"
+
+
+def test_a_meter_that_stands_still_throughout_is_named(mixed: dict[str, np.ndarray]) -> None:
+    still = np.concatenate([mixed["moisture_pct_wb"][:400], np.full(len(mixed["time_s"]) - 400, 13.0)])
+    with pytest.raises(CannotCommission, match="moisture_pct_wb stood still"):
+        commission(mixed | {"moisture_pct_wb": still})
 
 
 def test_a_csv_file_is_refused_with_line_and_column(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ class DryerModel:
         if "ambient_c" in m:
             found["air"] = ambient_c - m["ambient_c"]
         if "humidity_g_kg" in m:
-            found["damp"] = float(absolute_humidity(ambient_c, ambient_rh_pct)) - m["humidity_g_kg"]
+            found["damp"] = absolute_humidity(ambient_c, ambient_rh_pct) - m["humidity_g_kg"]
         return found
 
     def to_dict(self) -> dict[str, Any]:
