@@ -81,7 +81,12 @@ def commission(
     outlet = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
     moisture = _moisture(record, signals, weight, inputs, heater, outlet)
     _believable(moisture, warnings)
-    model = moisture.model
+    model, balance = moisture.model, _balance(means, signals, weight, mean)
+    if outlet is None or balance == 0.0:
+        warnings.append(
+            "outlet_c and cake_pct_wb do not both tell: a meter that drifts slowly is found by laboratory values only,"
+            " which are needed every few hours"
+        )
     return DryerModel(
         means=means | {"moisture_pct_wb": mean},
         ranges={name: (float(np.min(v)), float(np.max(v))) for name, v in inputs.items()},
@@ -94,7 +99,7 @@ def commission(
         repeat_share=record.repeat_share,
         meter_sd=math.sqrt(model.noise.white_var(record.raw_period_s)),
         sample_s=record.raw_period_s,
-        balance_pct_per_k=_balance(means, signals, weight, mean),
+        balance_pct_per_k=balance,
         hours=record.hours,
         warnings=tuple(warnings),
     )
@@ -109,8 +114,8 @@ def _say_what_hid_the_step(inlet_sp_c: FloatArray, lost: Mapping[str, BoolArray]
     why = max(lost, key=lambda why: np.count_nonzero(lost[why] & at), default="not all signals were good")
     raise CannotCommission(
         "step-unseen",
-        f"the inlet set point moved by {moved_k:.2f} K, but {why} meanwhile, so that no answer to it was seen (accepted: a"
-        " step during which all signals are good and the meter moves)",
+        f"the inlet set point moved by {moved_k:.2f} K, but {why} meanwhile, so that no answer to it was seen"
+        " (accepted: a step during which all signals are good and the meter moves)",
     )
 
 
@@ -140,7 +145,7 @@ def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray], d
     return weight, signals, lost
 
 
-def _stuck(values: FloatArray, longest: int) -> FloatArray:
+def _stuck(values: FloatArray, longest: int) -> BoolArray:
     """Where a value stands for ``longest`` samples or more."""
     found = np.zeros(len(values), dtype=bool)
     edges = np.flatnonzero(np.concatenate([[True], np.diff(values) != 0.0, [True]]))
