@@ -10,6 +10,7 @@ import pytest
 import yaml
 from line_rig import Controller, line_file, simulator
 
+SPEED = 15.0  # no command here waits for the plant, so that a busy machine keeps up
 ROOT = Path(__file__).parent.parent
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 RUN_ELSEWHERE = ("operator.zh.md", "tutorial-tuning.md")  # it has the same commands; tests/test_tutorial.py
@@ -56,8 +57,8 @@ async def test_every_command_for_a_served_line_does_what_it_says(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     data = tmp_path / "data" / "linecontrol" / "demo"
-    async with simulator(30.0) as sim:
-        controller = Controller(line_file(tmp_path, sim.endpoints), data, 30.0)
+    async with simulator(SPEED) as sim:
+        controller = Controller(line_file(tmp_path, sim.endpoints), data, SPEED)
         await controller.start()
         try:
             while any(s["objection"] for s in (await controller.ask("GET", "/status")).json()["stations"].values()):
@@ -70,6 +71,7 @@ async def test_every_command_for_a_served_line_does_what_it_says(
                     if line.startswith("linecontrol stop"):
                         await controller.until_view(lambda view: view["state"] == "Stopped")
         finally:
+            print("".join(controller.said[-40:]))  # shown when it fails: what the line was at
             assert await controller.stop() == 0
 
 
