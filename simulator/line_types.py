@@ -7,9 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from simulator.parameters import EVIDENCE, Parameters
+from simulator.yaml_text import load_yaml
 
 _KEYS = {"value", "unit", "evidence", "source"}
 
@@ -33,7 +32,7 @@ def parse_line_types(content: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 def line_types() -> dict[str, dict[str, float]]:
     """The shipped line types."""
     text = files("simulator").joinpath("data", "line_types.yaml").read_text(encoding="utf-8")
-    return parse_line_types(yaml.safe_load(text))
+    return parse_line_types(load_yaml(text))
 
 
 def with_line_type(parameters: Parameters, kind: str) -> Parameters:

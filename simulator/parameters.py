@@ -9,8 +9,6 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any, TypeVar
 
-import yaml
-
 from simulator.lot import LotParameters, Species
 from simulator.machines.concentrator import ConcentratorParameters
 from simulator.machines.dewatering import DewateringParameters
@@ -26,6 +24,7 @@ from simulator.machines.sieves import SieveParameters
 from simulator.machines.trommel import TrommelParameters
 from simulator.psychrometrics import IsothermParameters
 from simulator.wet_clocks import ClockParameters
+from simulator.yaml_text import load_yaml
 
 EVIDENCE = {"S": "public source", "G": "general knowledge, unverified", "D": "derived here"}
 _ROW_KEYS = {"value", "unit", "evidence", "source"}
@@ -155,4 +154,4 @@ def parse_parameters(content: Mapping[str, Any]) -> Parameters:
 def default_parameters() -> Parameters:
     """The shipped plant."""
     text = files("simulator").joinpath("data", "parameters.yaml").read_text(encoding="utf-8")
-    return parse_parameters(yaml.safe_load(text))
+    return parse_parameters(load_yaml(text))

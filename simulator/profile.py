@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from simulator.encode import WORDS, Scaling, WireOrder
+from simulator.yaml_text import load_yaml
 
 MODBUS_SCHEMES = ("modbus-tcp", "modbus-rtu-tcp")
 OPCUA_SCHEME = "opc.tcp"
@@ -270,7 +271,7 @@ def _find(kind: str, name: str, folders: Sequence[Path], asked_by: Path) -> Path
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProfileError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

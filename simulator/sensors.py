@@ -14,7 +14,7 @@ from importlib.resources import files
 from random import Random
 from typing import Any
 
-import yaml
+from simulator.yaml_text import load_yaml
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Noise:
 def instrument_rows() -> tuple[tuple[Instrument, ...], tuple[Totaliser, ...]]:
     """The shipped instruments and totalisers."""
     text = files("simulator").joinpath("data", "sensors.yaml").read_text(encoding="utf-8")
-    content: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(text)
+    content: dict[str, dict[str, dict[str, Any]]] = load_yaml(text)
 
     def plain(row: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in row.items() if key != "evidence"}

@@ -14,17 +14,21 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard", "hmi")]
 
 LONGEST_FIRST = (
-    "control/test_moisture_controller.py",
-    "control/test_moisture_commission.py",
     "twin/test_twin_lessons.py",
-    "test_docs.py",
+    "test_tutorial.py",
+    "line/test_line_tuning.py",
+    "test_docs_alone.py",
     "twin/test_twin_trials.py",
+    "twin/test_twin_tuning.py",
     "line/test_line_restart.py",
     "recipe/test_recipe_crash.py",
+    "control/test_moisture_controller.py",
     "control/test_pid_checklist.py",
+    "control/test_moisture_commission.py",
     "simulator/test_yield_against_ledger.py",
     "line/test_line_run.py",
     "line/test_line_outages.py",
+    "test_docs.py",
     "test_packaging.py",
     "cli/test_cli_simulate.py",
     "history/test_historian_crash.py",
@@ -35,6 +39,8 @@ LONGEST_FIRST = (
     "history/test_historian_faults.py",
     "simulator/test_validation.py",
 )
+if gone := [name for name in LONGEST_FIRST if not (HERE / name).is_file()]:
+    raise pytest.UsageError(f"tests/conftest.py LONGEST_FIRST: no such file: {', '.join(gone)}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

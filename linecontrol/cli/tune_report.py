@@ -26,6 +26,7 @@ WHAT_TO_DO = {
     "drift": "Wait until the process rests, then repeat; a doublet (up, then down) bears more drift.",
     "not-settled": "Record for longer after the step, or use a doublet or a relay test.",
     "wrong-sign": "Do not tune yet: check the loop's action, the valve's direction and the wiring.",
+    "stuck": "Look at the instrument and its wiring: its value stood still. Then repeat the test.",
     "coarse": "Record at a shorter sample time.",
     "no-fit": "Look at the chart (--plot): is it a step test of this loop?",
     "no-gains": "Allow a higher --max-ms, or repeat the test with a larger step.",

@@ -139,6 +139,8 @@ class Moisture(Row):
     ``mode``: strategy at the start; switched live by the loop's tag STRATEGY.
     ``bridge_s``: for so long the estimate may stand in for a meter that is not GOOD [line s]; only while its standard
     uncertainty is at most ``bridge_u`` [unit of the loop].
+    ``lab_every_h``: where the model cannot watch the meter (outlet air or cake are not measured), a laboratory value
+    must come at least every so many hours of drying.
     """
 
     model: Line | None = None
@@ -153,6 +155,7 @@ class Moisture(Row):
     mode: Literal["pid", "cascade", "feedforward", "predictive"] = "predictive"
     bridge_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 300.0
     bridge_u: Positive = 0.6
+    lab_every_h: Positive = 4.0
 
 
 class Loop(Row):

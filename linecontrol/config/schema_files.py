@@ -23,8 +23,6 @@ MODELS: dict[str, type[BaseModel]] = {
     "schedule": Schedule,
     "flowsheet": FlowsheetFile,
     "alarms": ControllerAlarms,
-    "alarms": ControllerAlarms,
-    "flowsheet": FlowsheetFile,
 }
 
 

@@ -23,29 +23,29 @@ class Wear:
         self._least = least
         self._buckets: deque[tuple[float, int]] = deque(maxlen=round(WINDOW_S / BUCKET_S))
         self._travel, self._reversals, self._since_s = 0.0, 0, 0.0
+        self.travel = 0.0
+        """Sum of all movements in the last hour [output unit]; less while less than an hour has been seen."""
+        self.reversals = 0
+        """Changes of direction in the last hour."""
         self._last: float | None = None
         self._extreme = 0.0  # the furthest the output has come in its present direction
         self._direction = 0
-
-    @property
-    def travel(self) -> float:
-        """Sum of all movements in the last hour [output unit]; less while less than an hour has been seen."""
-        return sum(travel for travel, _ in self._buckets)
-
-    @property
-    def reversals(self) -> int:
-        """Changes of direction in the last hour."""
-        return sum(turns for _, turns in self._buckets)
 
     def see(self, value: float, dt_s: float) -> None:
         """The output now, ``dt_s`` [s] after the last look; a value that is not finite is not looked at."""
         self._since_s += dt_s
         if isfinite(value):
             self._move(value)
+        if self._since_s >= BUCKET_S:
+            self._turn_over()
+
+    def _turn_over(self) -> None:
         while self._since_s >= BUCKET_S:
             self._buckets.append((self._travel, self._reversals))
             self._travel, self._reversals = 0.0, 0
             self._since_s -= BUCKET_S
+        self.travel = sum(travel for travel, _ in self._buckets)
+        self.reversals = sum(turns for _, turns in self._buckets)
 
     def _move(self, value: float) -> None:
         if self._last is None:

@@ -139,6 +139,7 @@ class Line:
         self.image = ProcessImage(tags)
         self.lab = LabBook(self)
         self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best, self._strategies())
+        self.lab.hear = self.bank.hear
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from linecontrol.core.errors import ConfigError, DeviceRefused, LineError, Probl
 from linecontrol.core.model import DataType, Event, Sample, Severity, Tag, Text, Value
 from linecontrol.guard.divert import Corrected
 from linecontrol.history import LabRow
+from linecontrol.line.lab_due import LabCheck
 from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ class _Meter:
     bias: Bias = _UNKNOWN
     applied: float = 0.0  # the part of the bias that has reached the loop
     accepted: Bias | None = None
+    heard: str | None = None  # the newest value that was told on
+
+    def news(self, now: float) -> LabCheck | None:
+        """The newest value that is believed; None when it has been told on already."""
+        for row in reversed(self.counted):
+            judged, reading = self.judged.get(row.lab_id), self.readings.get(row.lab_id)
+            if judged is not None and reading is not None and judged.verdict is Verdict.USED:
+                if row.lab_id == self.heard:
+                    return None
+                self.heard = row.lab_id
+                u = math.hypot(row.u, reading.u, self.settings.sampling_u)
+                return LabCheck(judged.difference - self.bias.value, u, max(now - row.sampled_at, 0.0))
+        return None
 
     @property
     def counted(self) -> list[LabRow]:
@@ -138,6 +152,8 @@ class LabBook:
             row.tag: _Meter(row, tags[row.tag], BiasSettings(row.prior_u, row.drift_u, row.sampling_u, most=row.most))
             for row in line.config.line.laboratory
         }
+        self.hear: Callable[[str, LabCheck, float], None] = lambda _tag, _check, _now: None
+        """Is told of every new value that is believed: the meter's tag, the value, line time."""
         self._is_loaded = not self._meters
         self._unread: set[str] = set()
         self._adding = asyncio.Lock()
@@ -282,6 +298,7 @@ class LabBook:
             await self._read_meter(meter, row)
             meter.judge(now)
             self._tell(meter, row, now)
+            self._pass_on(meter, now)
             return self._row(meter, row)
 
     def _meter_of(self, tag: str) -> _Meter:
@@ -371,11 +388,16 @@ class LabBook:
                     if row.lab_id not in meter.readings:
                         await self._read_meter(meter, row)
                 meter.judge(now)
+                self._pass_on(meter, now)
                 if not self._is_loaded and now - self._began < AGAIN_S:
                     meter.applied = meter.bias.value  # nothing is in control yet that could feel a bump
             self._is_loaded = True
         except LineError:
             return  # the history is away: again in a minute
+
+    def _pass_on(self, meter: _Meter, now: float) -> None:
+        if (check := meter.news(now)) is not None:
+            self.hear(meter.tag.name, check, now)
 
     def _tell(self, meter: _Meter, row: LabRow, now: float) -> None:
         judged, bias, unit = meter.judged[row.lab_id], meter.bias, meter.tag.unit

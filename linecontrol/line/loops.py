@@ -21,6 +21,7 @@ from linecontrol.core.errors import ConfigError, DeviceRefused, Problem
 from linecontrol.core.image import ProcessImage
 from linecontrol.core.model import DataType, Sample, Tag, Text, Value
 from linecontrol.guard.divert import CriticalLimit
+from linecontrol.line.lab_due import LabCheck
 from linecontrol.line.loop_tests import STAGES, LoopSight, LoopTests
 from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
 
@@ -202,6 +203,12 @@ class LoopBank:
             inner = self.outputs.get(self.settings[name].inner or "")
             self.wear[name].see(out.output if inner is None else inner.sp, dt_s)
         return writes
+
+    def hear(self, meter: str, check: LabCheck, now: float) -> None:
+        """The laboratory has spoken of this meter."""
+        for strategy in self.strategies.values():
+            if strategy.row.nir == meter:
+                strategy.hear(check, now)
 
     def doubts(self, limits: Sequence[CriticalLimit] = ()) -> dict[str, str]:
         """What the loops' models hold against their meters, as deviations for the guard: a meter that cannot be

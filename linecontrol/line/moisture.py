@@ -10,6 +10,7 @@ In AUTO the model decides the output and the loop's PID tracks it, so that every
 | model fails, or is blind (inlet not GOOD) | the PID goes on from there; FALLBACK, an alarm | back after 60 s healthy |
 | meter not GOOD, estimate certain enough | the estimate stands in for it, at most ``bridge_s`` | the loop's own hold |
 | meter stuck, or model and meter disagree | as the model says | an alarm; the guard diverts |
+| nothing watches the meter, and no laboratory value has come for long | as the model says | an alarm |
 | meter drifts a little | as the model says | an alarm; the guard judges the reading without the drift too |
 
 While a meter is bridged the guard still sees that it is not GOOD: control goes on, powder goes to rework.
@@ -30,6 +31,7 @@ from linecontrol.config.line import Moisture
 from linecontrol.control.loop import Downstream, Loop, LoopOutput, Mode
 from linecontrol.core.errors import DeviceRefused
 from linecontrol.core.model import DataType, Event, Sample, Severity, Status, Tag, Text, Value
+from linecontrol.line.lab_due import FLAG, LabCheck, LabDue
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,13 @@ class Answer(NamedTuple):
 
 class Brain(Protocol):
     """The model-based controller as a strategy uses it. Called every cycle, also while it does not decide."""
+
+    @property
+    def watches_meter(self) -> bool:
+        """Whether the dryer tells when its meter drifts."""
+
+    def hear_laboratory(self, bias: float, u: float, age_s: float) -> None:
+        """The corrected meter read ``bias`` ± ``u`` too much when a sample was taken ``age_s`` ago."""
 
     def step(
         self,
@@ -167,6 +176,7 @@ class MoistureStrategy:
 
     def __post_init__(self) -> None:
         self.wanted = Strategy[self.row.mode.upper()]
+        self.due = LabDue(self.row.nir, None if self.brain.watches_meter else self.row.lab_every_h, self.emit)
 
     @property
     def name(self) -> str:
@@ -187,6 +197,11 @@ class MoistureStrategy:
             pv = pv._replace(status=Status.UNCERTAIN_SENSOR_NOT_ACCURATE)
         self.believed = pv.number - self.answer.bias if DRIFT in self.answer.flags else math.nan
         return self._bridged(x, pv), self.answer.inlet_sp_c if self.decides else None
+
+    def hear(self, check: LabCheck, now: float) -> None:
+        """The laboratory has spoken of the meter."""
+        self.brain.hear_laboratory(check.left, check.u, max(check.age_s, 0.0))
+        self.due.checked(check.age_s, now)
 
     def after(self, out: LoopOutput, now: float) -> None:
         """The loop has ticked: what it holds or drops is not the model's any more."""
@@ -264,6 +279,7 @@ class MoistureStrategy:
         """Tell of what the model thinks of the meter when it begins and ends."""
         if NO_FEED in self.answer.flags:
             return  # nothing to judge the meter by: what was thought of it stands until powder comes again
+        self.due.dried(dt_s, now)
         flags = set(self.answer.flags)
         self._flagged_s = {flag: self._flagged_s.get(flag, 0.0) + dt_s for flag in flags}
         lasting = {flag for flag, seconds in self._flagged_s.items() if seconds >= SURE_S}
@@ -324,6 +340,11 @@ class MoistureStrategy:
         self.emit(Event(now, "moisture.bridge", self.row.nir, text, Severity.ALARM, active=False))
 
     # -- tags
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What the model notes, and whether a laboratory value is due."""
+        return (*self.answer.flags, FLAG) if self.due.is_due else self.answer.flags
+
     def show(self) -> dict[str, Value | None]:
         """Present value of every soft tag; None where there is nothing to show."""
         a = self.answer
@@ -333,7 +354,7 @@ class MoistureStrategy:
             f"{self.name}.EST_U": a.estimate_u if isfinite(a.estimate_u) else None,
             f"{self.name}.FALLBACK": int(bool(self.fallback)),
             f"{self.name}.BRIDGE": int(self.is_bridging),
-            f"{self.name}.FLAGS": " ".join(a.flags),
+            f"{self.name}.FLAGS": " ".join(self.flags),
         }
 
     def on_write(self, key: str, value: Value) -> None:
@@ -352,7 +373,8 @@ class MoistureStrategy:
             "estimate_u": round(a.estimate_u, 3) if isfinite(a.estimate_u) else None,
             "fallback": self.fallback or None,
             "is_bridging": self.is_bridging,
-            "flags": list(a.flags),
+            "flags": list(self.flags),
+            "lab_due_h": None if self.due.left_h is None else round(self.due.left_h, 2),
         }
 
 

@@ -50,6 +50,15 @@ class CommissionedDryer:
         self._modes = {strategy: MoistureMode[strategy.name] for strategy in Strategy}
         self._manual = MoistureMode.MANUAL
 
+    @property
+    def watches_meter(self) -> bool:
+        """Whether the dryer tells when its meter drifts."""
+        return self.controller.model.watches_meter
+
+    def hear_laboratory(self, bias: float, u: float, age_s: float) -> None:
+        """See ``MoistureController.hear_laboratory``."""
+        self.controller.hear_laboratory(bias, u, age_s)
+
     def step(
         self,
         look: DryerLook,
@@ -146,7 +155,12 @@ def commissioned(
         made = MoistureController.commission(source, settings=settings, set_point=loop.sp.initial)
     except CannotCommission as error:
         raise NotCommissioned(error.code, error.reason) from None
-    return {"made_from": made_from, **made.to_dict()}, _identified(made)
+    found = _identified(made)
+    if not made.model.watches_meter and loop.moisture is not None:
+        found["warnings"].append(
+            f"laboratory values are due every {loop.moisture.lab_every_h:g} h of drying (lab_every_h)"
+        )
+    return {"made_from": made_from, **made.to_dict()}, found
 
 
 def _identified(made: MoistureController) -> dict[str, Any]:
@@ -156,7 +170,7 @@ def _identified(made: MoistureController) -> dict[str, Any]:
     for which, unit in (("moisture", "% wb"), ("outlet", "°C")):
         found = getattr(model, which)
         for name, path in found.paths.items() if found is not None else ():
-            gain, sd = found.gain(name)
+            gain, sd = found.settled_gain(name)
             effects.append(
                 {
                     "of": WORDS[name],

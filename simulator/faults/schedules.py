@@ -8,6 +8,7 @@ import yaml
 
 from simulator.faults.catalogue import WRITTEN
 from simulator.faults.scene import FaultError
+from simulator.yaml_text import load_yaml
 
 _KEYS = ("kind", "name", "faults", "notes")
 
@@ -19,7 +20,7 @@ def read_schedule(path: Path) -> list[str]:
         FaultError: the file is missing or unusable; the text names file, key and what is accepted.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FaultError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path as FilePath
 
@@ -31,7 +32,10 @@ def test_it_finds_gain_delay_and_loads_of_any_make(name: str) -> None:
     at_c = dryer.inlet_for(AIM)
     true = dryer.steady_pct(at_c + 1.0) - dryer.steady_pct(at_c)
     gain, sd = model.moisture.gain("heat")
-    assert abs(gain - true) < 3.0 * sd + 0.2 * abs(true)
+    settled, u = model.moisture.settled_gain("heat")
+    assert settled == gain
+    assert abs(gain - true) < 2.6 * u, "its walls warm up more slowly than the fit can see, and its interval knows"
+    assert sd < u < 0.35 * abs(gain)
     heat, water = model.moisture.paths["heat"], model.moisture.paths["water"]
     total_s = make.heater_delay_s + make.heater_lag_s + make.heater_lag2_s + make.cyclone_s + make.transport_s
     found_s = heat.delay_s + heat.lag1_s + heat.lag2_s + model.moisture.out_lag_s
@@ -122,6 +126,31 @@ def test_what_a_record_cannot_tell_is_refused_with_its_reason(
         MoistureController.commission(spoil(mixed))  # type: ignore[operator]
     assert refusal.value.code == code
     assert "accepted" in refusal.value.reason or code in ("record", "time", "wrong-sign")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "told"),
+    [
+        (lambda values, at: np.where(at, values[np.argmax(at)], values), "moisture_pct_wb stood still"),
+        (lambda values, at: np.where(at, math.nan, values), "moisture_pct_wb was missing"),
+    ],
+    ids=["stuck", "missing"],
+)
+def test_a_step_that_the_meter_did_not_show_is_told_as_such(
+    mixed: dict[str, np.ndarray], spoilt: Callable[[np.ndarray, np.ndarray], np.ndarray], told: str
+) -> None:
+    start = int(np.argmax(np.diff(mixed["inlet_sp_c"]) != 0.0)) - 30
+    during = np.zeros(len(mixed["time_s"]), dtype=bool)
+    during[start : start + 1300] = True  # from a minute before the step to a minute after its end
+    with pytest.raises(CannotCommission, match=rf"moved by 8\.00 K, but {told}") as refusal:
+        commission(mixed | {"moisture_pct_wb": spoilt(mixed["moisture_pct_wb"], during)})
+    assert refusal.value.code == "step-unseen"
+
+
+def test_a_meter_that_stands_still_throughout_is_named(mixed: dict[str, np.ndarray]) -> None:
+    still = np.concatenate([mixed["moisture_pct_wb"][:400], np.full(len(mixed["time_s"]) - 400, 13.0)])
+    with pytest.raises(CannotCommission, match="moisture_pct_wb stood still"):
+        commission(mixed | {"moisture_pct_wb": still})
 
 
 def test_a_csv_file_is_refused_with_line_and_column(tmp_path: FilePath) -> None:

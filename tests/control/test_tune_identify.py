@@ -155,6 +155,20 @@ def test_records_that_cannot_tell_are_refused_with_the_reason() -> None:
     assert "drifted" in refusal(identify(*wander), "drift")
 
 
+@pytest.mark.parametrize(("first", "last"), [(-1, None), (0, None), (0, 250)], ids=["before", "at", "and-back"])
+def test_a_pv_that_stands_still_through_the_step_is_named_for_that(first: int, last: int | None) -> None:
+    t, u, y = record(Process(2.0, 20.0, 5.0), noise=0.05)
+    y = np.round(y, 2)
+    moved = int(np.argmax(np.diff(u) != 0.0)) + 1 + first
+    y[moved : len(t) if last is None else moved + last] = y[moved]
+    assert "stood still" in refusal(identify(t, u, y), "stuck")
+
+
+def test_a_coarse_pv_at_rest_is_not_stuck() -> None:
+    t, u, y = record(Process(2.0, 20.0, 5.0), noise=0.02)
+    assert found(identify(t, u, np.round(y, 0))).process.gain == pytest.approx(2.0, rel=0.3)
+
+
 def test_a_record_that_ends_before_it_settles_is_refused_or_said_to_be_short() -> None:
     result = identify(*record(Process(2.0, 80.0, 10.0), noise=0.1, phi=0.5, span_s=110), classes=["fopdt"])
     assert "known to" in refusal(result, "not-settled")

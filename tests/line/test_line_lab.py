@@ -19,6 +19,7 @@ from linecontrol.core.model import Event, Sample, Status
 from linecontrol.history import Historian, RunRow
 from linecontrol.line.build import line_tags
 from linecontrol.line.lab import LabBook
+from linecontrol.line.lab_due import LabCheck
 
 T0 = 1_750_000_000.0
 TAG = "MT-306"
@@ -64,6 +65,11 @@ class Bench:
         if reading is not None:
             await reading
 
+    async def loaded_again(self) -> None:
+        """As after a restart."""
+        self.book._meters[TAG].heard, self.book._next_s = None, 0.0
+        await self.loaded()
+
 
 @asynccontextmanager
 async def bench(folder: Path, now: float = T0) -> AsyncIterator[Bench]:
@@ -100,6 +106,31 @@ async def test_late_values_correct_the_bias_at_the_time_of_their_own_sample(tmp_
         line.measure(1, None)
         assert line.book.show(line.now)[f"{TAG}.COR"] is None
         assert not line.book.best(TAG, line.sample()).is_good
+
+
+async def test_each_believed_value_is_told_on_once_with_what_is_left_of_it(tmp_path: Path) -> None:
+    heard: list[LabCheck] = []
+    async with bench(tmp_path) as line:
+        line.book.hear = lambda tag, check, _now: heard.append(check) if tag == TAG else None
+        line.measure(900, 13.0)
+        await line.enter(12.9, ago_s=300)
+        (bias,) = line.book.biases()
+        assert heard[0].left == pytest.approx(13.0 - 12.9 - bias["bias"], abs=1e-3)
+        assert heard[0].u > 0.15
+        assert heard[0].age_s == pytest.approx(300.0, abs=1.0)
+        await line.enter(5.0, ago_s=200)  # absurd
+        line.measure(120, 13.0)
+        assert len(heard) == 1
+        await line.enter(13.0, ago_s=100)
+        await line.enter(12.8, ago_s=800)  # of an older sample: the newest stays the newest
+        assert len(heard) == 2
+        now = line.now
+    async with bench(tmp_path, now) as line:
+        line.book.hear = lambda _tag, check, _now: heard.append(check)
+        line.book._is_loaded = False
+        await line.loaded_again()
+    assert len(heard) == 3, "after a restart the newest is told again"
+    assert heard[2].age_s == pytest.approx(100.0, abs=1.0)
 
 
 async def test_after_a_restart_the_bias_is_what_it_was(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from linecontrol.core.image import ProcessImage, Scan
 from linecontrol.core.model import Event, Sample, Status, Text
 from linecontrol.guard.divert import CriticalLimit
 from linecontrol.line.build import line_tags
+from linecontrol.line.lab_due import LabCheck
 from linecontrol.line.loops import LoopBank, loop_needs, loop_settings, loop_words
 from linecontrol.line.moisture import Answer, DryerLook, MoistureStrategy, Strategy
 
@@ -61,8 +62,13 @@ class Told:
 
     answer: Answer = field(default_factory=lambda: Answer(110.0, 12.9, 0.2))
     error: Exception | None = None
+    watches_meter: bool = True
+    heard: list[tuple[float, float, float]] = field(default_factory=list)
     looks: list[DryerLook] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+
+    def hear_laboratory(self, bias: float, u: float, age_s: float) -> None:
+        self.heard.append((bias, u, age_s))
 
     def step(
         self,
@@ -86,13 +92,13 @@ class Told:
 class Bench:
     """The demo's loops with a strategy on MIC-306, in cascade and automatic."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, watches_meter: bool = True) -> None:
         config = DEMO
         rows = loop_settings(config)
         titles, units, _ = loop_words(config)
         self.image = ProcessImage(line_tags(config))
         self.events: list[Event] = []
-        self.brain = Told()
+        self.brain = Told(watches_meter=watches_meter)
         loop = next(row for row in config.line.loops if row.name == "MIC-306")
         self.strategy = MoistureStrategy(loop, ROW, self.brain, self.events.append)
         needs = loop_needs(config)
@@ -327,6 +333,41 @@ def test_the_laboratorys_bias_is_told_to_the_model_which_sees_the_meter_as_it_is
     assert bench.bank.outputs["MIC-306"].pv == pytest.approx(12.6)
     bench.tick(2, MT_306=None)
     assert bench.brain.asked[-1].meter_bias == pytest.approx(0.4)
+
+
+def test_where_the_dryer_cannot_watch_the_meter_the_laboratory_must() -> None:
+    bench, every_s = Bench(watches_meter=False), 3600.0 * ROW.lab_every_h
+    due = bench.strategy.due
+    assert bench.strategy.view()["lab_due_h"] == pytest.approx(ROW.lab_every_h, abs=0.1)
+    bench.brain.answer = Answer(110.0, flags=("no-feed",))
+    bench.tick(50)
+    idle = due.unchecked_s
+    bench.tick(50)
+    assert due.unchecked_s == idle, "what stands still needs no sample"
+    bench.brain.answer = Answer(110.0, 12.9, 0.2)
+    due.unchecked_s = every_s - 10.0
+    bench.tick(9)
+    assert "moisture.lab-due" not in {event.kind for event in bench.events}
+    bench.tick(5)
+    assert bench.kinds()[-1] == ("moisture.lab-due", True)
+    assert "4 h of drying" in bench.events[-1].text
+    assert "lab-due" in bench.bank.show()["MIC-306.FLAGS"]
+    bench.bank.hear("MT-306", LabCheck(0.1, 0.2, every_s + 1.0), bench.now)  # an old sample does not count
+    assert bench.strategy.due.is_due
+    bench.bank.hear("MT-306", LabCheck(0.1, 0.2, 1800.0), bench.now)
+    assert bench.kinds()[-1] == ("moisture.lab-due", False)
+    assert bench.strategy.view()["lab_due_h"] == pytest.approx(ROW.lab_every_h - 0.5, abs=0.01)
+    assert bench.brain.heard == [(0.1, 0.2, every_s + 1.0), (0.1, 0.2, 1800.0)]
+    bench.tick(30)
+    assert bench.kinds().count(("moisture.lab-due", True)) == 1
+
+
+def test_where_the_dryer_watches_the_meter_no_value_is_ever_due() -> None:
+    bench = Bench()
+    bench.strategy.due.unchecked_s = 1e6
+    bench.tick(5)
+    assert bench.strategy.view()["lab_due_h"] is None
+    assert "lab-due" not in bench.strategy.flags
 
 
 def test_while_nothing_flows_the_loop_rests_as_ever() -> None:

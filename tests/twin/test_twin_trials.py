@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from linecontrol.twin.summary import mean_of, summary
 from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, run_trial
 from simulator.plant import Plant
 
-SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 60.0, "start_level": 5.0})
+SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 50.0, "start_level": 5.0})
+SEEDS = numbered([replace(SHORT, seed=seed) for seed in (1, 2, 3)])
 
 
 def told(outcome: Outcome) -> str:
@@ -36,7 +37,7 @@ def outcome() -> Outcome:
 def test_a_run_on_the_twin_is_whole(outcome: Outcome) -> None:
     record = outcome.record
     assert record["state"] == "Complete"
-    assert 55.0 < record["root_kg"] < 70.0
+    assert 45.0 < record["root_kg"] < 60.0
     assert 0.4 < record["extraction_yield"] < 0.95
     assert abs(record["extraction_yield"] - outcome.truth["extraction_yield"]) < 3 * record["extraction_yield_u"]
     assert record["reads"]["modbus"] > 1000
@@ -48,44 +49,57 @@ def test_the_same_seed_gives_the_same_to_the_last_bit(outcome: Outcome) -> None:
     assert told(run_trial(SHORT)) == told(outcome)
 
 
-def test_another_seed_gives_another_lot(outcome: Outcome) -> None:
-    other = run_trial(replace(SHORT, seed=2))
-    assert other.record["state"] == "Complete"
-    assert other.record["root_starch_kg"] != outcome.record["root_starch_kg"]
+Rows = list[dict[str, Any]]
 
 
-def plain(rows: Iterator[dict[str, Any]]) -> list[str]:
+@pytest.fixture(scope="module")
+def alone() -> Rows:
+    """Three seeds, one after the other, stored nowhere."""
+    return list(rows_of(SEEDS))
+
+
+def test_another_seed_gives_another_lot(outcome: Outcome, alone: Rows) -> None:
+    records = [row["record"] for row in alone]
+    assert {record["state"] for record in records} == {"Complete"}
+    assert records[0] == outcome.record
+    assert len({record["root_starch_kg"] for record in records}) == 3
+
+
+def plain(rows: Iterable[dict[str, Any]]) -> list[str]:
     return [json.dumps(row, sort_keys=True) for row in rows]
 
 
-def test_jobs_side_by_side_a_folder_and_a_stop_change_nothing(tmp_path: Path) -> None:
-    trials = numbered([replace(SHORT, seed=seed) for seed in (1, 2, 3)])
-    alone = plain(rows_of(trials))
-    out = tmp_path / "study"
-    begun = rows_of(trials, jobs=2, out=out)
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same campaign side by side, in a folder, stopped after its first trial and in the middle of a line."""
+    out = tmp_path_factory.mktemp("campaign") / "study"
+    begun = rows_of(SEEDS, jobs=2, out=out)
     next(begun)
     begun.close()  # type: ignore[attr-defined]  # a generator; as Ctrl-C would end it
     finished = (out / RESULTS).read_text(encoding="utf-8").splitlines()
     assert len(finished) == 1
     with (out / RESULTS).open("a", encoding="utf-8") as results:
         results.write('{"trial": {"seed": 2, ')  # a line the power cut short
-    assert plain(rows_of(trials, jobs=2, out=out)) == alone
-    assert plain(rows_of(trials, out=out)) == alone, "all is there: nothing is run again"
-    with open_reader(f"sqlite:///{out / 'history.sqlite3'}") as reader:
+    return out
+
+
+def test_jobs_side_by_side_a_folder_and_a_stop_change_nothing(study: Path, alone: Rows) -> None:
+    assert plain(rows_of(SEEDS, jobs=2, out=study)) == plain(alone)
+    assert plain(rows_of(SEEDS, out=study)) == plain(alone), "all is there: nothing is run again"
+    with open_reader(f"sqlite:///{study / 'history.sqlite3'}") as reader:
         runs = {run.run_id: run for run in reader.runs(10)}
-        assert sorted(runs) == [trial.run_id for trial in trials]
-        assert [runs[t.run_id].record for t in trials] == [json.loads(row)["record"] for row in alone]
-        for trial in trials:
+        assert sorted(runs) == [trial.run_id for trial in SEEDS]
+        assert [runs[t.run_id].record for t in SEEDS] == [row["record"] for row in json.loads(json.dumps(alone))]
+        for trial in SEEDS:
             start = EPOCH + trial.number * TRIAL_LENGTH_S
             found = reader.samples(["MT-306", "RUN.STATE"], start, start + 86_400.0, 100_000)
             assert {sample.value for sample in found["RUN.STATE"]} >= {"Running", "Complete"}
             assert any(sample.is_good for sample in found["MT-306"])
 
 
-def test_another_campaign_is_refused_its_folder(tmp_path: Path) -> None:
-    list(rows_of(numbered([SHORT]), out=tmp_path / "study"))
+def test_another_campaign_is_refused_its_folder(study: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds another campaign"):
-        list(rows_of(numbered([replace(SHORT, seed=9)]), out=tmp_path / "study"))
+        list(rows_of(numbered([replace(SHORT, seed=9)]), out=study))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="not empty"):
@@ -94,7 +108,7 @@ def test_another_campaign_is_refused_its_folder(tmp_path: Path) -> None:
 
 def test_the_hand_and_the_holder_take_the_moisture_loop_and_the_hand_moves_it() -> None:
     for policy, least_moves in (("hold", 0), ("manual", 1)):
-        trial = replace(SHORT, policy=policy, values={"root_kg": 250.0})
+        trial = replace(SHORT, policy=policy, values={"root_kg": 120.0})
         kept = run_trial(trial).kept
         assert kept is not None
         by_hand = [r for r in kept.commands if r.command.who == f"operator:{policy}" and r.ok]
@@ -193,8 +207,8 @@ def test_means_and_their_intervals() -> None:
     assert mean_of([]).mean is None
 
 
-def test_a_summary_puts_policies_side_by_side(outcome: Outcome) -> None:
-    row = next(iter(rows_of([SHORT])))
+def test_a_summary_puts_policies_side_by_side(outcome: Outcome, alone: Rows) -> None:
+    row = alone[0]
     other = {**row, "trial": {**row["trial"], "policy": "hold"}}
     found = summary([row, other, {"error": "x"}, row])
     assert [(group["policy"], group["trials"], group["complete"]) for group in found] == [

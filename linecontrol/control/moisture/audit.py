@@ -29,6 +29,7 @@ WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 LARGEST_BIAS = 3.0
+TRUSTED_SDS = 3.0  # a laboratory value further than this from what the watch believes is believed instead of it
 ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.1, 2.5  # a bias is acted on beyond the first two, wholly beyond the last
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
 ROUGH_S = 1200.0  # over which it is learnt how well the models foretell a minute's mean
@@ -39,7 +40,7 @@ class MeterAudit:
 
     def __init__(self, model: DryerModel) -> None:
         self._noise = model.moisture.noise
-        self.available = model.outlet is not None and model.balance_pct_per_k > 0.0
+        self.available = model.watches_meter
         self._outlet_noise = model.outlet.noise if model.outlet is not None else None
         # K of outlet air for 1 % wb by each cause
         k_load = 0.0
@@ -102,6 +103,28 @@ class MeterAudit:
         )
         self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
         self._parts = np.zeros(len(self._names))
+
+    def hear(self, bias_pct: float, sd_pct: float, age_s: float) -> None:
+        """A laboratory value: the meter, as it is corrected now, read ``bias_pct`` too much so long ago.
+
+        Args:
+            sd_pct: standard uncertainty [% wb], > 0. age_s: since the sample was taken [s], >= 0.
+        """
+        if not self.available:
+            return
+        hours = age_s / 3600.0
+        seen = np.zeros(len(self.x))
+        seen[3], seen[5] = 1.0, -hours  # the bias then: it has drifted at its rate since
+        noise = sd_pct**2 + WALKS["bias"] ** 2 * hours
+        left, var = bias_pct - float(seen @ self.x), float(seen @ self.p @ seen) + noise
+        if left * left > TRUSTED_SDS**2 * var:  # the watch was wrong, and so are its figures
+            self.restart()
+            self.x[3], self.p[3, 3] = bias_pct, max(noise, STARTS["bias"] ** 2)
+            return
+        gain = self.p @ seen / var
+        self.x += gain * left
+        self.p -= np.outer(gain, seen @ self.p)
+        self.p = 0.5 * (self.p + self.p.T)
 
     def step(self, moisture_left: float, outlet_left: float, parts: Mapping[str, float], dt_s: float) -> None:
         """What the models leave of a reading of each [% wb, K]; NaN = not measured or not to be used.

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path as FilePath
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from linecontrol.control.moisture.dynamics import Path
 from linecontrol.control.moisture.fitting import LONGEST_DELAY_S, Fitted, OutputFit, fit_heater
@@ -21,6 +21,8 @@ from linecontrol.control.moisture.record import (
     absolute_humidity,
     read_record,
 )
+
+BoolArray = NDArray[np.bool_]
 
 FIT_PERIOD_S = 4.0  # the dryer's lags are tens of seconds; a finer grid only costs time
 LEAST_MOVE_K = 1.5  # of the inlet set point, over the record
@@ -51,11 +53,15 @@ def commission(
         record = source
     else:
         record = read_record(source, qualities=qualities, period_s=None, shortest_period_s=FIT_PERIOD_S)
-    weight, signals = _clean(record)
+    weight, signals, lost = _clean(record)
     moves = signals["inlet_sp_c"][weight > 0.0]
     if len(moves) * record.period_s < 1800.0:
-        raise CannotCommission("missing", "less than half an hour of the record has all its signals good")
+        most = max(lost, key=lambda why: np.count_nonzero(lost[why]), default="")
+        raise CannotCommission(
+            "missing", f"less than half an hour of the record has all its signals good{most and f': {most}'}"
+        )
     if float(np.ptp(moves)) < LEAST_MOVE_K:
+        _say_what_hid_the_step(signals["inlet_sp_c"], lost)
         raise CannotCommission(
             "no-step",
             f"the inlet set point moved by {np.ptp(moves):.2f} K in the whole record (accepted: at least"
@@ -75,7 +81,12 @@ def commission(
     outlet = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
     moisture = _moisture(record, signals, weight, inputs, heater, outlet)
     _believable(moisture, warnings)
-    model = moisture.model
+    model, balance = moisture.model, _balance(means, signals, weight, mean)
+    if outlet is None or balance == 0.0:
+        warnings.append(
+            "outlet_c and cake_pct_wb do not both tell: a meter that drifts slowly is found by laboratory values only,"
+            " which are needed every few hours"
+        )
     return DryerModel(
         means=means | {"moisture_pct_wb": mean},
         ranges={name: (float(np.min(v)), float(np.max(v))) for name, v in inputs.items()},
@@ -88,24 +99,42 @@ def commission(
         repeat_share=record.repeat_share,
         meter_sd=math.sqrt(model.noise.white_var(record.raw_period_s)),
         sample_s=record.raw_period_s,
-        balance_pct_per_k=_balance(means, signals, weight, mean),
+        balance_pct_per_k=balance,
         hours=record.hours,
         warnings=tuple(warnings),
     )
 
 
-def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """Weights (0 = do not fit to this sample) and signals without gaps."""
+def _say_what_hid_the_step(inlet_sp_c: FloatArray, lost: Mapping[str, BoolArray]) -> None:
+    """Refuse a record whose step is there, but was not seen."""
+    moved_k = float(np.ptp(inlet_sp_c))
+    if moved_k < LEAST_MOVE_K:
+        return
+    at = np.abs(inlet_sp_c - np.median(inlet_sp_c)) > 0.5 * LEAST_MOVE_K
+    why = max(lost, key=lambda why: np.count_nonzero(lost[why] & at), default="not all signals were good")
+    raise CannotCommission(
+        "step-unseen",
+        f"the inlet set point moved by {moved_k:.2f} K, but {why} meanwhile, so that no answer to it was seen"
+        " (accepted: a step during which all signals are good and the meter moves)",
+    )
+
+
+def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray], dict[str, BoolArray]]:
+    """Weights (0 = do not fit to this sample), signals without gaps, and where each reason took samples away."""
     used = [name for name in record.signals if record.has(name)]
     weight = np.ones(len(record))
     signals = {}
+    lost: dict[str, BoolArray] = {}
     after = int(300.0 / record.period_s)
     for name in used:
         values = record.signals[name].copy()
         if name == "moisture_pct_wb":
-            values[_stuck(values, int(STUCK_S / record.period_s))] = math.nan
+            stuck = _stuck(values, int(STUCK_S / record.period_s))
+            values[stuck] = math.nan
+            lost[f"{name} stood still"] = stuck
         missing = ~np.isfinite(values)
         if np.any(missing):
+            lost[f"{name} was missing or not good"] = ~np.isfinite(record.signals[name])
             at = np.flatnonzero(~missing)
             values[missing] = np.interp(np.flatnonzero(missing), at, values[at])
             weight[missing] = 0.0
@@ -113,10 +142,10 @@ def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray]]:
                 spread = np.convolve(missing.astype(float), np.ones(after), "full")[: len(missing)]
                 weight[spread > 0.5] = 0.0
         signals[name] = values
-    return weight, signals
+    return weight, signals, lost
 
 
-def _stuck(values: FloatArray, longest: int) -> FloatArray:
+def _stuck(values: FloatArray, longest: int) -> BoolArray:
     """Where a value stands for ``longest`` samples or more."""
     found = np.zeros(len(values), dtype=bool)
     edges = np.flatnonzero(np.concatenate([[True], np.diff(values) != 0.0, [True]]))
@@ -151,7 +180,8 @@ def _scaled(
         means["ambient_c"] = mean(signals["ambient_c"])
         inputs["air"] = signals["ambient_c"] - means["ambient_c"]
         if "ambient_rh_pct" in signals:
-            humidity = absolute_humidity(signals["ambient_c"], signals["ambient_rh_pct"])
+            air = zip(signals["ambient_c"].tolist(), signals["ambient_rh_pct"].tolist(), strict=True)
+            humidity = np.array([absolute_humidity(*row) for row in air])
             means["humidity_g_kg"] = mean(humidity)
             inputs["damp"] = humidity - means["humidity_g_kg"]
     return means, inputs

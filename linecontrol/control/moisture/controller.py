@@ -126,6 +126,22 @@ class MoistureController:
             self.audit.restart()
             self._unwatched_pct = 0.0
 
+    def hear_laboratory(self, bias_pct: float, sd_pct: float, age_s: float) -> None:
+        """A laboratory value has come for a sample ``age_s`` old: the meter, with its present correction, read
+        ``bias_pct`` more than the powder had [% wb], with standard uncertainty ``sd_pct``.
+
+        One that agrees with the meter ends a disagreement, one that does not confirms it.
+
+        Raises:
+            ValueError: bias not finite, ``sd_pct`` not above 0, or ``age_s`` below 0.
+        """
+        if not (math.isfinite(bias_pct) and 0.0 < sd_pct < math.inf and 0.0 <= age_s < math.inf):
+            raise ValueError(
+                f"laboratory value {bias_pct} ± {sd_pct}, {age_s} s old, is not accepted (accepted: finite, uncertainty"
+                " above 0, age 0 or more)"
+            )
+        self.audit.hear(bias_pct, sd_pct, age_s)
+
     def set_gains(self, gains: IsaGains) -> None:
         """Gains of the meter's PI [K per % wb, s], K > 0. Bumpless."""
         self._meter_law.set_gains(gains)

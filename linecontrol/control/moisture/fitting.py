@@ -20,6 +20,7 @@ from linecontrol.control.moisture.record import FloatArray
 
 LONGEST_DELAY_S, LAGS_S, OUT_LAGS_S = 400.0, (2.0, 900.0), (2.0, 300.0)
 SETTLE_S = 900.0  # before the record began, nobody knows what acted
+WALL_S, WALL_SHARE = 900.0, 0.25  # walls of a duct warm up in a quarter of an hour; their share of heat's gain (prior)
 SUREST_HEATER = 0.1  # standard deviation of the inlet's gain on its set point: beyond it, it may as well not follow
 _UNIT_S = 60.0  # delays are searched in minutes, so that steps of delays and of log lags are alike
 _STARTS = ((20.0, 20.0), (60.0, 40.0), (120.0, 30.0))  # delay, lag [s]
@@ -176,6 +177,7 @@ class OutputFit:
         coefficients, e, columns = self.solve(x, terms)
         covariance = np.linalg.pinv(columns.T @ columns) * float(np.mean(e * e))
         sds = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        slow_u = self._slow_u(x, terms, coefficients, columns, e, float(sds[1 + terms.index(("heat",))]))
         rest = self.residual(x, terms, coefficients)[self.weight > 0.0]
         model = OutputModel(
             self.mean + float(coefficients[0]),
@@ -186,9 +188,41 @@ class OutputFit:
             math.exp(float(x[-1])),
             level_noise(phi, theta, sd, self.period_s),
             sd,
+            slow_u,
         )
         total = float(np.var(self.y[self.weight > 0.0]))
         return Fitted(model, 1.0 - float(np.var(rest)) / total if total > 0.0 else 0.0)
+
+    def _slow_u(
+        self,
+        x: FloatArray,
+        terms: Sequence[Term],
+        coefficients: FloatArray,
+        columns: FloatArray,
+        e: FloatArray,
+        sd: float,
+    ) -> float:
+        """How far heat's settled gain may be from the fitted one because walls take and give heat slowly.
+
+        The fit whitens, so it sees what heat does within minutes. A slow share of the gain is therefore estimated
+        beside it, with a prior (it may be ``WALL_SHARE`` of the gain) that the record sharpens as far as it can; what
+        is left of it, shift and doubt, is the uncertainty.
+        """
+        heat = 1 + terms.index(("heat",))
+        gain, var = float(coefficients[heat]), float(np.mean(e * e))
+        if gain == 0.0 or var == 0.0:
+            return 0.0
+        acting = lagged(lagged(self.acting(x)["heat"], WALL_S, self.period_s), math.exp(float(x[-1])), self.period_s)
+        slow = whitened(acting, *self.arma)[self.weight > 0.0]
+        both = np.column_stack([columns, slow])
+        precision = both.T @ both / var
+        precision[-1, -1] += 1.0 / (WALL_SHARE * gain) ** 2
+        pick = np.zeros(len(precision))
+        pick[heat] = pick[-1] = 1.0
+        # Of what the fit has left, as of the whole output: both have the same coefficients but for the fitted ones.
+        shift = float(pick @ np.linalg.solve(precision, both.T @ e / var))
+        spread = float(pick @ np.linalg.solve(precision, pick))
+        return math.sqrt(max(shift * shift + spread - sd * sd, 0.0))
 
 
 def _least_squares(columns: FloatArray, y: FloatArray) -> FloatArray:

@@ -38,6 +38,8 @@ class OutputModel:
         paths: input to its path. terms: products of inputs. coefficients, sds: of the terms [output unit].
         noise: what of the output the inputs do not tell.
         residual_sd: standard deviation of the one-step innovations of the fit [output unit].
+        slow_u: standard uncertainty of heat's settled gain beyond its ``sds``, by what acts slower than its path: the
+            walls [output unit per K]. What the controller learns while running starts from ``sds``.
     """
 
     constant: float
@@ -48,6 +50,7 @@ class OutputModel:
     out_lag_s: float
     noise: LevelNoise
     residual_sd: float
+    slow_u: float = 0.0
 
     def parts(self, acting: Mapping[str, float]) -> dict[str, float]:
         """The linear contribution of each input, and all the rest under "" (constant and products)."""
@@ -87,6 +90,11 @@ class OutputModel:
             if term == (name,):
                 return coefficient, sd
         return 0.0, math.inf
+
+    def settled_gain(self, name: str) -> tuple[float, float]:
+        """The same with its whole standard uncertainty, what has not settled within the record included."""
+        gain, sd = self.gain(name)
+        return gain, math.hypot(sd, self.slow_u) if name == "heat" else sd
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +143,13 @@ class DryerModel:
         if "ambient_c" in m:
             found["air"] = ambient_c - m["ambient_c"]
         if "humidity_g_kg" in m:
-            found["damp"] = float(absolute_humidity(ambient_c, ambient_rh_pct)) - m["humidity_g_kg"]
+            found["damp"] = absolute_humidity(ambient_c, ambient_rh_pct) - m["humidity_g_kg"]
         return found
+
+    @property
+    def watches_meter(self) -> bool:
+        """Whether outlet air and heat balance can tell a meter that drifts from powder that has changed."""
+        return self.outlet is not None and self.balance_pct_per_k > 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

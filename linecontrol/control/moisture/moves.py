@@ -8,12 +8,21 @@ that is used before all is worked out anew.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from linecontrol.control.moisture.record import FloatArray
 
 BLOCKS = (0, 1, 2, 4, 7, 11, 16, 22)  # steps of the horizon at which the set point may change
 STEPS = 40
+
+
+@cache
+def _squared_moves(n: int) -> FloatArray:
+    """The form of the moves' squares: asked for every scan, and the same one each time."""
+    change = np.eye(n) - np.eye(n, k=-1)
+    return np.asarray(change.T @ change, dtype=np.float64)
 
 
 def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray, high: FloatArray) -> FloatArray:
@@ -27,8 +36,7 @@ def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray
         weight: of squared moves, > 0. low, high: (n,) bounds, low <= high.
     """
     n = blocks.shape[1]
-    change = np.eye(n) - np.eye(n, k=-1)
-    h = blocks.T @ blocks + weight * (change.T @ change)
+    h = blocks.T @ blocks + weight * _squared_moves(n)
     g = blocks.T @ e
     u = np.linalg.solve(h, -g)
     if np.all(u >= low) and np.all(u <= high):
@@ -45,6 +53,7 @@ def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray
         first = int(np.argmin(reach))
         if reach[first] < 1.0:
             u = np.clip(u + max(float(reach[first]), 0.0) * step, low, high)
+            u[first] = high[first] if step[first] > 0.0 else low[first]  # to the last bit: it tells which bound holds
             held[first] = True
             continue
         u = np.clip(u + step, low, high)

@@ -38,8 +38,8 @@ class CannotCommission(ValueError):
     """The record cannot tell what the controller must know.
 
     Attributes:
-        code: "record", "time", "missing", "short", "no-step", "small-step", "no-drying", "no-fit", "wrong-sign",
-            "unsure".
+        code: "record", "time", "missing", "short", "no-step", "step-unseen", "small-step", "no-drying", "no-fit",
+            "wrong-sign", "unsure".
         reason: what is wrong, with the value, and what would do.
     """
 
@@ -210,8 +210,11 @@ def _on_grid(t: FloatArray, values: FloatArray, good: NDArray[np.bool_], grid: F
     return np.where(np.abs(hole) > WORST_GAP_S, math.nan, result)
 
 
-def absolute_humidity(ambient_c: FloatArray | float, rh_pct: FloatArray | float) -> FloatArray:
-    """Water in the ambient air [g/kg dry air] at 101.325 kPa; Magnus' vapour pressure, within 0.4 % over -20..50 °C."""
-    c, rh = np.asarray(ambient_c, dtype=np.float64), np.asarray(rh_pct, dtype=np.float64)
-    vapour = 610.94 * np.exp(17.625 * c / (243.04 + c)) * np.clip(rh, 0.0, 100.0) / 100.0
-    return np.asarray(622.0 * vapour / (101_325.0 - vapour), dtype=np.float64)
+def absolute_humidity(ambient_c: float, rh_pct: float) -> float:
+    """Water in the ambient air [g/kg dry air] at 101.325 kPa; Magnus' vapour pressure, within 0.4 % over -20..50 °C.
+
+    NaN for NaN. Accepted: believable temperatures (``BELIEVABLE``); a humidity beyond 0..100 % is taken for that.
+    """
+    saturated = 610.94 * math.exp(17.625 * ambient_c / (243.04 + ambient_c))
+    vapour = saturated * min(max(rh_pct, 0.0), 100.0) / 100.0
+    return 622.0 * vapour / (101_325.0 - vapour)

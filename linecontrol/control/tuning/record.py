@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ SPIKE = 15.0  # times the usual distance from the median of five neighbours
 SPIKE_SHARE = 0.3  # of the PV's range without its outermost samples
 SPIKES = 0.01  # share of the samples that may be spikes; more are not wires but the process
 BAD_SHARE = 0.2  # of samples that may be missing
+STUCK_SHARE, STUCK_TIMES = 0.3, 10.0  # of the time after the move, and of the longest rest before it: nothing lives so
+SEEN_BEFORE = 10  # samples before the move that tell whether the PV lives
 Numbers = Sequence[float] | FloatArray
 
 
@@ -24,7 +27,7 @@ class Refusal:
 
     Attributes:
         code: one of "record", "time", "missing", "no-step", "small-step", "drift", "not-settled", "wrong-sign",
-            "coarse", "no-fit", "no-gains".
+            "coarse", "no-fit", "no-gains", "stuck".
         reason: what is wrong, with the value, and what would do.
     """
 
@@ -111,10 +114,39 @@ def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.boo
     if float(np.ptp(pv[fine])) == 0.0:
         return Refusal("no-step", f"the PV did not move: it is {pv[fine][0]:g} throughout")
     moves = Moves.of(t, op)
+    stuck = _stuck(t[fine], pv[fine], float(moves.times_s[0]))
+    if stuck is not None:
+        return stuck
     if moves.times_s[0] > t[fine][-1] - 5 * float(np.median(np.diff(t))):
         return Refusal("not-settled", "the output moved at the very end of the record; go on recording after the step")
     period = float(np.median(np.diff(t)))
     return Record(t[fine], pv[fine], moves, span, period, share, int(np.count_nonzero(spikes)))
+
+
+def _stuck(t: FloatArray, pv: FloatArray, moved_s: float) -> Refusal | None:
+    """A PV that stands still to the last digit after the output moved, and did not before: the instrument is stuck."""
+    before_s, _ = _stillest(t, pv, -math.inf, moved_s)
+    after_s, value = _stillest(t, pv, moved_s, math.inf)
+    span_s = float(t[-1]) - moved_s
+    if np.count_nonzero(t < moved_s) < SEEN_BEFORE or after_s < max(STUCK_SHARE * span_s, STUCK_TIMES * before_s):
+        return None
+    return Refusal(
+        "stuck",
+        f"the PV stood still at {value:g} for {after_s:.4g} s of the {span_s:.4g} s after the output's first move,"
+        f" though not before (accepted: up to {STUCK_SHARE:.0%}); look at its instrument, then repeat",
+    )
+
+
+def _stillest(t: FloatArray, pv: FloatArray, since_s: float, until_s: float) -> tuple[float, float]:
+    """Longest time [s] that the PV showed one value within these times, and that value."""
+    known = (t >= since_s) & (t <= until_s)
+    t, pv = t[known], pv[known]
+    if len(t) < 2:
+        return 0.0, math.nan
+    edges = np.flatnonzero(np.concatenate(([True], np.diff(pv) != 0.0, [True])))
+    lasts = t[edges[1:] - 1] - t[edges[:-1]]
+    longest = int(np.argmax(lasts))
+    return float(lasts[longest]), float(pv[edges[longest]])
 
 
 def _spikes(pv: FloatArray, fine: NDArray[np.bool_]) -> NDArray[np.bool_]:

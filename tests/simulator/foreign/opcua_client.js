@@ -176,12 +176,20 @@ async function subscribe(session) {
   await new Promise((done) => subscription.once("started", done));
 
   const seen = [];
+  const told = new Map(); // message number: values of the sequence counter
+  const announced = new Set(); // numbers of the next message, as keep-alives have them
   const sequence = ClientMonitoredItem.create(
     subscription, { nodeId: id("Plc.SEQ-300"), attributeId: AttributeIds.Value },
     { samplingInterval: 20, queueSize: 100, discardOldest: true }, TimestampsToReturn.Both,
   );
   sequence.on("changed", (value) => seen.push(value.value.value));
   sequence.on("err", (text) => trouble.push(text));
+  subscription.on("raw_notification", ({ sequenceNumber, notificationData }) => {
+    const changes = (notificationData || []).flatMap((data) => data.monitoredItems || []);
+    const mine = changes.filter((item) => item.clientHandle === sequence.monitoringParameters.clientHandle);
+    if (changes.length === 0) announced.add(sequenceNumber);
+    else told.set(sequenceNumber, mine.map((item) => item.value.value.value));
+  });
   await until(() => seen.length > 3, "sequence numbers");
 
   const group = ClientMonitoredItemGroup.create(
@@ -228,7 +236,22 @@ async function subscribe(session) {
   );
   await new Promise((done) => still.once("err", done)); // a node that is not there is refused, the others go on
   step("subscribed");
-  return { subscription, seen, trouble };
+  return { subscription, seen, told, announced, trouble };
+}
+
+/**
+ * No message is lost over the cut, and in the order of their numbers the values only rise.
+ *
+ * Not in the order of arrival: this client sends Publish requests again before it has asked for every message it missed
+ * (OPC 10000-4 6.7 has it the other way round), so on a busy machine a new message overtakes the old ones. It also takes
+ * the number in a keep-alive, which is the next message's, for one it has had, and then does not ask for that one.
+ */
+function judge(told, announced) {
+  const numbers = [...told.keys()].sort((a, b) => a - b);
+  for (let k = numbers[0]; k <= numbers.at(-1); k += 1) assert(told.has(k) || announced.has(k), `message ${k} is lost`);
+  const values = numbers.flatMap((k) => told.get(k));
+  for (let k = 1; k < values.length; k += 1) assert(values[k] > values[k - 1], `out of order: ${values}`);
+  assert(values.length > 6);
 }
 
 async function connect() {
@@ -254,7 +277,7 @@ async function main() {
   await read(session, await browse(session));
   await write(session);
   await call(session);
-  const { subscription, seen, trouble } = await subscribe(session);
+  const { subscription, seen, told, announced, trouble } = await subscribe(session);
 
   await until(() => beats > 0, "a keep-alive");
   await askFor("pause");
@@ -271,7 +294,7 @@ async function main() {
   assert.equal((await session.read({ nodeId: id("Plc.QI-300") })).value.value, 1234.5);
   step("came back");
 
-  for (let k = 1; k < seen.length; k += 1) assert(seen[k] >= seen[k - 1], `out of order: ${seen}`);
+  judge(told, announced);
   assert.deepEqual(trouble, []);
   subscription.removeAllListeners("terminated");
   await subscription.terminate();

@@ -1,0 +1,88 @@
+"""What a laboratory value tells the watch over the moisture meter: a false disagreement ends, a true one stays."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+
+import pytest
+from dryer_plants import AIM, MAKES, Dryer, record
+
+from linecontrol.control.moisture import MoistureController, MoistureSample, commission
+
+DT_S = 2.0
+
+
+@cache
+def plain() -> str:
+    return json.dumps(MoistureController(commission(record(MAKES["mixed"], 1)), set_point=AIM).to_dict())
+
+
+class Bench:
+    """A dryer under control whose watch believes that the meter is off by so much."""
+
+    def __init__(self, believed_pct: float, shown_pct: float = 0.0) -> None:
+        self.own = MoistureController.from_dict(json.loads(plain()))
+        self.inlet_c = Dryer(MAKES["mixed"], 0).inlet_for(AIM)
+        self.dryer, self.shown_pct = Dryer(MAKES["mixed"], 31, DT_S, inlet_c=self.inlet_c), shown_pct
+        self.pass_min(10)
+        audit = self.own.audit
+        audit.x[:3] = 0.0
+        audit.x[3], audit.p[3, :], audit.p[:, 3], audit.p[3, 3] = believed_pct, 0.0, 0.0, 0.2**2
+
+    def pass_min(self, minutes: float) -> set[str]:
+        """Flags seen meanwhile."""
+        seen: set[str] = set()
+        for _ in range(round(minutes * 60.0 / DT_S)):
+            row = self.dryer.step(self.inlet_c)
+            row.pop("time_s")
+            row["moisture_pct_wb"] += self.shown_pct
+            out = self.own.step(MoistureSample(**row), DT_S)
+            self.inlet_c, seen = out.inlet_sp_c, seen | set(out.flags)
+        return seen
+
+
+@pytest.mark.parametrize("believed_pct", [1.2, -1.2, 2.5])
+def test_a_value_that_agrees_with_the_meter_ends_a_false_disagreement(believed_pct: float) -> None:
+    bench = Bench(believed_pct)
+    assert "disagreement" in bench.pass_min(0.1)
+    bench.own.hear_laboratory(0.05, 0.25, 900.0)
+    assert "disagreement" not in bench.pass_min(10)
+    assert abs(bench.own.audit.bias) < 0.8
+
+
+def test_a_value_that_finds_the_meter_off_as_well_keeps_it() -> None:
+    bench = Bench(1.2, shown_pct=1.2)
+    bench.own.hear_laboratory(1.2, 0.25, 900.0)
+    assert "disagreement" in bench.pass_min(0.5)
+    assert bench.own.audit.bias == pytest.approx(1.2, abs=0.2)
+
+
+def test_a_value_from_long_ago_says_little_of_a_meter_that_drifts_fast() -> None:
+    moved = []
+    for age_s in (600.0, 4.0 * 3600.0):
+        bench = Bench(0.5)
+        bench.own.audit.p[5, 5] = 0.2**2
+        bench.own.hear_laboratory(0.0, 0.25, age_s)
+        moved.append(0.5 - bench.own.audit.bias)
+    assert 0.0 < moved[1] < 0.5 * moved[0]
+
+
+@pytest.mark.parametrize("value", [(math.nan, 0.2, 0.0), (0.1, 0.0, 0.0), (0.1, 0.2, -1.0)])
+def test_what_is_no_value_is_refused(value: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="laboratory value"):
+        MoistureController.from_dict(json.loads(plain())).hear_laboratory(*value)
+
+
+def test_a_dryer_that_cannot_watch_its_meter_says_that_values_are_needed() -> None:
+    full = record(MAKES["mixed"], 1)
+    model = commission({name: values for name, values in full.items() if name not in ("cake_pct_wb", "outlet_c")})
+    assert not model.watches_meter
+    assert any("laboratory values" in warning for warning in model.warnings)
+    whole = MoistureController.from_dict(json.loads(plain()))
+    assert whole.model.watches_meter
+    assert not any("laboratory values" in warning for warning in whole.model.warnings)
+    blind = MoistureController(model)
+    blind.hear_laboratory(1.0, 0.2, 0.0)  # nothing to tell, and no harm
+    assert blind.audit.bias == 0.0
