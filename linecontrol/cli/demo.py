@@ -77,7 +77,8 @@ async def _demo(
     with stop_on_signals() as stop:
         async with simulator(config, speed, seed, more) as simulated:
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
-            async with line, serving(line, "127.0.0.1", port) as url:
+            async with line, serving(line, "127.0.0.1", port, is_demo=True) as served:
+                url = served.url
                 people.print(f"Simulated kudzu line at {speed:g} x real time.  API and OpenAPI page: {url}/docs")
                 people.print(f"Ctrl-C is safe at any time.  Data: {folder}")
                 if not await _or_stop(line.ready(), stop):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from linecontrol.history.access import AccessStore, SessionRow, TokenRow, UserRow
+from linecontrol.history.audit import AuditRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
@@ -16,7 +18,21 @@ from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 if TYPE_CHECKING:
     from linecontrol.history.reader import HistoryReader
 
-__all__ = ["Counters", "Historian", "HistoryReader", "LabRow", "QuarantinedRow", "RecipeRow", "RunRow", "open_reader"]
+__all__ = [
+    "AccessStore",
+    "AuditRow",
+    "Counters",
+    "Historian",
+    "HistoryReader",
+    "LabRow",
+    "QuarantinedRow",
+    "RecipeRow",
+    "RunRow",
+    "SessionRow",
+    "TokenRow",
+    "UserRow",
+    "open_reader",
+]
 
 
 def open_reader(url: str, line: str | None = None) -> HistoryReader:

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, TypeVar
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
+from linecontrol.history.audit import AuditRow, audit_row
 from linecontrol.history.intake import Counters, Intake
 from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import (
+    AUDIT,
     COMMAND,
     EVENT,
     LAB,
@@ -46,6 +48,7 @@ from linecontrol.history.spool import Spool
 from linecontrol.history.writer import Writer
 
 if TYPE_CHECKING:
+    from linecontrol.history.access import AccessStore
     from linecontrol.history.aside import Aside
     from linecontrol.history.reader import HistoryReader
 
@@ -211,6 +214,10 @@ class Historian:
         """Keep a laboratory value; as ``save_run``."""
         await self._durable(LAB, _checked(lab_row, lab))
 
+    async def save_audit(self, audit: AuditRow) -> None:
+        """Keep a row of the audit trail; as ``save_run``."""
+        await self._durable(AUDIT, _checked(audit_row, audit))
+
     async def flush(self) -> None:
         """Wait until everything taken in so far is durable. Raises StorageError as ``save_run``."""
         await self._durable(None, ())
@@ -274,6 +281,12 @@ class Historian:
             self._reader = HistoryReader(self._url, self._line)
         return await asyncio.to_thread(question, self._reader)
 
+    def access(self) -> AccessStore:
+        """Where users, sessions and tokens of this line are kept; blocking."""
+        from linecontrol.history.access import AccessStore
+
+        return AccessStore(self._url, self._line)
+
     def aside(self) -> Aside:
         """Somebody to ask long questions, in a process of its own, which the caller closes; see ``aside``."""
         from linecontrol.history.aside import Aside
@@ -317,6 +330,19 @@ class Historian:
     ) -> list[LabRow]:
         """See HistoryReader.lab. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.lab(tag, since, until, limit))
+
+    async def audit(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        who: str | None = None,
+        action: str | None = None,
+        outcome: str | None = None,
+        before: int | None = None,
+    ) -> list[AuditRow]:
+        """See HistoryReader.audit."""
+        return await self._ask(lambda reader: reader.audit(since, until, limit, who, action, outcome, before))
 
     async def recipe(self, recipe_hash: str) -> RecipeRow | None:
         """See HistoryReader.recipe."""
