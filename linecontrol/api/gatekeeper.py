@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import json
 import secrets
+from collections import Counter
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linecontrol.api.callers import Caller
 from linecontrol.api.door import LOOPBACK
+from linecontrol.api.limits import BODY_BYTES, STRANGERS, STRANGERS_EACH
 from linecontrol.api.matching import Match, match, match_socket
 from linecontrol.api.people import People
 from linecontrol.api.problems import problem
@@ -33,7 +35,6 @@ DISPLAY_HEADER, ADDRESS_HEADER = "x-linecontrol-display", "x-linecontrol-client"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOK_AGAIN_S = 1.0
 """So often an open WebSocket's right is looked at again."""
-_BODY_MOST = 64 * 1024
 _OUTCOMES = {401: "denied", 403: "denied", 423: "denied", 429: "denied"}
 
 
@@ -43,6 +44,7 @@ class Gatekeeper:
     def __init__(self, app: ASGIApp, people: People, trail: AuditTrail) -> None:
         self._app, self._people, self._trail = app, people, trail
         self._door = people.door
+        self._strangers: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -68,9 +70,19 @@ class Gatekeeper:
                 self._people.touch(caller)
             await self._app(scope, receive, send)
             return
-        if caller is not None and refusal is None:
-            self._people.touch(caller)
-        await self._audited(request, found, caller, refusal, send)
+        if caller is not None:
+            if refusal is None:
+                self._people.touch(caller)
+            await self._audited(request, found, caller, refusal, send)
+            return
+        address = state["address"]
+        if refusal is None and (self._strangers.total() >= STRANGERS or self._strangers[address] >= STRANGERS_EACH):
+            refusal = 429, "too many who are not logged in ask at once; try again in a few seconds"
+        self._strangers[address] += 1
+        try:
+            await self._audited(request, found, caller, refusal, send)
+        finally:
+            self._strangers -= Counter([address])
 
     def _refusal(
         self, request: Request, found: Match, caller: Caller | None, *, is_by_cookie: bool
@@ -136,7 +148,7 @@ class Gatekeeper:
 
         async def receive() -> Message:
             message = await request.receive()
-            if message["type"] == "http.request" and len(body) <= _BODY_MOST:
+            if message["type"] == "http.request" and len(body) <= BODY_BYTES:
                 body.extend(message.get("body", b""))
             return message
 
@@ -188,12 +200,7 @@ class Gatekeeper:
         token_is_good = caller is not None and right is not None and caller.why_not(right) is None
         if not token_is_good or right is None or not self._door.is_own_origin(connection.headers):
             await receive()
-            status = 401 if caller is None else 403
-            if "websocket.http.response" in scope.get("extensions", {}):
-                await send({"type": "websocket.http.response.start", "status": status, "headers": []})
-                await send({"type": "websocket.http.response.body", "body": b""})
-            else:
-                await send({"type": "websocket.close", "code": 1008})
+            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the answer is 403
             return
         scope.setdefault("state", {})["caller"] = caller
         is_closed = False
@@ -232,7 +239,7 @@ def _answer(sent: list[Message]) -> tuple[int, str]:
     for message in sent:
         if message["type"] == "http.response.start":
             status = message["status"]
-        elif status >= 400 and len(parts) < _BODY_MOST:
+        elif status >= 400 and len(parts) < BODY_BYTES:
             parts.extend(message.get("body", b""))
     if status < 400:
         return status, ""

@@ -149,4 +149,4 @@ def right_to_write(tag: str) -> Right:
 def rights_of(role: Role, scope: Iterable[str] = ()) -> frozenset[Right]:
     """The rights of a role, narrowed to ``scope`` where one is given."""
     narrowed = {Right(word) for word in scope}
-    return ROLES[role] & (narrowed | {Right.PUBLIC}) if narrowed else ROLES[role]
+    return ROLES[role] & (narrowed | {Right.PUBLIC, Right.OWN}) if narrowed else ROLES[role]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from linecontrol.api.bridge import Bridge
+from linecontrol.api.connections import PatientProtocol
 from linecontrol.api.door import Door
-from linecontrol.api.limits import CONNECTIONS
 from linecontrol.api.tls import tls_options
 from linecontrol.core.errors import LineError
 from linecontrol.core.model import Event, Severity
@@ -116,7 +116,7 @@ class ApiThread:
             log_level="warning",
             access_log=False,
             lifespan="on",
-            limit_concurrency=CONNECTIONS,
+            http=PatientProtocol,
             timeout_graceful_shutdown=GRACE_S,
             proxy_headers=False,
             server_header=False,

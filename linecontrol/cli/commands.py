@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import client, lab, moisture
+from linecontrol.cli import access, client, lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.tune import tune
@@ -24,6 +24,9 @@ app = typer.Typer(
 )
 
 app.add_typer(lab.app, name="lab")
+app.add_typer(access.users, name="users")
+app.add_typer(access.tokens, name="tokens")
+app.command()(access.audit)
 app.add_typer(moisture.app, name="moisture")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
