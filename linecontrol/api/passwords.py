@@ -10,7 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,6 +20,8 @@ from linecontrol.core.errors import ConfigError, Problem, StateError
 T = TypeVar("T")
 
 SHORTEST, LONGEST = 8, 128
+COST: dict[str, Any] = {"time_cost": 3, "memory_cost": 65_536, "parallelism": 1}
+"""Some 100 ms of one core, 64 MiB."""
 _WAITING_MOST = 16
 _NICENESS = 10
 _USUAL = frozenset(
@@ -76,7 +78,7 @@ class Passwords:
     """Makes and judges hashes. One core at most, and 64 MiB, however many ask."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=1)
+        self._hasher = hasher or PasswordHasher(**COST)
         self._thread = ThreadPoolExecutor(1, "passwords", _step_back)
         self._waiting = 0
         self._nobodys: str | None = None
