@@ -8,8 +8,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.api.bridge import Bridge, beside
+from linecontrol.api.callers import signed
 from linecontrol.api.problems import PROBLEM_RESPONSES, problem
-from linecontrol.api.wire import receipt_row
+from linecontrol.api.wire import WHO, receipt_row
 from linecontrol.core.errors import StateError
 from linecontrol.core.model import Command, Outcome
 from linecontrol.line.sp_advice import RISK, advice_of, check_taken, run_advice
@@ -39,8 +40,8 @@ class AdviceOut(BaseModel):
 class AdviceTaken(BaseModel):
     """A person takes the advice: the loop's set point is commanded in that person's name."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"who": "li", "set_point": 13.1}]})
-    who: str = Field(max_length=60, pattern=r"^[\w .@-]+$", description="Your name; there is no default.")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"set_point": 13.1}]})
+    who: str | None = WHO
     set_point: float | None = Field(None, allow_inf_nan=False, description="Default: as advised; never above it.")
     risk: float = Field(RISK, allow_inf_nan=False)
 
@@ -80,7 +81,7 @@ def advice_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         wanted = found["set_point"] if wish.set_point is None else wish.set_point
         check_taken(found, wanted if wanted is not None else float("nan"))
         reason = f"advised for a risk of {wish.risk:g}: up to {found['set_point']:g} {found['unit']}"
-        command = Command(f"{found['loop']}.SP", wanted, f"operator:{wish.who}", reason)
+        command = Command(f"{found['loop']}.SP", wanted, signed(request, wish.who), reason)
         receipt = await bridge.do(lambda: line.gate.submit(command))
         if receipt.ok:
             return found | {"taken": wanted}

@@ -1,4 +1,4 @@
-"""The API of one line (FastAPI). Loopback only: until users and roles exist it refuses to be reached from elsewhere.
+"""The API of one line (FastAPI). Who may do what stands in ``rights.py``, and the gatekeeper sees to it.
 
 It runs in a thread of its own. Endpoints run in the line's event loop (``Bridge.across``); those marked ``beside`` run
 in the API's thread and reach the line by the bridge.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
@@ -22,16 +20,24 @@ from linecontrol.api.advice import advice_routes
 from linecontrol.api.alarms import alarm_routes
 from linecontrol.api.assessment import assessment_routes
 from linecontrol.api.bridge import Bridge, beside
+from linecontrol.api.callers import noted, permit, signed
+from linecontrol.api.docs_page import docs_routes
+from linecontrol.api.door import Door
+from linecontrol.api.gatekeeper import Gatekeeper
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
-from linecontrol.api.live import Broadcast
-from linecontrol.api.live import router as live_router
+from linecontrol.api.live import Broadcast, live_routes
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
+from linecontrol.api.people import People
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
 from linecontrol.api.procedure import procedure_routes
+from linecontrol.api.rights import Right, right_to_command, right_to_write
+from linecontrol.api.session import session_routes
 from linecontrol.api.site import site_routes
+from linecontrol.api.trail import AuditTrail
 from linecontrol.api.tuning import tuning_routes
+from linecontrol.api.users import audit_routes, token_routes, user_routes
 from linecontrol.api.wire import (
     CommandIn,
     EventOut,
@@ -47,6 +53,7 @@ from linecontrol.api.wire import (
     seen,
     tag_row,
 )
+from linecontrol.core.errors import StateError
 from linecontrol.core.model import Command, Outcome
 from linecontrol.history import Historian
 
@@ -54,50 +61,41 @@ if TYPE_CHECKING:
     from linecontrol.history.aside import Aside
     from linecontrol.line.assembly import Line
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _FAILED = {Outcome.REFUSED: 409, Outcome.FAILED: 502}
 
 
-def is_own_origin(headers: Mapping[str, str]) -> bool:
-    """False for a request that a foreign web page or a rebound host name makes through somebody's browser."""
-    host = headers.get("host", "")
-    if (urlsplit(f"//{host}").hostname or "") not in LOOPBACK:
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
-
-
-def create_app(line: Line, bridge: Bridge) -> FastAPI:
+def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
     """The application for a started line; to be run in another thread than the line's."""
+    historian = line.historian if isinstance(line.historian, Historian) else None
+    people = People(door, None if historian is None else historian.access(), line.clock.wall)
+    trail = AuditTrail(line, bridge)
     broadcast = Broadcast(line, bridge)
-    aside = line.historian.aside() if isinstance(line.historian, Historian) else None
+    aside = None if historian is None else historian.aside()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         task = asyncio.ensure_future(broadcast.run())
+        await people.load()
         yield
+        await people.close()
+        await trail.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         if aside is not None:
             await aside.close()
 
-    app = FastAPIOffline(  # its pages come from a package: no request leaves the machine
+    app = FastAPI(
+        docs_url=None,
         redoc_url=None,
         title="linecontrol",
         version=__version__,
         summary="One kudzu starch line: tags, commands, runs, events, recipes",
         lifespan=lifespan,
     )
+    app.state.people = people
     install(app)
     app.add_middleware(SmallBodies)
-
-    @app.middleware("http")
-    async def _only_from_here(request: Request, go_on: Any) -> Response:
-        if not is_own_origin(request.headers):
-            return problem(request, 403, "this API answers only to programs on its own machine")
-        answer: Response = await go_on(request)
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        return answer
+    app.add_middleware(Gatekeeper, people=people, trail=trail)  # outermost: nothing is read before it has agreed
 
     for routes in (
         _plant(line, bridge),
@@ -110,9 +108,14 @@ def create_app(line: Line, bridge: Bridge) -> FastAPI:
         tuning_routes(line),
         assessment_routes(line, bridge, aside),
         site_routes(line),
+        session_routes(line, people),
+        user_routes(people),
+        token_routes(people),
+        audit_routes(line, bridge),
+        docs_routes(),
     ):
         app.include_router(bridge.across(routes))
-    app.include_router(live_router(broadcast, is_own_origin))
+    app.include_router(live_routes(broadcast))
     return app
 
 
@@ -144,10 +147,11 @@ def _plant(line: Line, bridge: Bridge) -> APIRouter:
     @routes.post("/commands", tags=["commands"], response_model=ReceiptOut)
     async def command(request: Request, wish: CommandIn) -> Any:
         """Ask for a change of one tag. 409 when refused, 502 when the device did not do it; both say why."""
-        receipt = await line.gate.submit(
-            Command(wish.tag, wish.value, f"operator:{wish.who}", wish.reason, wish.expected)
-        )
+        permit(request, right_to_write(wish.tag))
+        who = signed(request, wish.who)
+        receipt = await line.gate.submit(Command(wish.tag, wish.value, who, wish.reason, wish.expected))
         row = receipt_row(receipt)
+        noted(request, old={wish.tag: receipt.old})
         if receipt.ok:
             return row
         return problem(request, _FAILED[receipt.outcome], receipt.reason, [row])
@@ -184,11 +188,13 @@ def _runs(line: Line) -> APIRouter:
         return await line.runs.records(limit)
 
     @routes.post("/runs", tags=["runs"], status_code=201)
-    async def start(wish: RunStart) -> dict[str, Any]:
+    async def start(request: Request, wish: RunStart) -> dict[str, Any]:
         """Start a run. 409 names the failed permissive; 422 names the value and its limits."""
-        return await line.runs.start(
-            wish.recipe, wish.values, who=f"operator:{wish.who}", mode=wish.mode, run_id=wish.run_id
-        )
+        who = signed(request, wish.who)
+        view = await line.runs.start(wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id)
+        if view.get("is_repeat"):
+            noted(request, outcome="repeated")
+        return view
 
     @routes.get("/runs/current", tags=["runs"])
     async def current() -> dict[str, Any] | None:
@@ -204,9 +210,18 @@ def _runs(line: Line) -> APIRouter:
         return found
 
     @routes.post("/runs/{run_id}/commands", tags=["runs"])
-    async def run_command(run_id: str, wish: RunCommand) -> dict[str, Any]:
-        """Hold, Restart, Stop, Abort, Pause, Resume, Reset; 409 says why when it is not legal now."""
-        return await line.runs.command(run_id, wish.command, who=f"operator:{wish.who}", reason=wish.reason)
+    async def run_command(request: Request, run_id: str, wish: RunCommand) -> dict[str, Any]:
+        """Hold, Restart, Stop, Abort, Pause, Resume, Reset; 409 says why when it is not legal now.
+
+        Hold, Stop and Abort are taken also from a session that has locked itself.
+        """
+        right = right_to_command(wish.command)
+        permit(request, right)
+        state = None if line.runs.state is None else line.runs.state.value
+        noted(request, old={"state": state})
+        if right is not Right.HALT and wish.expected is not None and wish.expected != state:
+            raise StateError(f"run {run_id!r} is {state or 'over'} and no longer {wish.expected}; look again")
+        return await line.runs.command(run_id, wish.command, who=signed(request, wish.who), reason=wish.reason)
 
     return routes
 

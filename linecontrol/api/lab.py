@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from linecontrol.api.callers import signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
+from linecontrol.api.wire import WHO
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -19,15 +21,13 @@ class LabIn(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [
-                {"tag": "MT-306", "value": 12.9, "sampled_at": "2026-01-12T10:40:00+08:00", "who": "li", "u": 0.1}
-            ]
+            "examples": [{"tag": "MT-306", "value": 12.9, "sampled_at": "2026-01-12T10:40:00+08:00", "u": 0.1}]
         },
     )
     tag: str = Field(max_length=80, description="The meter it is a check of, in the tag's unit.")
     value: float = Field(allow_inf_nan=False)
     sampled_at: AwareDatetime = Field(description="When the sample was taken, with its offset from UTC.")
-    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    who: str | None = WHO
     u: float | None = Field(None, allow_inf_nan=False, description="Standard uncertainty; default: the line file's.")
     note: str = Field("", max_length=500)
     run_id: str | None = Field(None, max_length=200, description="Refused when it was not under way then.")
@@ -74,13 +74,13 @@ def lab_routes(line: Line) -> APIRouter:
     )
 
     @routes.post("", status_code=201, response_model=LabOut)
-    async def enter(wish: LabIn) -> Any:
+    async def enter(request: Request, wish: LabIn) -> Any:
         """Enter a value. 422 for a sample in the future, a value out of range, a wrong tag or a wrong run."""
         return await line.lab.add(
             wish.tag,
             wish.value,
             sampled_at=wish.sampled_at.timestamp(),
-            who=wish.who,
+            who=signed(request, wish.who).partition(":")[2],
             u=wish.u,
             note=wish.note,
             run_id=wish.run_id,

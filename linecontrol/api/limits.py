@@ -8,7 +8,8 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES = 64 * 1024  # json.loads keeps the interpreter to itself, and the scans waiting: 64 KiB for about 500 us
-CONNECTIONS = 200
+STRANGERS, STRANGERS_EACH = 32, 8
+"""Requests of people not logged in that may be under way at once: all of them, and of one address."""
 
 
 class SmallBodies:

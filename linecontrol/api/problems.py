@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,18 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from linecontrol.core.errors import ConfigError, LineError, StateError, StorageError
+
+
+class Refused(LineError):
+    """Name or password is wrong, or the token; which of them nobody is told."""
+
+
+class TooOften(LineError):
+    """Too many failed tries; ``wait_s``: when the next is judged."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"too many failed tries; the next is looked at in {math.ceil(wait_s)} s")
 
 
 class Problem(BaseModel):
@@ -28,12 +41,19 @@ class Problem(BaseModel):
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
     for code, text in {
+        401: "Not known, or not by this password",
         404: "There is no such thing",
         409: "Not possible now; the detail says why",
         422: "A value is not accepted; errors say which and what is",
+        429: "Too many failed tries; the detail says how long to wait",
         502: "The device did not do it",
     }.items()
 }
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Those of the problem responses that a router's routes give."""
+    return {code: PROBLEM_RESPONSES[code] for code in codes}
 
 
 def problem(request: Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
@@ -54,6 +74,16 @@ def install(app: FastAPI) -> None:
     async def _config(request: Request, error: ConfigError) -> JSONResponse:
         rows = [{"field": p.key, "message": p.message, "accepted": p.accepted} for p in error.problems]
         return problem(request, 422, str(error), rows)
+
+    @app.exception_handler(Refused)
+    async def _refused(request: Request, error: Refused) -> JSONResponse:
+        return problem(request, 401, str(error))
+
+    @app.exception_handler(TooOften)
+    async def _too_often(request: Request, error: TooOften) -> JSONResponse:
+        answer = problem(request, 429, str(error))
+        answer.headers["Retry-After"] = str(math.ceil(error.wait_s))
+        return answer
 
     @app.exception_handler(StateError)
     async def _state(request: Request, error: StateError) -> JSONResponse:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from linecontrol.api.bridge import Bridge
-from linecontrol.api.limits import CONNECTIONS
+from linecontrol.api.connections import PatientProtocol
+from linecontrol.api.door import Door
+from linecontrol.api.tls import tls_options
 from linecontrol.core.errors import LineError
 from linecontrol.core.model import Event, Severity
 
@@ -51,12 +53,18 @@ class ApiThread:
 
     Args:
         listener: a bound socket, closed by whoever opened it.
-        loop_factory: makes the API's event loop.
+        loop_factory: makes the API's event loop. door: who is known before any user is, and TLS.
     """
 
     def __init__(
-        self, line: Line, listener: socket.socket, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+        self,
+        line: Line,
+        listener: socket.socket,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop],
+        door: Door,
     ) -> None:
+        self._door = door
+        self.first_token: str | None = None
         self._line, self._listener, self._loop_factory = line, listener, loop_factory
         self._loop = asyncio.get_running_loop()
         self._bridge = Bridge()
@@ -100,7 +108,7 @@ class ApiThread:
     async def _serve(self) -> None:
         from linecontrol.api.app import create_app
 
-        app = create_app(self._line, self._bridge)
+        app = create_app(self._line, self._bridge, self._door)
         app.openapi()  # made now, not when somebody looks at it
         gc.freeze()  # it lives as long as the line, and a collection that looks at it holds up the scans for 20 ms
         config = uvicorn.Config(
@@ -108,10 +116,19 @@ class ApiThread:
             log_level="warning",
             access_log=False,
             lifespan="on",
-            limit_concurrency=CONNECTIONS,
+            http=PatientProtocol,
             timeout_graceful_shutdown=GRACE_S,
+            proxy_headers=False,
+            server_header=False,
+            **tls_options(self._door.tls),
         )
-        self._server = _Server(config, lambda: self._tell(self._started.set))
+
+        def started() -> None:
+            people = getattr(app.state, "people", None)
+            self.first_token = None if people is None else people.first_token
+            self._tell(self._started.set)
+
+        self._server = _Server(config, started)
         self._server.should_exit = self._is_stopping
         await self._server.serve(sockets=[self._listener])
 

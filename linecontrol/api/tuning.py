@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path
+from fastapi import APIRouter, HTTPException, Path, Request
 
+from linecontrol.api.callers import signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
 from linecontrol.api.tuning_wire import ApplyIn, ResultView, Signed, TestIn, TuningView, Written, result_row
 from linecontrol.control.tuning.moves import Kind
@@ -63,7 +64,7 @@ def tuning_routes(line: Line) -> APIRouter:
         return await asyncio.to_thread(result_row, session, evaluation, written, desk.sign_of_k(loop))
 
     @routes.post("/{loop}/test", response_model=TuningView, status_code=201)
-    async def start(loop: Loop, wish: TestIn) -> Any:
+    async def start(request: Request, loop: Loop, wish: TestIn) -> Any:
         """Start a test on the running loop. 409 says why there can be none now.
 
         It watches the loop at rest before it moves anything, keeps within its limits, and gives the loop back in its
@@ -71,28 +72,28 @@ def tuning_routes(line: Line) -> APIRouter:
         """
         asked = wish.model_dump(exclude={"who", "reason", "kind"})
         wanted = TestWish(kind=Kind(wish.kind), **asked)
-        return desk.start(known(loop), wanted, who=f"operator:{wish.who}", reason=wish.reason)
+        return desk.start(known(loop), wanted, who=signed(request, wish.who), reason=wish.reason)
 
     @routes.post("/{loop}/abort", response_model=TuningView)
-    async def abort(loop: Loop, wish: Signed) -> Any:
+    async def abort(request: Request, loop: Loop, wish: Signed) -> Any:
         """End the test; the output goes back to where it was, then the loop goes on. 409 when there is none."""
-        return desk.abort(known(loop), who=f"operator:{wish.who}", reason=wish.reason)
+        return desk.abort(known(loop), who=signed(request, wish.who), reason=wish.reason)
 
     @routes.post("/{loop}/apply", response_model=TuningView)
-    async def apply(loop: Loop, wish: ApplyIn) -> Any:
+    async def apply(request: Request, loop: Loop, wish: ApplyIn) -> Any:
         """Put gains on trial, without a bump. If the loop then behaves worse, the old ones come back by themselves."""
         own = None if wish.gains is None else wish.gains.gains()
-        who = f"operator:{wish.who}"
+        who = signed(request, wish.who)
         return desk.apply(known(loop), who=who, reason=wish.reason, candidate=wish.candidate, gains=own)
 
     @routes.post("/{loop}/accept", response_model=TuningView)
-    async def accept(loop: Loop, wish: Signed) -> Any:
+    async def accept(request: Request, loop: Loop, wish: Signed) -> Any:
         """End the trial: the gains stay. 409 when none are on trial."""
-        return desk.accept(known(loop), who=f"operator:{wish.who}", reason=wish.reason)
+        return desk.accept(known(loop), who=signed(request, wish.who), reason=wish.reason)
 
     @routes.post("/{loop}/revert", response_model=TuningView)
-    async def revert(loop: Loop, wish: Signed) -> Any:
+    async def revert(request: Request, loop: Loop, wish: Signed) -> Any:
         """One step back, to the gains before the last ones applied. 409 when there are none."""
-        return desk.revert(known(loop), who=f"operator:{wish.who}", reason=wish.reason)
+        return desk.revert(known(loop), who=signed(request, wish.who), reason=wish.reason)
 
     return routes

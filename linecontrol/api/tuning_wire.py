@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from linecontrol.api.wire import WHO
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.pid_settings import Action
 from linecontrol.control.tuning import Band, Candidate, Identified, Margins, Refusal
@@ -20,17 +21,14 @@ from linecontrol.line.loop_tests import Session
 SHOWN_POINTS = 120  # of a predicted response
 SHOWN_SAMPLES = 600  # of a record
 
-_WHO = Field(min_length=1, max_length=60, pattern=r"^[\w .@-]+$", examples=["li"])
 _REASON = Field(min_length=1, max_length=500, examples=["moisture swings since the new fan"])
 
 
 class Signed(BaseModel):
     """Who, and why: every command on tuning is signed."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"who": "li", "reason": "batch is changing"}]}
-    )
-    who: str = _WHO
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "batch is changing"}]})
+    who: str | None = WHO
     reason: str = _REASON
 
 
@@ -40,9 +38,7 @@ class TestIn(Signed):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [
-                {"kind": "doublet", "size": 5.0, "pv_limit": 15.0, "who": "li", "reason": "slow since the new fan"}
-            ]
+            "examples": [{"kind": "doublet", "size": 5.0, "pv_limit": 15.0, "reason": "slow since the new fan"}]
         },
     )
     __test__ = False
@@ -83,7 +79,7 @@ class ApplyIn(Signed):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"candidate": "best", "who": "li", "reason": "calmer, by the test of today"}]},
+        json_schema_extra={"examples": [{"candidate": "best", "reason": "calmer, by the test of today"}]},
     )
     candidate: str | None = Field(None, max_length=60)
     gains: GainsIn | None = None

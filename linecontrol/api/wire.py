@@ -15,6 +15,13 @@ from linecontrol.line.run_view import iso
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
+WHO: Any = Field(
+    None,
+    max_length=60,
+    pattern=r"^[\w .@-]+$",
+    description="In whose name. Only the command line of the controller's own computer may speak for others; from "
+    "everybody else it is not looked at: the session says who asks.",
+)
 SLICE = 16  # rows turned into JSON before another thread may have the interpreter: some 100 us
 
 
@@ -143,13 +150,11 @@ class CommandIn(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={
-            "examples": [{"tag": "MIC-306.SP", "value": 12.5, "who": "li", "reason": "drier lot for the customer"}]
-        },
+        json_schema_extra={"examples": [{"tag": "MIC-306.SP", "value": 12.5, "reason": "drier lot for the customer"}]},
     )
     tag: str = Field(max_length=80)
     value: Value
-    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    who: str | None = WHO
     reason: str = Field("", max_length=500)
     expected: Value | None = Field(None, description="What the asker saw; refused when the value has changed since.")
 
@@ -181,22 +186,27 @@ class RunStart(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"recipe": "kudzu-lobata-standard", "values": {"root_kg": 500}, "who": "li"}]},
+        json_schema_extra={"examples": [{"recipe": "kudzu-lobata-standard", "values": {"root_kg": 500}}]},
     )
     recipe: str = Field(max_length=120)
     values: dict[str, float | bool] = Field(default_factory=dict)
     mode: str = Field("automatic", description="automatic, semi-automatic or manual")
-    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    who: str | None = WHO
     run_id: str | None = Field(None, max_length=60, pattern=r"^[\w-]+$", description="Your own id makes a retry safe.")
 
 
 class RunCommand(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"command": "hold", "who": "li", "reason": "belt slips"}]}
+        extra="forbid", json_schema_extra={"examples": [{"command": "hold", "reason": "belt slips"}]}
     )
     command: str = Field(description="start, hold, restart, stop, abort, pause, resume, reset, proceed, answer")
-    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$")
+    who: str | None = WHO
     reason: str = Field("", max_length=500)
+    expected: str | None = Field(
+        None,
+        max_length=40,
+        description="State the asker saw, e.g. Held; refused when it has changed since. Not for hold, stop and abort.",
+    )
 
 
 class RunRecord(BaseModel):

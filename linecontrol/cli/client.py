@@ -1,7 +1,12 @@
-"""Talks to a running controller over its API, and finds it by the lock it holds."""
+"""Talks to a running controller over its API, and finds it by the lock it holds.
+
+A controller of one's own account is asked with the token it keeps for this computer's command line; any other with the
+token that is given.
+"""
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,13 @@ import httpx
 
 from linecontrol.cli.output import BAD_INPUT, FAILED, stop
 from linecontrol.line.lock import running_controllers
+
+_given: dict[str, Any] = {"token": None, "tls_ca": None}
+
+
+def use(token: str | None, tls_ca: Path | None) -> None:
+    """What the command line's own options say; for the rest of the program."""
+    _given.update(token=token, tls_ca=tls_ca)
 
 
 def base_url(url: str | None) -> str:
@@ -24,19 +36,50 @@ def base_url(url: str | None) -> str:
     return found[0]["api"]
 
 
+def console_token(access: Path) -> str | None:
+    """The token a controller keeps for the command line of its own account; None when it cannot be read."""
+    try:
+        return (access / "console.token").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+
+
 def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = None) -> Any:
     """One request. A refusal ends the program with its reason: exit 2 for bad input, 3 for what the plant refuses."""
+    base = base_url(url)
+    holder = next((row for row in running_controllers() if row.get("api") == base), {})
+    token = _given["token"] or (console_token(Path(holder["access"])) if "access" in holder else None)
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
-        answer = httpx.request(method, base_url(url) + path, json=body, timeout=30.0, trust_env=False)
-    except httpx.HTTPError as error:
+        verify = _trusted(base, holder.get("certificate"))
+        answer = httpx.request(
+            method, base + path, json=body, headers=headers, timeout=30.0, trust_env=False, verify=verify
+        )
+    except (httpx.HTTPError, OSError) as error:
         stop(f"the controller does not answer: {error}", FAILED)
     if answer.is_success:
-        return answer.json()
+        return answer.json() if answer.content else None
+    if answer.status_code == 401 and token is None:
+        stop(f"{base} asks who you are: give --token or LINECONTROL_TOKEN (see docs/access.md)", FAILED)
     try:
         detail = answer.json().get("detail", answer.text)
     except ValueError:
         detail = answer.text
     stop(str(detail), BAD_INPUT if answer.status_code in (404, 422) else FAILED)
+
+
+def _trusted(base: str, certificate: str | None) -> ssl.SSLContext | bool:
+    """Whom to believe over TLS: a controller here by its very certificate, others as everybody does."""
+    if not base.startswith("https:"):
+        return True
+    if _given["tls_ca"] is not None:
+        return ssl.create_default_context(cafile=str(_given["tls_ca"]))
+    if certificate is None:
+        return True
+    context = ssl.create_default_context(cafile=certificate)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # this one, whoever signed it
+    context.check_hostname = False  # it is known by itself, not by its name
+    return context
 
 
 def data_folder(data: Path | None) -> Path:

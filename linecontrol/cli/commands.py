@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import alarms, lab, moisture
+from linecontrol.cli import access, alarms, client, lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
@@ -27,11 +27,16 @@ app = typer.Typer(
 
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(lab.app, name="lab")
+app.add_typer(access.users, name="users")
+app.add_typer(access.tokens, name="tokens")
+app.command()(access.audit)
 app.add_typer(moisture.app, name="moisture")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
-Who = Annotated[str, typer.Option("--who", help="Your name, for the record.")]
+Who = Annotated[
+    str | None, typer.Option("--who", help="Your name, for the record; default: that of your account here.")
+]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for the historian; default: the user data folder.")]
 Plant = Annotated[
     list[str] | None, typer.Option("--plant", help="Plant parameter, e.g. --plant rasp.size_um=160. Repeatable.")
@@ -50,11 +55,22 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LINECONTROL_TOKEN", help="Token of a session or a script, for a controller that is not yours."
+        ),
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(envvar="LINECONTROL_TLS_CA", help="Certificate to trust, for one that is self-made elsewhere."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version.")
     ] = False,
 ) -> None:
     del version
+    client.use(token, tls_ca)
 
 
 def formula_values(
@@ -182,16 +198,25 @@ def simulate(
 def serve(
     line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
     data: Data = None,
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond this computer only with TLS.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8470,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Host name the API may be asked for by, e.g. mill.local. Repeatable.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="TLS certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM, without a password.")] = None,
+    tls_self_made: Annotated[
+        bool, typer.Option("--tls-self-made", help="TLS with a certificate of this computer's own.")
+    ] = False,
     speed: Annotated[float, typer.Option(min=0.1, max=200, help="For a simulated line: the simulator's speed.")] = 1.0,
     display: Annotated[bool, typer.Option("--display", help="Start the display too, in a process of its own.")] = False,
     display_port: DisplayPort = DISPLAY_PORT,
 ) -> None:
     """Drive a line until SIGTERM or Ctrl-C. Recipes are started with `run`, or over the API."""
-    from linecontrol.cli.serve import run_serve
+    from linecontrol.cli.serve import Reach, run_serve
 
-    raise typer.Exit(run_serve(line, data, host, port, speed, display_port if display else None))
+    reach = Reach(host, port, name or (), tls_cert, tls_key, tls_self_made)
+    raise typer.Exit(run_serve(line, data, reach, speed, display_port if display else None))
 
 
 @app.command("display")
@@ -212,7 +237,7 @@ def run(
     recipe: Annotated[str, typer.Argument(help="Recipe name, as `linecontrol recipes` lists them.")],
     sets: Sets = None,
     mode: Annotated[str, typer.Option(help="automatic, semi-automatic or manual")] = "automatic",
-    who: Who = "operator",
+    who: Who = None,
     wait: Annotated[bool, typer.Option(help="Wait for the end and print the record.")] = True,
     url: Url = None,
     as_json: Json = False,
@@ -240,7 +265,7 @@ def _command(name: str, text: str) -> None:
     def command(
         run_id: Annotated[str | None, typer.Argument(help="Run; default: the one in hand.")] = None,
         reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-        who: Who = "operator",
+        who: Who = None,
         url: Url = None,
         as_json: Json = False,
     ) -> None:

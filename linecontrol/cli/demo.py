@@ -85,7 +85,12 @@ async def _demo(
     with stop_on_signals() as stop:
         async with simulator(config, speed, seed, more) as simulated:
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
-            async with line, serving(line, "127.0.0.1", port) as url, contextlib.AsyncExitStack() as stack:
+            async with (
+                line,
+                serving(line, "127.0.0.1", port, is_demo=True) as served,
+                contextlib.AsyncExitStack() as stack,
+            ):
+                url = served.url
                 if display is not None:
                     address = await stack.enter_async_context(displayed(url, display, folder))
                     people.print(f"Display: {address}", style="bold", soft_wrap=True)

@@ -24,7 +24,7 @@ def add(
     tag: Annotated[str, typer.Argument(help="The meter it is a check of, e.g. MT-306.")],
     value: Annotated[float, typer.Argument(help="What the laboratory found, in the tag's unit.")],
     at: Annotated[str, typer.Option(help='When the SAMPLE was taken: "10:40", or a date and time.')],
-    who: Annotated[str, typer.Option("--who", help="Your name, for the record.")] = "operator",
+    who: Annotated[str | None, typer.Option("--who", help="Your name, for the record.")] = None,
     u: Annotated[float | None, typer.Option(help="Standard uncertainty; default: the line file's.")] = None,
     note: Annotated[str, typer.Option(help="For the record.")] = "",
     run: Annotated[str | None, typer.Option(help="Run the sample is of; refused if it was not under way.")] = None,

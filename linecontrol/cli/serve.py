@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import displayed
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people
-from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
+from linecontrol.cli.serving import Served, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
+
+if TYPE_CHECKING:
+    from linecontrol.api.door import Tls
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def run_serve(line: str, data: Path | None, host: str, port: int, speed: float, display: int | None = None) -> int:
+@dataclass(frozen=True)
+class Reach:
+    """How the API can be reached. ``names``: host names it may be asked for by, besides this computer's own."""
+
+    host: str = "127.0.0.1"
+    port: int = 8470
+    names: Sequence[str] = ()
+    certificate: Path | None = None
+    private_key: Path | None = None
+    is_self_made: bool = False
+
+
+def run_serve(line: str, data: Path | None, reach: Reach, speed: float, display: int | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the exit code. ``display``: its port, None for no display."""
-    if host not in LOOPBACK:
-        people.print(
-            f"--host {host}: refused. Without users and roles the API would let anybody on the network drive the line "
-            f"(accepted: {', '.join(LOOPBACK)}; reach it from elsewhere through an SSH tunnel).",
-            soft_wrap=True,
-        )
-        return BAD_INPUT
     try:
-        return run_event_loop(_serve(line, data, host, port, speed, display))
+        _check(reach)
+        return run_event_loop(_serve(line, data, reach, speed, display))
     except ConfigError as error:
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
@@ -34,22 +47,69 @@ def run_serve(line: str, data: Path | None, host: str, port: int, speed: float, 
         return FAILED
 
 
-async def _serve(line_name: str, data: Path | None, host: str, port: int, speed: float, display: int | None) -> int:
+def _check(reach: Reach) -> None:
+    if (reach.certificate is None) != (reach.private_key is None):
+        raise ConfigError("--tls-cert and --tls-key go together")
+    if reach.is_self_made and reach.certificate is not None:
+        raise ConfigError("--tls-self-made or --tls-cert with --tls-key, not both")
+    if reach.host not in LOOPBACK and reach.certificate is None and not reach.is_self_made:
+        raise ConfigError(
+            f"--host {reach.host}: refused without TLS: passwords and commands would cross the network in clear. "
+            "Give --tls-cert and --tls-key, or --tls-self-made for a certificate of this computer's own "
+            f"(accepted without: {', '.join(LOOPBACK)}; reach it from elsewhere through an SSH tunnel)"
+        )
+
+
+def _tls(reach: Reach, folder: Path, names: Sequence[str]) -> Tls | None:
+    from linecontrol.api import tls
+    from linecontrol.api.door import Tls
+
+    if reach.certificate is not None and reach.private_key is not None:
+        return tls.check(Tls(reach.certificate.resolve(), reach.private_key.resolve()))
+    if not reach.is_self_made:
+        return None
+    any_host = reach.host in ("0.0.0.0", "::")  # noqa: S104 - looked at, not listened on
+    made = tls.self_made(folder / "access", [*names, *(() if any_host else (reach.host,))], datetime.now(UTC))
+    people.print(f"Certificate of this computer's own: {made.certificate}", soft_wrap=True)
+    people.print(f"  SHA-256 {tls.fingerprint(made.certificate)}", soft_wrap=True)
+    return made
+
+
+async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, display: int | None) -> int:
     import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
     from linecontrol.line.assembly import assemble
 
     config = read_line(line_name)
     folder = data_folder(data) if data else data_folder(None) / config.line.name
+    names = [*config.line.names, *reach.names]
+    tls = _tls(reach, folder, names)
     with stop_on_signals() as stop:
         line = assemble(config, data=folder, speed=speed)
         line.listeners.append(lambda event: people.print(f"{event.severity.value:8}{event.text}", markup=False))
-        async with line, serving(line, host, port, must_have_port=True) as url:
-            people.print(f"Line {config.line.name!r} is being driven. API: {url}/docs  Data: {folder}", soft_wrap=True)
+        async with (
+            line,
+            serving(line, reach.host, reach.port, must_have_port=True, tls=tls, names=names) as served,
+        ):
+            people.print(
+                f"Line {config.line.name!r} is being driven. API: {served.url}/docs  Data: {folder}", soft_wrap=True
+            )
+            _tell_of_first(served)
             async with contextlib.AsyncExitStack() as stack:
                 if display is not None:
-                    address = await stack.enter_async_context(displayed(url, display, folder))
+                    address = await stack.enter_async_context(displayed(served.url, display, folder))
                     people.print(f"Display: {address}", soft_wrap=True)
                 await line.ready(stop)
                 await stop.wait()
             people.print("Stopping: the line goes to its safe state.")
     return DONE
+
+
+def _tell_of_first(served: Served) -> None:
+    if served.first_token is None:
+        return
+    people.print(
+        "There is no administrator yet. On this computer: linecontrol users add NAME --role admin\n"
+        f"From a browser, once, with this token (also in {served.door.folder}/first-admin.token): {served.first_token}",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -7,10 +7,12 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from linecontrol.api.door import Door, Tls
     from linecontrol.line.assembly import Line
 
 API_PORT = 8470
@@ -67,9 +69,33 @@ def free_socket(host: str, port: int) -> socket.socket:
     raise AssertionError  # pragma: no cover
 
 
+@dataclass(frozen=True)
+class Served:
+    """A served API: its address, and what the programs on this computer know it by."""
+
+    url: str
+    door: Door
+    first_token: str | None
+
+
 @contextlib.asynccontextmanager
-async def serving(line: Line, host: str, port: int, *, must_have_port: bool = False) -> AsyncIterator[str]:
-    """The API of this line, listening; yields its address."""
+async def serving(
+    line: Line,
+    host: str,
+    port: int,
+    *,
+    must_have_port: bool = False,
+    is_demo: bool = False,
+    tls: Tls | None = None,
+    names: Iterable[str] = (),
+) -> AsyncIterator[Served]:
+    """The API of this line, listening. Its tokens for programs on this computer lie in ``<data>/access``.
+
+    Args:
+        is_demo: there is a demo user, whom local programs act as.
+        names: host names it may be asked for by, besides this computer's own.
+    """
+    from linecontrol.api.door import LOOPBACK, open_door
     from linecontrol.api.server import ApiThread
 
     listener = free_socket(host, port)
@@ -77,12 +103,18 @@ async def serving(line: Line, host: str, port: int, *, must_have_port: bool = Fa
     if must_have_port and port not in (0, found_port):
         listener.close()
         raise OSError(f"port {port} on {host} is taken; choose another with --port")
-    api = ApiThread(line, listener, loop_factory())
+    is_open = host not in LOOPBACK
+    door = open_door(line.data / "access", is_demo=is_demo, names=names, tls=tls, is_open=is_open)
+    api = ApiThread(line, listener, loop_factory(), door)
     try:
         await api.start()
-        url = f"http://{'[' + host + ']' if ':' in host else host}:{found_port}"
-        line.lock.describe({"api": url})
-        yield url
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what to call it from here
+        url = f"{'http' if tls is None else 'https'}://{'[' + shown + ']' if ':' in shown else shown}:{found_port}"
+        line.lock.describe(
+            {"api": url, "access": str(door.folder)} | ({} if tls is None else {"certificate": str(tls.certificate)})
+        )
+        yield Served(url, door, api.first_token)
     finally:
         await api.stop()
+        door.close()
         listener.close()

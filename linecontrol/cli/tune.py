@@ -52,7 +52,7 @@ def tune(
     revert: Annotated[bool, typer.Option("--revert", help="One step back to the former gains.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only show gains, trial and what was journalled.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    who: Annotated[str, typer.Option("--who", help="Your name, for the record.")] = "operator",
+    who: Annotated[str | None, typer.Option("--who", help="Your name, for the record.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     url: Annotated[
         str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")

@@ -40,7 +40,7 @@ def tune_live(
     revert: bool = False,
     show: bool = False,
     yes: bool = False,
-    who: str = "operator",
+    who: str | None = None,
     reason: str = "",
     url: str | None = None,
     as_json: bool = False,
@@ -140,7 +140,7 @@ def _confirm(question: str, *, yes: bool) -> None:
         stop("nothing was changed", DONE)
 
 
-def _watched(loop: str, url: str | None, signed: dict[str, str], *, quiet: bool) -> dict[str, Any]:
+def _watched(loop: str, url: str | None, signed: dict[str, str | None], *, quiet: bool) -> dict[str, Any]:
     """Follow the test to its end; Ctrl-C aborts it, and then its end is waited for."""
     try:
         return _follow(loop, url, quiet=quiet)
@@ -149,7 +149,7 @@ def _watched(loop: str, url: str | None, signed: dict[str, str], *, quiet: bool)
         return _after_ctrl_c(loop, url, signed)
 
 
-def _after_ctrl_c(loop: str, url: str | None, signed: dict[str, str]) -> dict[str, Any]:
+def _after_ctrl_c(loop: str, url: str | None, signed: dict[str, str | None]) -> dict[str, Any]:
     view: dict[str, Any] = ask("GET", url, f"/tuning/{loop}")
     if view["last_test"]["state"] == "running":
         ask("POST", url, f"/tuning/{loop}/abort", {"who": signed["who"], "reason": "Ctrl-C"})

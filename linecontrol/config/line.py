@@ -27,6 +27,7 @@ Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
 
 ACCESS_FILES = ("certificate", "private_key", "server_certificate", "password_file")
 ACCESS_KEYS = ("security", "username", *ACCESS_FILES)
@@ -272,7 +273,10 @@ class Yield(Row):
 
 
 class LineFile(Row):
-    """A line file. ``control_period_s`` is in line seconds."""
+    """A line file. ``control_period_s`` is in line seconds.
+
+    ``names``: host names the API may be asked for by, besides this computer's own and its addresses.
+    """
 
     kind: Literal["line"]
     name: Slug
@@ -286,4 +290,5 @@ class LineFile(Row):
     laboratory: tuple[LabMeter, ...] = ()
     alarms: tuple[LoopAlarm, ...] = ()
     database: Line | None = None
+    names: tuple[HostName, ...] = ()
     notes: Note = ""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from linecontrol.history.access import AccessStore, SessionRow, TokenRow, UserRow
 from linecontrol.history.alarms import AlarmStateRow
+from linecontrol.history.audit import AuditRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from linecontrol.history.reader import HistoryReader
 
 __all__ = [
+    "AccessStore",
     "AlarmStateRow",
+    "AuditRow",
     "Counters",
     "Historian",
     "HistoryReader",
@@ -26,6 +30,9 @@ __all__ = [
     "QuarantinedRow",
     "RecipeRow",
     "RunRow",
+    "SessionRow",
+    "TokenRow",
+    "UserRow",
     "open_reader",
 ]
 

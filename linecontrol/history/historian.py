@@ -19,12 +19,14 @@ from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
 from linecontrol.history.alarms import AlarmStateRow, alarm_row
+from linecontrol.history.audit import AuditRow, audit_row
 from linecontrol.history.intake import Counters, Intake
 from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import (
     ALARM,
+    AUDIT,
     COMMAND,
     EVENT,
     LAB,
@@ -48,6 +50,7 @@ from linecontrol.history.spool import Spool
 from linecontrol.history.writer import Writer
 
 if TYPE_CHECKING:
+    from linecontrol.history.access import AccessStore
     from linecontrol.history.aside import Aside
     from linecontrol.history.reader import HistoryReader
 
@@ -222,6 +225,10 @@ class Historian:
             return
         self._intake.add(ALARM, [row])
 
+    async def save_audit(self, audit: AuditRow) -> None:
+        """Keep a row of the audit trail; as ``save_run``."""
+        await self._durable(AUDIT, _checked(audit_row, audit))
+
     async def flush(self) -> None:
         """Wait until everything taken in so far is durable. Raises StorageError as ``save_run``."""
         await self._durable(None, ())
@@ -285,6 +292,12 @@ class Historian:
             self._reader = HistoryReader(self._url, self._line)
         return await asyncio.to_thread(question, self._reader)
 
+    def access(self) -> AccessStore:
+        """Where users, sessions and tokens of this line are kept; blocking."""
+        from linecontrol.history.access import AccessStore
+
+        return AccessStore(self._url, self._line)
+
     def aside(self) -> Aside:
         """Somebody to ask long questions, in a process of its own, which the caller closes; see ``aside``."""
         from linecontrol.history.aside import Aside
@@ -333,6 +346,19 @@ class Historian:
     async def alarms(self) -> list[AlarmStateRow]:
         """See HistoryReader.alarms. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.alarms())
+
+    async def audit(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        who: str | None = None,
+        action: str | None = None,
+        outcome: str | None = None,
+        before: int | None = None,
+    ) -> list[AuditRow]:
+        """See HistoryReader.audit."""
+        return await self._ask(lambda reader: reader.audit(since, until, limit, who, action, outcome, before))
 
     async def recipe(self, recipe_hash: str) -> RecipeRow | None:
         """See HistoryReader.recipe."""

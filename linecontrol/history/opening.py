@@ -73,13 +73,14 @@ def tag_ids(connection: sa.Connection, line_id: int) -> dict[str, int]:
 def look_back(connection: sa.Connection, line_id: int, ids: Mapping[str, int], opened: Opened) -> None:
     """What the last recording left: its newest times, and whether it was closed."""
     sample, event, command, run, lab = schema.sample, schema.event, schema.command, schema.run, schema.lab
+    audit = schema.audit
     newest = sa.select(sample.c.time_us, sample.c.status).order_by(sample.c.time_us.desc()).limit(1)
     for name, tag_id in ids.items():
         row = connection.execute(newest.where(sample.c.tag_id == tag_id)).first()
         if row is not None:
             opened.last[name] = (row.time_us, row.status)
     times = [time_us for time_us, _ in opened.last.values()]
-    for column in (event.c.time_us, command.c.time_us, run.c.updated_us, lab.c.entered_us):
+    for column in (event.c.time_us, command.c.time_us, run.c.updated_us, lab.c.entered_us, audit.c.time_us):
         query = sa.select(sa.func.max(column)).where(column.table.c.line_id == line_id)
         found = connection.execute(query).scalar()
         times += [] if found is None else [found]

@@ -13,10 +13,12 @@ from linecontrol.core.errors import StorageError
 from linecontrol.core.model import DataType, Event, Receipt, Sample, Status
 from linecontrol.history import schema
 from linecontrol.history.alarms import AlarmStateRow, alarm_of
+from linecontrol.history.audit import AuditRow, audit_of
 from linecontrol.history.lab import LabRow, lab_of
 from linecontrol.history.migrate import check_known, revision_of
 from linecontrol.history.rows import (
     ALARM,
+    AUDIT,
     COLUMNS,
     COMMAND,
     EVENT,
@@ -269,6 +271,39 @@ class HistoryReader:
             query = _columns(ALARM).where(table.c.line_id == self._line_id(connection))
             rows = connection.execute(query.order_by(table.c.name)).all()
         return [alarm_of(tuple(row)) for row in rows]
+
+    # -- audit trail
+    def audit(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        who: str | None = None,
+        action: str | None = None,
+        outcome: str | None = None,
+        before: int | None = None,
+    ) -> list[AuditRow]:
+        """The newest ``limit`` rows of the audit trail in [since, until), newest first.
+
+        ``before``: only rows with a smaller number, to turn the page. Others: only rows that say just this.
+        """
+        table = schema.audit
+        with self._connected() as connection:
+            if not sa.inspect(connection).has_table(table.name):
+                return []  # a history from before there was an audit trail, which a reader does not migrate
+            columns = (table.c.id, *(table.c[name] for name in COLUMNS[AUDIT]))
+            query = sa.select(*columns).where(table.c.line_id == self._line_id(connection))
+            for column, wanted in ((table.c.who, who), (table.c.action, action), (table.c.outcome, outcome)):
+                if wanted is not None:
+                    query = query.where(column == wanted)
+            if since is not None:
+                query = query.where(table.c.time_us >= micros(since))
+            if until is not None:
+                query = query.where(table.c.time_us < micros(until))
+            if before is not None:
+                query = query.where(table.c.id < before)
+            rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).all()
+        return [audit_of(tuple(row[1:]), int(row[0])) for row in rows]
 
     def quarantined(self, limit: int = 1000) -> list[QuarantinedRow]:
         """Rows that could not be stored, newest first."""

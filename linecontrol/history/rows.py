@@ -18,8 +18,7 @@ from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, V
 Row = tuple[Any, ...]
 
 SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", "run", "recipe", "quarantine"
-LAB = "lab"
-ALARM = "alarm"
+LAB, ALARM, AUDIT = "lab", "alarm", "audit"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -51,13 +50,27 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     QUARANTINE: ("time_us", "kind", "row", "reason"),
     LAB: ("lab_id", "tag", "value", "u", "sampled_us", "entered_us", "who", "note", "run_id", "replaces"),
     ALARM: ("name", "state", "updated_us"),
+    AUDIT: (
+        "time_us",
+        "who",
+        "role",
+        "session",
+        "address",
+        "action",
+        "target",
+        "old",
+        "new",
+        "why",
+        "outcome",
+        "detail",
+    ),
 }
 """Kinds of rows and the columns of each, in the order of the tuple."""
 
 STARTED, STOPPED = "historian.started", "historian.stopped"
 """Kinds of the events between which a recording lies."""
 
-_TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2}
+_TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2, AUDIT: 0}
 _EXACT_INT = 2**53
 
 

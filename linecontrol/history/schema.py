@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -140,6 +140,70 @@ alarm = sa.Table(
     sa.Column("updated_us", Micros, nullable=False),
 )
 """Where each alarm stands: shelved, out of service, acknowledged, commented. What happened to it is in ``event``."""
+
+user_account = sa.Table(
+    "user_account",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("password_hash", sa.String(200), nullable=False),
+    sa.Column("language", sa.String(5), nullable=False),
+    sa.Column("is_enabled", sa.SmallInteger, nullable=False),
+    sa.Column("created_us", Micros, nullable=False),
+    sa.UniqueConstraint("line_id", "name", name="user_once_per_line"),
+)
+"""People. Times of this and of the next two tables are real time: a session does not idle faster on a fast plant."""
+
+user_session = sa.Table(
+    "user_session",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("created_us", Micros, nullable=False),
+    sa.Column("proved_us", Micros, nullable=False),
+    sa.Column("seen_us", Micros, nullable=False),
+    sa.Column("address", sa.String(60), nullable=False),
+)
+"""Sessions that have not ended. Of a token only its hash is known."""
+
+api_token = sa.Table(
+    "api_token",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("made_by", sa.String(200), nullable=False),
+    sa.Column("created_us", Micros, nullable=False),
+    sa.Column("expires_us", Micros),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("time_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("session", sa.String(100), nullable=False),
+    sa.Column("address", sa.String(60), nullable=False),
+    sa.Column("action", sa.String(200), nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("old", sa.Text),
+    sa.Column("new", sa.Text),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(20), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index("audit_by_time", "line_id", "time_us"),
+)
+"""One row for every change that was asked for over the API, also when it was refused. Only ever added to."""
 
 quarantine = sa.Table(
     "quarantine",

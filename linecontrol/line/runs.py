@@ -73,12 +73,12 @@ class RunDirector:
     ) -> dict[str, Any]:
         """Start a run; returns its view.
 
-        The same ``run_id`` again starts nothing and returns the run that has it. Raises ConfigError for a wrong recipe
-        or value, StateError naming the failed permissives or the run in hand.
+        The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
+        for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
         async with self._starting:
             if run_id is not None and self.engine is not None and self.engine.run_id == run_id:
-                return self.view_of_current()
+                return self.view_of_current() | {"is_repeat": True}
             chosen = mode_named(mode)
             control = prepare(self._line.config, recipe, values)
             if self.engine is not None and self.is_under_way:

@@ -19,6 +19,7 @@ import linecontrol.api.app
 from linecontrol.api import server
 from linecontrol.api.app import create_app
 from linecontrol.api.bridge import Bridge
+from linecontrol.api.door import Door
 from linecontrol.api.limits import BODY_BYTES
 from linecontrol.api.live import QUEUE_SIZE, Broadcast
 from linecontrol.api.server import ApiThread
@@ -28,6 +29,7 @@ from linecontrol.core.errors import LineError, StateError
 from linecontrol.core.image import ProcessImage, Scan
 from linecontrol.core.model import DataType, Event, Sample, Severity, Status, Tag, Text
 
+DOOR = Door("a console's token")
 NAMES = [f"T-{number}" for number in range(40)]
 TAGS = [
     Tag(name, "s", Text("Temperature", "温度"), "°C", DataType.FLOAT32, name, low=0.0, high=200.0) for name in NAMES
@@ -78,11 +80,12 @@ class StubLine:
 @asynccontextmanager
 async def api_of(line: StubLine) -> AsyncIterator[tuple[ApiThread, httpx.AsyncClient]]:
     listener = free_socket("127.0.0.1", 0)
-    api = ApiThread(line, listener, asyncio.new_event_loop)  # type: ignore[arg-type]
+    api = ApiThread(line, listener, asyncio.new_event_loop, DOOR)  # type: ignore[arg-type]
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         await api.start()
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
+        headers = {"Authorization": f"Bearer {DOOR.console}"}
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, headers=headers) as client:
             yield api, client
     finally:
         await api.stop()
@@ -171,7 +174,7 @@ async def test_what_the_line_has_begun_it_finishes() -> None:
 
 async def test_every_endpoint_crosses_but_those_marked() -> None:
     """A route that is added later touches the line in its own loop without having to know of any of this."""
-    app = create_app(StubLine(), Bridge())  # type: ignore[arg-type]
+    app = create_app(StubLine(), Bridge(), DOOR)  # type: ignore[arg-type]
     routes = included(app.routes)
     crossing = {route.path for route in routes if hasattr(route.endpoint, "__wrapped__")}
     assert crossing >= {"/status", "/tags/{name}", "/commands", "/runs", "/runs/current", "/recipes"}
@@ -234,7 +237,7 @@ async def test_a_hanging_api_is_left_behind(monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setattr(server, "END_PATIENCE_S", 0.05)
     hangs, release = threading.Event(), threading.Event()
 
-    def app(_line: object, _bridge: object) -> FastAPI:
+    def app(_line: object, _bridge: object, _door: object) -> FastAPI:
         made = FastAPI()
 
         @made.get("/hang")
@@ -275,7 +278,7 @@ async def test_an_api_that_fails_is_told() -> None:
 
 
 async def test_an_api_that_cannot_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def app(_line: object, _bridge: object) -> FastAPI:
+    def app(_line: object, _bridge: object, _door: object) -> FastAPI:
         raise RuntimeError("no pages")
 
     monkeypatch.setattr(linecontrol.api.app, "create_app", app)

@@ -50,6 +50,7 @@ class PlainLine:
     image: Any
     clock: Any
     historian: Any
+    data: Path
     listeners: list[Any] = field(default_factory=list)
     tuning: Any = None
     lab: Any = None
@@ -99,9 +100,14 @@ async def loaded_line(folder: Path) -> AsyncIterator[Callable[[int], None]]:
     for beat in range(len(parts)):
         publish(beat)
     keeper = asyncio.create_task(keep())
-    async with serving(PlainLine(image, clock, historian), "127.0.0.1", 0) as url:  # type: ignore[arg-type]
+    async with serving(PlainLine(image, clock, historian, folder), "127.0.0.1", 0) as served:  # type: ignore[arg-type]
         clients = await asyncio.create_subprocess_exec(
-            sys.executable, __file__, url, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.PIPE
+            sys.executable,
+            __file__,
+            served.url,
+            served.door.console,
+            stdout=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE,
         )
         assert clients.stdout is not None
         assert clients.stdin is not None
@@ -120,11 +126,12 @@ async def loaded_line(folder: Path) -> AsyncIterator[Callable[[int], None]]:
 # -- the clients
 
 
-async def ask(url: str) -> None:
+async def ask(url: str, token: str) -> None:
     """Be the clients until the standard input ends; then print what was had."""
     import httpx
     from websockets.asyncio.client import connect
 
+    headers = {"Authorization": f"Bearer {token}"}
     had = {"snapshots": 0, "updates": 0, "queries": 0, "rows": 0, "query_s": 0.0}
     began = {name: asyncio.Event() for name in ("snapshots", "updates", "queries")}
 
@@ -148,11 +155,11 @@ async def ask(url: str) -> None:
             note("queries")
 
     async def updates() -> None:
-        async with connect(f"{url.replace('http', 'ws')}/ws/live") as socket:
+        async with connect(f"{url.replace('http', 'ws')}/ws/live", additional_headers=headers) as socket:
             async for _ in socket:
                 note("updates")
 
-    async with httpx.AsyncClient(timeout=60.0, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60.0, trust_env=False, headers=headers) as client:
         tasks = [asyncio.ensure_future(work) for work in (snapshots(client), queries(client), updates())]
         for event in began.values():
             await event.wait()
@@ -173,4 +180,4 @@ async def ask(url: str) -> None:
 if __name__ == "__main__":
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # they are other people's programs
-    asyncio.run(ask(sys.argv[1]))
+    asyncio.run(ask(sys.argv[1], sys.argv[2]))

@@ -77,7 +77,7 @@ def test_schemas_are_written_for_an_editor(tmp_path: Path) -> None:
         (("demo", "--line-type", "magic"), 2, "mechanised"),
         (("demo", "--plant", "rasp.colour=1"), 2, "rasp.colour"),
         (("demo", "--plant", "rasp.size_um"), 2, "rasp.size_um=160"),
-        (("serve", "--host", "0.0.0.0"), 2, "SSH tunnel"),
+        (("serve", "--host", "0.0.0.0"), 2, "refused without TLS"),
         (("serve", "--line", "nowhere.yaml"), 2, "nowhere.yaml"),
         (("show", "none", "--data", "nothing-here"), 2, "nothing-here"),
         (("status", "--url", "http://127.0.0.1:9"), 3, "does not answer"),

@@ -68,7 +68,7 @@ async def test_samples_lie_without_rowid_and_commits_are_durable(historian: Make
 async def test_a_newer_schema_is_refused_and_left_alone(historian: MakeHistorian, ask: Ask, db: Path) -> None:
     await make(historian)
     change(db, "UPDATE schema_version SET version_num = '9999'")
-    with pytest.raises(StorageError, match=r"newer version.*schema 9999.*up to 0003"):
+    with pytest.raises(StorageError, match=r"newer version.*schema 9999.*up to " + REVISIONS[-1]):
         await historian().start()
     with pytest.raises(StorageError, match="newer version"):
         open_reader(f"sqlite:///{db}")
@@ -90,7 +90,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0004", "0003"
+revision, down_revision = "9000", "{before}"
 
 
 def upgrade() -> None:
@@ -101,14 +101,14 @@ def upgrade() -> None:
 
 @pytest.fixture
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Pretend that a later program knows a schema 0004."""
+    """Pretend that a later program knows a schema 9000."""
 
     def pretend(then: str) -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(migrate._MIGRATIONS, folder, dirs_exist_ok=True)
-        (folder / "versions" / "v0004_next.py").write_text(NEXT.format(then=then))
+        (folder / "versions" / "v9000_next.py").write_text(NEXT.format(then=then, before=REVISIONS[-1]))
         monkeypatch.setattr(migrate, "_MIGRATIONS", folder)
-        monkeypatch.setattr(migrate, "REVISIONS", (*REVISIONS, "0004"))
+        monkeypatch.setattr(migrate, "REVISIONS", (*REVISIONS, "9000"))
 
     return pretend
 
@@ -120,12 +120,12 @@ async def test_an_older_schema_is_migrated_behind_a_backup(
     next_version("pass")
     history = historian()
     await history.start()
-    assert ask("SELECT version_num FROM schema_version") == [("0004",)]
+    assert ask("SELECT version_num FROM schema_version") == [("9000",)]
     assert ask("SELECT text, extra FROM event WHERE kind = 'test'") == [("kept", None)]
     await history.stop()
-    backup = db.with_name("history.db.schema-0003")
+    backup = db.with_name(f"history.db.schema-{REVISIONS[-1]}")
     with contextlib.closing(sqlite3.connect(backup)) as connection:
-        assert connection.execute("SELECT version_num FROM schema_version").fetchall() == [("0003",)]
+        assert connection.execute("SELECT version_num FROM schema_version").fetchall() == [(REVISIONS[-1],)]
         assert connection.execute("SELECT text FROM event WHERE kind = 'test'").fetchall() == [("kept",)]
 
 
@@ -180,7 +180,7 @@ async def test_a_migration_that_fails_half_way_leaves_everything_as_it_was(
     next_version('op.execute("INSERT INTO no_such_table VALUES (1)")')
     with pytest.raises(StorageError, match=r"could not be migrated.*no_such_table.*Nothing was changed"):
         await historian().start()
-    assert ask("SELECT version_num FROM schema_version") == [("0003",)]
+    assert ask("SELECT version_num FROM schema_version") == [(REVISIONS[-1],)]
     assert "extra" not in ask("SELECT sql FROM sqlite_master WHERE name = 'event'")[0][0]
 
 

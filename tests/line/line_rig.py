@@ -24,6 +24,12 @@ from linecontrol.line.links import at_endpoints
 PATIENCE_S = 60.0
 
 
+def console(data: Path) -> dict[str, str]:
+    """The header that the command line of this computer comes with: it may do everything, in any name."""
+    token = (data / "access" / "console.token").read_text(encoding="ascii").strip()
+    return {"Authorization": f"Bearer {token}"}
+
+
 @dataclass
 class Simulator:
     """The simulator's process and where it listens."""
@@ -126,6 +132,7 @@ class Controller:
         self._command += ["--speed", f"{speed:g}", "--port", "0"]
         self._env = dict(os.environ) | ({"XDG_STATE_HOME": str(state)} if state is not None else {})
         self.url = ""
+        self._data = data
         self.said: list[str] = []
 
     async def start(self) -> None:
@@ -148,7 +155,8 @@ class Controller:
             self.said.append(line.decode())
 
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20) as client:
+        headers = console(self._data)
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20, headers=headers) as client:
             return await client.request(method, path, json=body)
 
     async def run_view(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from linecontrol.links.settings import OpcuaSettings
 NAMESPACE = "urn:security:test"
 SERVER_URI = "urn:security:test:server"
 NOW = datetime.now(UTC)
-PASSWORD = "a word of 字"  # noqa: S105  # made up here
+PASSWORD = "a word of 字"  # made up here
 SECURE = [ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
 OPEN = [ua.SecurityPolicyType.NoSecurity]
 PLAIN: dict[str, Any] = dict.fromkeys(("certificate", "private_key", "server_certificate")) | {"security": "none"}

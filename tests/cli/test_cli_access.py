@@ -1,0 +1,74 @@
+"""`linecontrol users`, `tokens` and `audit`, as a person and as a script use them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from click.testing import Result
+from typer.testing import CliRunner
+
+from linecontrol.cli.commands import app
+
+sys.path.append(str(Path(__file__).parents[1] / "api"))
+from access_rig import PASSWORD, Site, site
+
+OTHER = "another long one"
+
+
+async def linecontrol(here: Site, *words: str, token: str | None = None, said: str = "") -> Result:
+    """In a thread: the API needs the event loop of the line, which is the test's."""
+    env = {"LINECONTROL_TOKEN": here.door.console if token is None else token}
+    return await asyncio.to_thread(CliRunner().invoke, app, [*words, "--url", here.url], input=said, env=env)
+
+
+async def test_users_are_added_changed_and_removed(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        made = await linecontrol(
+            here, "users", "add", "li", "--role", "operator", "--password-stdin", said=f"{PASSWORD}\n"
+        )
+        assert made.exit_code == 0, made.output
+        assert (await here.log_in("li")).json()["role"] == "operator"
+        assert (await linecontrol(here, "users", "role", "li", "technician", "--reason", "tunes")).exit_code == 0
+        assert (await here.log_in("li")).json()["role"] == "technician"
+        assert (await linecontrol(here, "users", "disable", "li")).exit_code == 0
+        assert (await here.log_in("li")).status_code == 401
+        assert (await linecontrol(here, "users", "disable", "li", "--undo")).exit_code == 0
+        changed = await linecontrol(here, "users", "password", "li", "--password-stdin", said=f"{OTHER}\n")
+        assert changed.exit_code == 0
+        assert (await here.log_in("li", OTHER)).status_code == 201
+        (row,) = json.loads((await linecontrol(here, "users", "list", "--json")).stdout)
+        assert (row["name"], row["role"], row["is_enabled"], row["sessions"]) == ("li", "technician", True, 1)
+        assert "technician" in (await linecontrol(here, "users", "list")).stdout
+        assert (await linecontrol(here, "users", "remove", "li")).exit_code == 0
+        assert (await linecontrol(here, "users", "role", "li", "operator")).exit_code == 2
+        poor = await linecontrol(here, "users", "add", "wu", "--role", "operator", "--password-stdin", said="1234\n")
+        assert (poor.exit_code, "8 to 128" in poor.output) == (2, True)
+        asked = await linecontrol(here, "users", "add", "wu", "--role", "operator")
+        assert (asked.exit_code, "--password-stdin" in asked.output) == (2, True)
+        rows = json.loads((await linecontrol(here, "audit", "--json")).stdout)
+        assert "tunes" in [row["why"] for row in rows]
+        assert PASSWORD not in json.dumps(rows)
+        assert "PATCH" in (await linecontrol(here, "audit", "--outcome", "done")).stdout
+
+
+async def test_tokens_are_printed_once_and_revoked(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        made = await linecontrol(here, "tokens", "add", "lims", "--role", "operator", "--scope", "view")
+        assert made.exit_code == 0, made.output
+        token = made.stdout.strip()
+        assert (await linecontrol(here, "status", "--json", token=token)).exit_code == 0
+        refused = await linecontrol(here, "hold", "x1", token=token)
+        assert (refused.exit_code, "no right to halt" in refused.output) == (3, True)
+        (row,) = json.loads((await linecontrol(here, "tokens", "list", "--json")).stdout)
+        assert (row["scope"], row["made_by"].partition(":")[0]) == (["view"], "operator")
+        assert (await linecontrol(here, "tokens", "revoke", row["id"])).exit_code == 0
+        assert (await linecontrol(here, "status", token=token)).exit_code == 3
+
+
+async def test_without_a_token_one_is_asked_who_one_is(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        asked = await linecontrol(here, "status", token="")
+        assert (asked.exit_code, "LINECONTROL_TOKEN" in asked.output) == (3, True)
