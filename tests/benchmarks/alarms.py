@@ -4,7 +4,7 @@
 
 cost: CPU of one look at every alarm of the demo line, as a share of a control cycle of one second.
 storm: 200 alarms in a minute without a common cause: how many are told, and how long an acknowledge takes (pure part).
-day: clean hours on the twin, run after run; limits: a person is told of at most one alarm an hour, no flood, no nuisance.
+day: clean hours on the twin, run after run; limits: at most one alarm told an hour, no flood, no nuisance.
 Without words: all three.
 """
 

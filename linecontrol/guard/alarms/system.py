@@ -106,9 +106,8 @@ class AlarmSystem:
             found = look(now, samples, delayed.is_on)
             if found is not delayed.is_on or delayed.is_pending:
                 delayed.tick(now, found)
-            if alarm.is_conditional or standing.hidden:
-                if self._suppress(now, alarm, samples, run_state):
-                    continue
+            if (alarm.is_conditional or standing.hidden) and self._suppress(now, alarm, samples, run_state):
+                continue
             if delayed.is_on is not standing.is_active:
                 value = samples[alarm.row.tag].value
                 self._signal(now, alarm, Signal.RAISE if delayed.is_on else Signal.CLEAR, value=value)
