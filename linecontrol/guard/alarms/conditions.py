@@ -25,7 +25,7 @@ def number(sample: Sample) -> float:
     """``sample.number``, quicker: it is asked for of every alarm in every cycle."""
     value, status, _ = sample
     if value.__class__ is float and status < _UNCERTAIN:
-        return value  # type: ignore[return-value]
+        return value
     return sample.number
 
 
