@@ -28,12 +28,6 @@ def alarm_name(row: TagAlarm | LoopAlarm) -> str:
     return f"{of}.{(row.name or row.kind).upper()}"
 
 
-def has_wrong_rows(key: str, problems: Sequence[Problem]) -> bool:
-    """Whether rows of this list are wrong themselves. What alarms say of them is judged when those are right: a wrong
-    tag is one mistake, not one more for each alarm on it."""
-    return any(problem.key.startswith(f"{key}[") for problem in problems)
-
-
 def tag_alarm_problems(
     doc: Document, rows: Sequence[tuple[int, TagAlarm]], find: Find, unknown: Unknown
 ) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linecontrol.config.access import access_problems
-from linecontrol.config.alarm_rules import has_wrong_rows, loop_alarm_problems, needs_problems
+from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
 from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, Gate, Guard, Yield
@@ -30,8 +30,7 @@ def line_problems(scene: Scene) -> list[Problem]:
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
     problems += _laboratory_problems(scene)
-    if not has_wrong_rows("loops", [*scene.checked.problems, *problems]):
-        problems += _alarm_problems(scene)
+    problems += _alarm_problems(scene)
     return problems
 
 
@@ -216,6 +215,7 @@ def _alarm_problems(scene: Scene) -> Iterator[Problem]:
     rows = [(scene.checked.row("alarms", at), row) for at, row in enumerate(scene.line.alarms)]
     loops = {loop.name: scene.tag(loop.pv) for loop in scene.line.loops}
     models = {loop.name for loop in scene.line.loops if loop.moisture is not None and loop.moisture.model is not None}
-    yield from loop_alarm_problems(scene.doc, rows, loops, models)
+    wrong = scene.checked.declared("loops") - loops.keys()  # such a loop is there, and has been told of
+    yield from loop_alarm_problems(scene.doc, [(at, row) for at, row in rows if row.loop not in wrong], loops, models)
     for at, row in rows:
         yield from needs_problems(scene.doc, ("alarms", at), row, scene.tag, scene.unknown)
