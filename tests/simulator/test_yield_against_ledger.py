@@ -4,6 +4,7 @@ Each seed draws another lot and another set of instrument errors. The measured s
 """
 
 import math
+from functools import cache
 
 from test_plant_run import Operator
 
@@ -15,6 +16,7 @@ from simulator.plant import Plant
 SEEDS = 40
 
 
+@cache
 def declared() -> tuple[ExtractionTags, Declared]:
     """Tags and uncertainties as the shipped line file declares them."""
     rows, guard = read_line("demo").line.yield_, read_line("demo").line.guard
