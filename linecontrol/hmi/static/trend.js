@@ -96,7 +96,7 @@ function draw(kept) {
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     color: PENS,
     grid: { left: 56, right: units.length > 1 ? 56 : 16, top: narrow ? 34 + 24 * kept.tags.length : 50, bottom: 26 },
-    legend: { top: 0, left: 0, orient: narrow ? "vertical" : "horizontal", itemWidth: 26, textStyle: { color: "#1d2730", fontSize: 13 } },
+    legend: { top: 0, left: 0, orient: narrow ? "vertical" : "horizontal", itemWidth: 26, itemStyle: { opacity: 0 }, textStyle: { color: "#1d2730", fontSize: 13 } },
     tooltip: { trigger: "axis", axisPointer: { type: "line" }, valueFormatter: undefined, formatter: (rows) => tip(kept, rows) },
     xAxis: {
       type: "time", min: start * 1000, max: end * 1000, splitNumber: 5,
