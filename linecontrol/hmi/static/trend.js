@@ -86,7 +86,7 @@ function draw(kept) {
   const digitsOf = (unit) => {
     const seen = kept.tags.filter((tag) => kept.about[tag][3] === unit).flatMap((tag) => rowsOf(kept, tag))
       .filter((row) => row[1] !== null && row[0] >= start && row[0] <= end).map((row) => row[1]);
-    const range = seen.length ? Math.max(...seen) - Math.min(...seen) : 100;
+    const range = seen.length ? Math.max(...seen) - Math.min(...seen) : 5;
     return range < 0.8 ? 2 : range < 8 ? 1 : 0;
   };
   const ink = "#47535d", hair = "#b9bfc3";
@@ -112,7 +112,7 @@ function draw(kept) {
     series: kept.tags.map((tag, i) => ({
       id: tag, name: `${tag} ${kept.about[tag][0]}`, type: "line", symbol: "none", connectNulls: false, sampling: "lttb",
       yAxisIndex: units.indexOf(kept.about[tag][3]), lineStyle: { width: 1.8, type: DASHES[i] },
-      data: rowsOf(kept, tag).filter((row) => row[0] >= start - kept.span && row[0] <= end).map((row) => [row[0] * 1000, row[1]]),
+      data: rowsOf(kept, tag).filter((row) => row[0] >= start - kept.span / 50 && row[0] <= end).map((row) => [row[0] * 1000, row[1]]),
     })),
   }, { replaceMerge: ["series", "yAxis"], lazyUpdate: true });
   for (const tool of kept.element.parentElement.querySelectorAll("[data-trend]")) {
