@@ -13,7 +13,8 @@ from nicegui.testing import User, user_simulation
 
 from linecontrol.hmi.app import root
 from linecontrol.hmi.client import Api, ApiError, ApiGone, Session
-from linecontrol.hmi.display import Display
+from linecontrol.hmi.display import MOST_SESSIONS, Display
+from linecontrol.hmi.feed import Feed
 from linecontrol.hmi.pages import PAGES
 
 RIGHTS = ["view", "operate"]
@@ -143,6 +144,24 @@ async def test_an_api_without_users_is_everybodys(user: User, api: FakeApi) -> N
     await user.open("/run")
     await user.should_see("operator")
     await user.should_see("Lot and amounts")
+
+
+async def test_the_feed_reads_on_for_somebody_else_when_its_reader_is_thrown_out(display: Display) -> None:
+    display.api.is_open = False
+    gone, here = Session(token="revoked", user="wang"), Session(token="secret-token", user="li")
+    display.sessions |= {"a": gone, "b": here}
+    feed = Feed(display.api, display.live, lambda: next((s for s in display.sessions.values() if s.is_in), None))
+    assert (await refused(display.api, feed._once)).status == 401
+    assert not gone.is_in
+    assert (await refused(display.api, feed._once)).status == 404  # let in; this API has no tags
+    assert here.is_in
+
+
+def test_sessions_do_not_grow_for_ever(display: Display) -> None:
+    for number in range(MOST_SESSIONS + 5):
+        display.session_of(str(number), "")
+    assert len(display.sessions) == MOST_SESSIONS
+    assert str(MOST_SESSIONS + 4) in display.sessions
 
 
 async def refused(api: Api, work: Callable[[], Any]) -> ApiError:
