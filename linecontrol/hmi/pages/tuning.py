@@ -80,7 +80,7 @@ def _loop_card(view: View, row: dict[str, Any], judged: dict[str, Any] | None) -
         with ui.element("div").classes("loop-now"):
             widgets.live_text(f"loop.{name}.pv", fmt="num", digits=2).classes("v")
             ui.label(unit).classes("u-text")
-            widgets.live_text(f"loop.{name}.mode", fmt="word", words="mode").classes("small")
+            widgets.live_text(f"loop.{name}.mode", fmt="word", words="mode").classes("fine")
         with ui.element("div").classes("loop-said"):
             if verdict is None:
                 reason = "" if judged is None else judged["reason"]
@@ -91,7 +91,7 @@ def _loop_card(view: View, row: dict[str, Any], judged: dict[str, Any] | None) -
                 auto = view.t(
                     "tuning.in_auto", part=view.number(100 * (judged["service_factor"] or 0)) if judged else ""
                 )
-                ui.label(f"{spread} · {auto}").classes("small")
+                ui.label(f"{spread} · {auto}").classes("fine")
         with ui.element("div").classes("loop-state"):
             if row["trial"]:
                 ui.label(view.t("tuning.on_trial")).classes("badge")
