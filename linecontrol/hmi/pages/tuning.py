@@ -42,14 +42,15 @@ async def page(view: View) -> None:
         loops = await view.told(view.get("/tuning"))
         if loops is None:
             return
-        stretch = last if chosen == LAST_RUN and last is not None else {"last_s": chosen}
-        judged = await view.told(view.get("/assessment", **stretch)) or []
         rows = {row["loop"]: row for row in loops}
-        order = [row["loop"] for row in judged if row["loop"] in rows]
-        order += [name for name in rows if name not in order]
-        said = {row["loop"]: row for row in judged}
+        show(rows, [])  # judging a whole run takes seconds, and who knows his loop need not wait for it
+        stretch = last if chosen == LAST_RUN and last is not None else {"last_s": chosen}
+        show(rows, await view.told(view.get("/assessment", **stretch)) or [])
+
+    def show(rows: dict[str, dict[str, Any]], judged: list[dict[str, Any]]) -> None:
+        said = {row["loop"]: row for row in judged if row["loop"] in rows}
         with box.clear():
-            for name in order:
+            for name in [*said, *(name for name in rows if name not in said)]:
                 _loop_card(view, rows[name], said.get(name))
 
     await draw(first)
