@@ -27,14 +27,15 @@ def run_display(url: str | None, host: str, port: int, data: Path | None) -> Non
 
 
 @contextlib.asynccontextmanager
-async def displayed(url: str, port: int, folder: Path) -> AsyncIterator[str | None]:
+async def displayed(url: str, port: int, folder: Path, access: Path | None = None) -> AsyncIterator[str | None]:
     """The display of the API at ``url``; yields its address, or None when it does not come up, which is told.
 
-    It ends when this process does, however that happens: it watches its standard input. The line needs no display.
+    ``access``: where the controller keeps what it tells this computer's own programs. The display ends when this
+    process does, however that happens: it watches its standard input. The line needs no display.
     """
     with tempfile.TemporaryFile() as errors:
         process = await asyncio.create_subprocess_exec(
-            *_command(url, port, folder / "display"),
+            *_command(url, port, folder / "display", access),
             "--exit-with-parent",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -52,8 +53,9 @@ async def displayed(url: str, port: int, folder: Path) -> AsyncIterator[str | No
             await _end(process)
 
 
-def _command(url: str, port: int, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "linecontrol.hmi", "--api", url, "--port", str(port), "--data", str(folder)]
+def _command(url: str, port: int, folder: Path, access: Path | None = None) -> list[str]:
+    command = [sys.executable, "-m", "linecontrol.hmi", "--api", url, "--port", str(port), "--data", str(folder)]
+    return command if access is None else [*command, "--access", str(access)]
 
 
 async def _ready(process: asyncio.subprocess.Process, errors: Any) -> str:

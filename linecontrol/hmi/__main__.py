@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("--api", required=True, help="address of the line's API, e.g. http://127.0.0.1:8470")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=8480, help="port to listen at; a free one when it is taken")
+    parser.add_argument("--access", type=Path, help="where the controller keeps what it tells this computer's programs")
     parser.add_argument("--must-have-port", action="store_true", help="end when the port is taken")
     parser.add_argument("--data", type=Path, required=True, help="folder for the display's own files")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input closes")
@@ -25,9 +26,11 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ["NICEGUI_STORAGE_PATH"] = str(folder / "browsers")  # read when NiceGUI is imported
 
+    from linecontrol.hmi.client import Api
     from linecontrol.hmi.serve import serve
 
-    serve(wish.api, folder, wish.host, wish.port, must_have_port=wish.must_have_port, with_parent=wish.exit_with_parent)
+    api = Api(wish.api.rstrip("/"), wish.access)
+    serve(api, folder, wish.host, wish.port, must_have_port=wish.must_have_port, with_parent=wish.exit_with_parent)
 
 
 if __name__ == "__main__":

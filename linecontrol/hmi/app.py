@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from linecontrol.hmi import texts
 from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.display import Display
-from linecontrol.hmi.frame import Frame
+from linecontrol.hmi.frame import KEEP_UP_S, Frame
 from linecontrol.hmi.history import LONGEST_S, Point, points
 from linecontrol.hmi.view import View
 
@@ -160,12 +160,16 @@ async def root(display: Display) -> None:
     browser = str(pages.storage.browser["id"])
     kept = pages.storage.user
     session = display.session_of(browser, str(kept.get("token") or ""))
+    request = ui.context.client.request
+    session.address = request.client.host if request.client is not None else ""
     view = View(display, session, "", ui.context.client, kept)
     await view.refreshed()
     view.language = language_of(session.language, kept.get("language"), ui.context.client.request)
     ui.add_head_html(HEAD)
     ui.run_javascript(f'line?.language?.("{view.language}")')
-    Frame(view).build()
+    frame = Frame(view)
+    frame.build()
+    ui.timer(KEEP_UP_S, frame.keep_up)
 
 
 HEAD = (

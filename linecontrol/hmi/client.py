@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,7 +36,8 @@ class Session:
     Attributes:
         rights: words of the API's role table; ``*`` holds all.
         is_demo: a demo user, to be marked on the screen.
-        is_locked: idle too long; only Hold and Stop are left until unlocked.
+        is_locked: idle too long; only what halts is left until unlocked.
+        address: where the browser is.
     """
 
     token: str = ""
@@ -45,6 +47,7 @@ class Session:
     language: str = ""
     is_demo: bool = False
     is_locked: bool = False
+    address: str = ""
 
     @property
     def is_in(self) -> bool:
@@ -78,6 +81,8 @@ class Api:
     """Asks the API. Raises ApiGone when it does not answer, ApiError with its sentence when it refuses."""
 
     url: str
+    access: Path | None = None
+    """Where a controller of this account keeps what it tells this computer's own programs."""
     is_open: bool | None = None  # None until it has answered once
     _http: httpx.AsyncClient = field(init=False)
 
@@ -95,9 +100,15 @@ class Api:
         *,
         body: Any = None,
         params: Mapping[str, Any] | None = None,
+        active: bool | None = None,
     ) -> Any:
-        """The JSON answer; None for an empty one."""
-        headers = {"Authorization": f"Bearer {session.token}"} if session is not None and session.token else {}
+        """The JSON answer; None for an empty one.
+
+        ``active``: a person has just done something, which keeps their session from locking; by default every change.
+        """
+        headers = self._headers(session)
+        if method != "GET" if active is None else active:
+            headers["X-Linecontrol-Active"] = "1"
         try:
             answer = await self._http.request(method, path, json=body, params=params, headers=headers)
         except httpx.HTTPError as error:
@@ -106,6 +117,30 @@ class Api:
             return answer.json() if answer.content else None
         raise refusal(answer)
 
+    def _headers(self, session: Session | None) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if session is None:
+            return found
+        if session.token:
+            found["Authorization"] = f"Bearer {session.token}"
+        if session.address and (secret := self._kept("display.secret")):
+            found |= {"X-Linecontrol-Client": session.address, "X-Linecontrol-Display": secret}
+        return found
+
+    def _kept(self, name: str) -> str:
+        """A token the controller keeps for programs of its account; empty when there is none."""
+        if self.access is None:
+            return ""
+        try:
+            return (self.access / name).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return ""
+
+    @property
+    def demo_token(self) -> str:
+        """The demo user's token: only a demo has one, and only the demo logs anybody in by itself."""
+        return self._kept("demo.token")
+
     async def get(self, path: str, session: Session | None = None, **params: Any) -> Any:
         return await self.ask("GET", path, session, params=params or None)
 
@@ -113,15 +148,16 @@ class Api:
         return await self.ask("POST", path, session, body=body)
 
     # -- who asks
-    async def me(self, session: Session) -> None:
+    async def me(self, session: Session, *, active: bool = False) -> None:
         """Bring a session up to date; it is out when the API no longer knows its token."""
+        session.token = session.token or self.demo_token
         try:
-            session.take(await self.get("/session", session))
+            session.take(await self.ask("GET", "/session", session, active=active))
             self.is_open = False
         except ApiError as error:
             if error.status == _ANONYMOUS:
                 self.is_open = True
-                vars(session).update(vars(open_session()) | {"language": session.language})
+                vars(session).update(vars(open_session()) | {"language": session.language, "address": session.address})
             elif error.status in (401, 403):
                 self.is_open = False
                 session.forget()

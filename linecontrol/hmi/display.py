@@ -11,6 +11,8 @@ from linecontrol.hmi.live import Live
 from linecontrol.hmi.push import Push
 from linecontrol.hmi.sentences import Sentences
 
+MOST_SESSIONS = 500
+
 
 @dataclass
 class Display:
@@ -40,6 +42,8 @@ class Display:
 
     def session_of(self, browser: str, token: str) -> Session:
         """This browser's session; a new one takes up the token it had before the display was started anew."""
+        while browser not in self.sessions and len(self.sessions) >= MOST_SESSIONS:
+            del self.sessions[next(iter(self.sessions))]  # the oldest; its browser takes its token up again
         return self.sessions.setdefault(browser, Session(token=token))
 
     def may_look(self, browser: str | None) -> bool:

@@ -55,7 +55,13 @@ class Feed:
 
     async def _once(self) -> None:
         session = await self._reader()
-        self._live.take_tags(await self._api.get("/tags", session))
+        try:
+            tags = await self._api.get("/tags", session)
+        except ApiError as error:
+            if error.status in (401, 403):
+                session.forget()  # its browser may be gone: the next try reads for somebody else
+            raise
+        self._live.take_tags(tags)
         address = self._api.url.replace("http", "ws", 1) + "/ws/live"
         headers = {"Authorization": f"Bearer {session.token}"} if session.token else {}
         async with connect(

@@ -13,6 +13,7 @@ from linecontrol.hmi.pages.login import login
 from linecontrol.hmi.view import View
 
 WAIT_S = 1.0
+KEEP_UP_S = 5.0
 
 
 class Frame:
@@ -37,6 +38,8 @@ class Frame:
                 self._banner()
                 self._navigation()
                 with ui.element("main").classes("main"):
+                    if view.session.is_locked:
+                        self._locked()
                     ui.sub_pages({page.path: self._builder(page) for page in PAGES if view.session.may(page.right)})
 
     async def speak(self, language: str) -> None:
@@ -48,9 +51,41 @@ class Frame:
         self.build()
         await view.api.keep_language(view.session, language)
 
+    async def keep_up(self) -> None:
+        """Notice that this person was locked, unlocked, thrown out, or given other rights."""
+        session = self._view.session
+        before = (session.is_in, session.is_locked, session.rights, self._view.api.is_open)
+        if await self._view.refreshed() and before != (
+            session.is_in,
+            session.is_locked,
+            session.rights,
+            self._view.api.is_open,
+        ):
+            self.build()
+
+    def _locked(self) -> None:
+        """Away too long: what halts is left, the rest comes back with the password."""
+        view = self._view
+        with ui.element("section").classes("panel locked").props('role="alert"'):
+            ui.label(view.t("locked.title")).classes("title")
+            password = ui.input(view.t("login.password"), password=True).props('outlined dense autocomplete="off"')
+            password.classes("field")
+
+            async def unlock() -> None:
+                word, _ = password.value, password.set_value("")
+                await view.told(view.api.unlock(view.session, word))
+                await self.keep_up()
+                if not view.session.is_locked:
+                    self.build()
+
+            password.on("keydown.enter", unlock)
+            widgets.button(view.t("locked.unlock"), unlock, kind="main")
+
     def _builder(self, page: Page) -> Callable[[PageArguments], Any]:
         async def build(args: PageArguments) -> None:
             await page.build(self._view, **args.path_parameters)
+            if self._view.session.token:
+                await self._view.refreshed(active=True)
 
         build.__annotations__["args"] = PageArguments  # the class itself: NiceGUI does not read annotations as text
         return build

@@ -22,7 +22,7 @@ GRACE_S = 1
 CONNECTIONS = 300
 
 
-def serve(api: str, folder: Path, host: str, port: int, *, must_have_port: bool, with_parent: bool) -> None:
+def serve(api: Api, folder: Path, host: str, port: int, *, must_have_port: bool, with_parent: bool) -> None:
     """Serve. Raises SystemExit with the reason when it cannot.
 
     Only the machine itself is served: without TLS, passwords and values would cross the network in the open.
@@ -36,7 +36,7 @@ def serve(api: str, folder: Path, host: str, port: int, *, must_have_port: bool,
     listener = _listener(host, port, must_have_port)
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{listener.getsockname()[1]}"
-    app = create_app(Display(Api(api)), folder)
+    app = create_app(Display(api), folder)
     server = _Server(
         uvicorn.Config(
             app,

@@ -117,11 +117,11 @@ class View:
         """The name a change is signed with while the API has no users; with users its own session says it."""
         return {"who": self.session.user} if self.api.is_open else {}
 
-    async def refreshed(self) -> bool:
-        """Ask the API who this is; False when it did not answer in time."""
+    async def refreshed(self, *, active: bool = False) -> bool:
+        """Ask the API who this is; False when it did not answer in time. ``active``: a person just did something."""
         try:
             async with asyncio.timeout(WHO_DEADLINE_S):
-                await self.api.me(self.session)
+                await self.api.me(self.session, active=active)
         except (ApiError, TimeoutError):
             return False
         return True

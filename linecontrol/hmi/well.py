@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _HELD = frozenset({"Held", "Holding", "Paused", "Aborted", "Stopped"})
-_FLOWING = 1.0  # kg/h of powder
+_FLOWING = 20.0  # kg/h of powder; an empty scale shows a few
 
 
 def concerns(values: Mapping[str, Any], aliases: Mapping[str, str], stations: list[str]) -> list[list[str]]:

@@ -23,6 +23,8 @@ from hmi_rig import SIZES, Stage, browser_page, stage  # noqa: E402
 from linecontrol.hmi.pages import PAGES  # noqa: E402
 
 SETTLE_MS = 2500
+POWDER_PATIENCE_S = 900.0
+RUN, LONG = "20260112-0630-Y-17", {"root_kg": 1400}  # long enough to be photographed under way
 LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}
 RECIPE = "kudzu-lobata-standard"
 PARTS = {
@@ -88,12 +90,12 @@ async def main(folder: Path, speed: float, only: str) -> None:
                     await asyncio.sleep(0.5)
             if "run" in names:
                 await photograph(on, folder, "idle", {"run": names["run"]})
-            await on.controller.ask("POST", "/runs", {"recipe": RECIPE, "run_id": "20260112-0630-Y-17"})
-            await on.controller.until_view(lambda view: (view["record"]["powder_kg"] or 0) > 0)
+            await on.controller.ask("POST", "/runs", {"recipe": RECIPE, "run_id": RUN, "values": LONG})
+            async with asyncio.timeout(POWDER_PATIENCE_S):
+                while not (await on.controller.run_view())["record"]["powder_kg"]:
+                    await asyncio.sleep(1.0)
             await photograph(on, folder, "", names)
-            await on.controller.ask(
-                "POST", "/runs/20260112-0630-Y-17/commands", {"command": "hold", "reason": "belt slips"}
-            )
+            await on.controller.ask("POST", f"/runs/{RUN}/commands", {"command": "hold", "reason": "belt slips"})
             held = {name: path for name, path in names.items() if name in ("run", "overview")}
             await photograph(on, folder, "held", held)
             await photograph(on, folder, "gone", {name: path for name, path in held.items() if name == "overview"})

@@ -69,10 +69,12 @@ async def test_a_wash_asks_and_is_answered_by_name(line: Stage) -> None:
         await page.locator(".checklist .met").nth(3).wait_for()
         await start.click()
         await page.locator(".ask .btn.main").click()
-        await page.get_by_text("covers are closed").wait_for()
-        await page.get_by_role("button", name="Confirm as operator").click()
-        await page.get_by_text("covers are closed").wait_for(state="detached")
-        events = (await line.controller.ask("GET", "/events?kind=run.answer")).json()
+        question = page.locator(".question", has_text="covers are closed")
+        await question.get_by_role("button", name="Confirm as operator").click()
+        await question.wait_for(state="detached")
+        async with asyncio.timeout(PATIENCE_S):
+            while not (events := (await line.controller.ask("GET", "/events?kind=run.answer")).json()):
+                await asyncio.sleep(0.1)
         assert events[0]["data"]["who"] == "operator:operator"
 
 

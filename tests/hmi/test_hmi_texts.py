@@ -73,7 +73,8 @@ def test_every_key_that_is_asked_for_is_there(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOM / "static").glob("*.js")), ids=lambda path: path.name)
 def test_the_browser_part_shows_no_words_of_its_own(path: Path) -> None:
     assert not re.search(r"[一-鿿]", path.read_text(encoding="utf-8"))
-    assert not re.findall(r"textContent\s*=\s*[\"'`][^\"'`]*[A-Za-z]{2,}", path.read_text(encoding="utf-8"))
+    source = re.sub(r"\$\{[^}]*\}", "", path.read_text(encoding="utf-8"))  # what is filled in is not a literal
+    assert not re.findall(r"textContent\s*=\s*[\"'`][^\"'`]*[A-Za-z]{2,}", source)
 
 
 def test_numbers_and_times_as_people_write_them() -> None:

@@ -16,7 +16,7 @@ class Page:
     Attributes:
         path: its address; ``{name}`` parts are given to ``build`` by name.
         name: its title is the text ``page.NAME``.
-        right: who lacks it neither sees nor opens the page; empty: everybody who is in.
+        right: a word of the API's table of rights; who lacks it neither sees nor opens the page.
         build: draws it, ``async def page(view, **parts)``.
         icon: in the navigation; empty: not in it.
         start: where its entry in the navigation leads, when that is not ``path``.
@@ -35,16 +35,16 @@ class Page:
 
 
 PAGES: tuple[Page, ...] = (
-    Page("/", "overview", "", overview.page, "account_tree"),
-    Page("/run", "run", "", run.page, "play_circle"),
-    Page("/stations/{station}", "stations", "", stations.page, "speed", "/stations/screening"),
-    Page("/alarms", "alarms", "", alarms.page, "notifications"),
-    Page("/alarms/{tab}", "alarms", "", alarms.page),
+    Page("/", "overview", "view", overview.page, "account_tree"),
+    Page("/run", "run", "view", run.page, "play_circle"),
+    Page("/stations/{station}", "stations", "view", stations.page, "speed", "/stations/screening"),
+    Page("/alarms", "alarms", "view", alarms.page, "notifications"),
+    Page("/alarms/{tab}", "alarms", "view", alarms.page),
     Page("/tuning", "tuning", "tune", tuning.page, "tune"),
     Page("/tuning/{loop}", "tuning", "tune", tuning.loop_page),
     Page("/lab", "lab", "lab", lab.page, "science"),
-    Page("/runs", "runs", "", runs.page, "inventory_2"),
-    Page("/runs/{run_id}", "runs", "", runs.record_page),
-    Page("/site", "site", "", site.page, "settings_input_component"),
-    Page("/site/{tab}", "site", "", site.page),
+    Page("/runs", "runs", "view", runs.page, "inventory_2"),
+    Page("/runs/{run_id}", "runs", "view", runs.record_page),
+    Page("/site", "site", "view", site.page, "settings_input_component"),
+    Page("/site/{tab}", "site", "view", site.page),
 )

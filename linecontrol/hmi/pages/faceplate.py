@@ -33,7 +33,7 @@ def faceplate(view: View, loop: str) -> None:
                 _bar(view, loop, key, tag, view.live.tags.get(scale, {}))
         with widgets.shown(ui.element("div").classes("flag"), f"loop.{loop}.holding"):
             ui.label(view.t("loop.holding"))
-        if view.session.may("command"):
+        if view.session.may("operate"):
             _modes(view, loop)
             with ui.element("div").classes("answers even"):
                 widgets.command(view.t("loop.set_sp"), lambda: change(view, f"{loop}.SP"))
@@ -85,9 +85,14 @@ async def change(view: View, tag: str) -> None:
     with ui.dialog() as dialog, ui.element("section").classes("panel ask"):
         ui.label(view.t("change.what", tag=f"{tag} {view.of(row['title'])}")).classes("title")
         box, read = _entry(view, row, present)
+
+        def go_on() -> None:
+            if (found := read()) is not None:  # otherwise the field says what is accepted
+                dialog.submit(found)
+
         with ui.element("div").classes("answers"):
             widgets.button(view.t("cancel"), lambda: dialog.submit(None))
-            widgets.command(view.t("change.next"), lambda: read() is not None and dialog.submit(read()), kind="main")
+            widgets.command(view.t("change.next"), go_on, kind="main")
     box.run_method("focus")
     value = await dialog
     dialog.delete()

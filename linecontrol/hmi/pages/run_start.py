@@ -83,7 +83,7 @@ async def start_form(view: View) -> None:
         rows = await _permissives(view, wish)
         _checklist(view, checklist, rows)
         missing = rows is None or any(not row["is_met"] for row in rows)
-        may = view.session.may("run.start")
+        may = view.session.may("operate")
         go.set_enabled(not missing and may)
         blocked.set_text("" if may and not missing else view.t("run.not_ready" if may else "not_yours"))
 

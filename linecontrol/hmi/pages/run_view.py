@@ -18,6 +18,8 @@ COMMANDS = (
     ("Stop", "stop", ""),
     ("Abort", "dangerous", "danger"),
 )
+HALTING = frozenset({"Hold", "Stop", "Abort"})
+"""Towards safety: left to a session that has locked itself."""
 ASKED = frozenset({"Restart", "Stop", "Abort"})
 MODES = ("Automatic", "Semi-automatic", "Manual")
 
@@ -101,7 +103,10 @@ def _questions(view: View, box: ui.element) -> None:
                 ui.label(view.t("run.asked_since", since=view.when(prompt["since"]))).classes("muted")
                 with ui.element("div").classes("answers"):
                     name = view.t("run.answer_as", name=view.session.user)
-                    widgets.command(name, lambda: _send(view, "answer"), kind="main", icon="done")
+                    if view.session.may("operate"):
+                        widgets.command(name, lambda: _send(view, "answer"), kind="main", icon="done")
+                    else:
+                        ui.label(view.t("not_yours")).classes("muted")
 
 
 # -- commands
@@ -111,7 +116,7 @@ def _commands(view: View, box: ui.element) -> None:
     with box.clear():
         with ui.element("div").classes("command-row"):
             for name, icon, kind in COMMANDS:
-                may = view.session.may(f"run.{name.lower()}")
+                may = view.session.may("halt" if name in HALTING else "operate")
                 can = name in legal and may
                 button = widgets.command(
                     view.t(f"command.{name}"), lambda name=name: _command(view, name), kind=kind, icon=icon

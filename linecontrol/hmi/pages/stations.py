@@ -108,7 +108,7 @@ def _row(view: View, row: dict[str, Any]) -> None:
         with ui.element("span").classes("quality").props("role=cell"):
             widgets.live_text(f"quality.{name}", fmt="word", words="quality")
         widgets.live_text(f"age.{name}", fmt="age").classes("age").props("role=cell")
-        if row["writable"] and not row["alias"].endswith(INNER) and view.session.may("command"):
+        if row["writable"] and not row["alias"].endswith(INNER) and view.session.may("operate"):
             edit = (
                 ui.element("button")
                 .classes("edit cmd")

@@ -86,7 +86,7 @@ function draw(kept) {
   const digitsOf = (unit) => {
     const seen = kept.tags.filter((tag) => kept.about[tag][3] === unit).flatMap((tag) => rowsOf(kept, tag))
       .filter((row) => row[1] !== null && row[0] >= start && row[0] <= end).map((row) => row[1]);
-    const range = seen.length ? Math.max(...seen) - Math.min(...seen) : 100;
+    const range = seen.length ? Math.max(...seen) - Math.min(...seen) : 5;
     return range < 0.8 ? 2 : range < 8 ? 1 : 0;
   };
   const ink = "#47535d", hair = "#b9bfc3";
@@ -96,7 +96,7 @@ function draw(kept) {
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     color: PENS,
     grid: { left: 56, right: units.length > 1 ? 56 : 16, top: narrow ? 34 + 24 * kept.tags.length : 50, bottom: 26 },
-    legend: { top: 0, left: 0, orient: narrow ? "vertical" : "horizontal", itemWidth: 26, textStyle: { color: "#1d2730", fontSize: 13 } },
+    legend: { top: 0, left: 0, orient: narrow ? "vertical" : "horizontal", itemWidth: 26, itemStyle: { opacity: 0 }, textStyle: { color: "#1d2730", fontSize: 13 } },
     tooltip: { trigger: "axis", axisPointer: { type: "line" }, valueFormatter: undefined, formatter: (rows) => tip(kept, rows) },
     xAxis: {
       type: "time", min: start * 1000, max: end * 1000, splitNumber: 5,
@@ -112,7 +112,7 @@ function draw(kept) {
     series: kept.tags.map((tag, i) => ({
       id: tag, name: `${tag} ${kept.about[tag][0]}`, type: "line", symbol: "none", connectNulls: false, sampling: "lttb",
       yAxisIndex: units.indexOf(kept.about[tag][3]), lineStyle: { width: 1.8, type: DASHES[i] },
-      data: rowsOf(kept, tag).filter((row) => row[0] >= start - kept.span && row[0] <= end).map((row) => [row[0] * 1000, row[1]]),
+      data: rowsOf(kept, tag).filter((row) => row[0] >= start - kept.span / 50 && row[0] <= end).map((row) => [row[0] * 1000, row[1]]),
     })),
   }, { replaceMerge: ["series", "yAxis"], lazyUpdate: true });
   for (const tool of kept.element.parentElement.querySelectorAll("[data-trend]")) {

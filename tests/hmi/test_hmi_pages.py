@@ -1,0 +1,194 @@
+"""The pages as a person uses them, without a browser: NiceGUI's simulated user against a made-up API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+from nicegui import ui
+from nicegui.testing import User, user_simulation
+
+from linecontrol.hmi.app import root
+from linecontrol.hmi.client import Api, ApiError, ApiGone, Session
+from linecontrol.hmi.display import MOST_SESSIONS, Display
+from linecontrol.hmi.feed import Feed
+from linecontrol.hmi.pages import PAGES
+
+RIGHTS = ["view", "operate"]
+
+
+class FakeApi:
+    """An API with users: one operator who may only look and start."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.has_users = True
+        self.is_met = True
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path, method = request.url.path, request.method
+        body = request.read() and httpx.Response(200, content=request.read()).json()
+        self.asked.append((method, path, body))
+        token = request.headers.get("Authorization", "")
+        if path == "/session":
+            return self._session(method, body, token)
+        if self.has_users and token != "Bearer secret-token":
+            return httpx.Response(401, json={"detail": "who are you?"})
+        if path == "/recipes":
+            return httpx.Response(200, json=[RECIPE])
+        if path == "/runs/permissives":
+            row = {"name": "run", "title": {"en": "No other run", "zh": "没有其他生产"}, "is_met": self.is_met}
+            return httpx.Response(
+                200, json=[row | {"why": "" if self.is_met else "busy", "clears": {"en": "wait", "zh": "等"}}]
+            )
+        if path == "/runs" and method == "POST":
+            return httpx.Response(409, json={"detail": "not started: drying is not connected"})
+        return httpx.Response(404, json={"detail": "no such thing"})
+
+    def _session(self, method: str, body: Any, token: str) -> httpx.Response:
+        if not self.has_users:
+            return httpx.Response(404, json={"detail": "Not Found"})
+        me = {"user": "li", "role": "operator", "rights": RIGHTS, "language": "en"}
+        if method == "POST":
+            if body["password"] != "right":
+                return httpx.Response(401, json={"detail": "no"})
+            return httpx.Response(201, json=me | {"token": "secret-token"})
+        return (
+            httpx.Response(200, json=me)
+            if token == "Bearer secret-token"
+            else httpx.Response(401, json={"detail": "no"})
+        )
+
+
+RECIPE = {
+    "name": "standard",
+    "version": "1.0",
+    "title": {"en": "Standard", "zh": "标准"},
+    "product": {"en": "Powder", "zh": "粉"},
+    "stations": ["drying"],
+    "formula": {
+        "root_kg": {
+            "title": {"en": "Roots", "zh": "葛根"},
+            "type": "number",
+            "unit": "kg",
+            "value": 300.0,
+            "low": 50.0,
+            "high": 900.0,
+        }
+    },
+}
+
+
+@pytest.fixture
+async def api() -> FakeApi:
+    return FakeApi()
+
+
+@pytest.fixture
+async def display(api: FakeApi) -> AsyncIterator[Display]:
+    found = Display(Api("http://api"))
+    await found.api.close()
+    found.api._http = httpx.AsyncClient(base_url="http://api", transport=httpx.MockTransport(api.answer))
+    yield found
+    await found.api.close()
+
+
+@pytest.fixture
+async def user(display: Display) -> AsyncIterator[User]:
+    async with user_simulation(root=lambda: root(display)) as found:
+        yield found
+
+
+async def log_in(user: User, password: str = "right") -> None:
+    await user.open("/run")
+    await user.should_see("Log in to the line")
+    user.find("Name").type("li")
+    user.find("Password").type(password)
+    user.find(kind=ui.button, content="Log in").click()
+
+
+async def test_who_is_not_in_sees_the_login_and_nothing_else(user: User, display: Display) -> None:
+    await log_in(user, "wrong")
+    await user.should_see("Name or password is wrong.")
+    for page in PAGES:
+        await user.should_not_see(f"page.{page.name}")
+    assert not any(display.may_look(browser) for browser in display.sessions)
+
+
+async def test_who_is_in_sees_what_their_rights_allow(user: User, display: Display, api: FakeApi) -> None:
+    await log_in(user)
+    await user.should_see("Lot and amounts")
+    session = next(iter(display.sessions.values()))
+    assert session.token == "secret-token"
+    assert all(display.may_look(browser) for browser in display.sessions)
+    await user.should_see("No other run")
+    display.live.take({"tags": {}, "run": None}, time.monotonic())
+    user.find(kind=ui.button, content="Start").click()
+    await user.should_see("Start Standard?")
+    await user.should_see("Roots: 300 kg")
+    assert not [row for row in api.asked if row[:2] == ("POST", "/runs")]
+
+
+async def test_what_is_missing_is_named_with_what_clears_it(user: User, api: FakeApi) -> None:
+    api.is_met = False
+    await log_in(user)
+    await user.should_see("wait")
+    await user.should_see("Not ready: see what is missing above.")
+
+
+async def test_an_api_without_users_is_everybodys(user: User, api: FakeApi) -> None:
+    api.has_users = False
+    await user.open("/run")
+    await user.should_see("operator")
+    await user.should_see("Lot and amounts")
+
+
+async def test_the_feed_reads_on_for_somebody_else_when_its_reader_is_thrown_out(display: Display) -> None:
+    display.api.is_open = False
+    gone, here = Session(token="revoked", user="wang"), Session(token="secret-token", user="li")
+    display.sessions |= {"a": gone, "b": here}
+    feed = Feed(display.api, display.live, lambda: next((s for s in display.sessions.values() if s.is_in), None))
+    assert (await refused(display.api, feed._once)).status == 401
+    assert not gone.is_in
+    assert (await refused(display.api, feed._once)).status == 404  # let in; this API has no tags
+    assert here.is_in
+
+
+def test_sessions_do_not_grow_for_ever(display: Display) -> None:
+    for number in range(MOST_SESSIONS + 5):
+        display.session_of(str(number), "")
+    assert len(display.sessions) == MOST_SESSIONS
+    assert str(MOST_SESSIONS + 4) in display.sessions
+
+
+async def refused(api: Api, work: Callable[[], Any]) -> ApiError:
+    with pytest.raises(ApiError) as found:
+        await work()
+    return found.value
+
+
+async def test_a_refusal_carries_its_sentence_and_silence_is_told_apart() -> None:
+    api = Api("http://127.0.0.1:9")
+    assert isinstance(await refused(api, lambda: api.get("/status")), ApiGone)
+    await api.close()
+    fake = FakeApi()
+    fake.has_users = False
+    api._http = httpx.AsyncClient(base_url="http://api", transport=httpx.MockTransport(fake.answer))
+    error = await refused(api, lambda: api.post("/runs", {}))
+    assert (error.status, error.detail) == (409, "not started: drying is not connected")
+    await api.close()
+
+
+def test_rights_are_denied_by_default() -> None:
+    session = Session()
+    assert not session.may("")
+    session.take({"user": "li", "rights": ["view"], "token": "x"})
+    assert session.may("")
+    assert session.may("view")
+    assert not session.may("operate")
+    session.forget()
+    assert not session.may("view")
+    assert session.token == ""
