@@ -215,6 +215,7 @@ def _alarm_problems(scene: Scene) -> Iterator[Problem]:
     rows = [(scene.checked.row("alarms", at), row) for at, row in enumerate(scene.line.alarms)]
     loops = {loop.name: scene.tag(loop.pv) for loop in scene.line.loops}
     models = {loop.name for loop in scene.line.loops if loop.moisture is not None and loop.moisture.model is not None}
-    yield from loop_alarm_problems(scene.doc, rows, loops, models)
+    wrong = scene.checked.declared("loops") - loops.keys()  # such a loop is there, and has been told of
+    yield from loop_alarm_problems(scene.doc, [(at, row) for at, row in rows if row.loop not in wrong], loops, models)
     for at, row in rows:
         yield from needs_problems(scene.doc, ("alarms", at), row, scene.tag, scene.unknown)

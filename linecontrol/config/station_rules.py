@@ -39,7 +39,7 @@ def station_problems(checked: Checked[StationProfile], brand: Brand | None) -> l
     placed = place_tags(checked, brand, profile.name)
     sound = [p for p in placed if not (p.row.point is None and (p.row.address is None or p.row.type is None))]
     ours = _own_tags(checked, profile, sound)
-    return [
+    found = [
         *_head_problems(doc, profile, brand),
         *_name_problems(checked, profile),
         *(problem for row in profile_rows(checked, profile) for problem in _row_problems(doc, *row, brand)),
@@ -47,8 +47,8 @@ def station_problems(checked: Checked[StationProfile], brand: Brand | None) -> l
         *(_overlaps(doc, sound, brand) if brand is not None else ()),
         *_role_problems(checked, profile, sound, brand),
         *_safe_problems(checked, profile, sound, ours),
-        *_alarm_problems(checked, profile, sound),
     ]
+    return [*found, *_alarm_problems(checked, profile, sound, [*checked.problems, *found])]
 
 
 def profile_rows(checked: Checked[StationProfile], profile: StationProfile) -> Iterator[tuple[int, StationTag]]:
@@ -257,12 +257,16 @@ def _safe_problems(
 
 
 def _alarm_problems(
-    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed]
+    checked: Checked[StationProfile], profile: StationProfile, placed: Sequence[Placed], told: Sequence[Problem]
 ) -> Iterator[Problem]:
-    doc, tags = checked.doc, {p.tag.name: p.tag for p in placed}
+    """Rows of alarms. A tag that is wrong itself is not judged again, nor one called missing that may be misspelt."""
+    doc = checked.doc
+    wrong = {problem.key.partition("[")[2].partition("]")[0] for problem in told if problem.key.startswith("tags[")}
+    is_misspelt = any(problem.key.startswith("tags[") and problem.key.endswith("].name") for problem in told)
+    tags = {p.tag.name: p.tag for p in placed if p.tag.name not in wrong}
 
     def unknown(loc: Loc, name: str) -> Iterator[Problem]:
-        if name not in checked.declared("tags"):
+        if name not in checked.declared("tags") and not is_misspelt:
             yield doc.problem(loc, f"{name} is no tag of this station", near_names(name, sorted(tags)))
 
     rows = [(checked.row("alarms", at), row) for at, row in enumerate(profile.alarms)]

@@ -114,6 +114,14 @@ class ProcessImage:
             return Sample(None, Status.BAD_NO_COMMUNICATION, sample.time)
         return sample
 
+    def as_of(self, now: float) -> Mapping[str, Sample]:
+        """All samples as ``at`` gives them, for one look at many; to be read at once and not kept."""
+        answered = self._answered
+        for station, limit in self._stale_after.items():
+            if now - answered.get(station, 0.0) > limit:
+                return self.snapshot(now)
+        return self._latest
+
     def snapshot(self, now: float) -> dict[str, Sample]:
         """Every tag as of ``now``."""
         return {name: self.at(name, now) for name in self._latest}

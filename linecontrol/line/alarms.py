@@ -69,9 +69,8 @@ class AlarmDesk:
         if not self._is_loaded and now >= self._next_try and (self._loading is None or self._loading.done()):
             self._next_try = now + AGAIN_S
             self._loading = asyncio.ensure_future(self.load())
-        at = line.image.at
         state = line.runs.state
-        self.system.tick(now, {name: at(name, now) for name in self.system.tags}, "Idle" if state is None else state)
+        self.system.tick(now, line.image.as_of(now), "Idle" if state is None else str(state))
         if self.system.changes:
             self._settle()
 

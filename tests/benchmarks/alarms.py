@@ -4,7 +4,7 @@
 
 cost: CPU of one look at every alarm of the demo line, as a share of a control cycle of one second.
 storm: 200 alarms in a minute without a common cause: how many are told, and how long an acknowledge takes (pure part).
-day: clean hours on the twin, run after run; limits: at most one alarm an hour, no flood, none chattering or stale.
+day: clean hours on the twin, run after run; limits: at most one alarm told an hour, no flood, no nuisance.
 Without words: all three.
 """
 
@@ -104,7 +104,7 @@ def day(hours: float, seed: int) -> bool:
         came, passed_s, number = came + len(raised), passed_s + outcome.line_s, number + 1
         print(f"  {passed_s / 3600.0:5.1f} h: {came} alarms, {told} told", flush=True)
     spent = time.process_time() - began
-    rate = came * 3600.0 / passed_s
+    rate = told * 3600.0 / passed_s
     print(
         f"day: {passed_s / 3600.0:.1f} h in {number} runs ({passed_s / spent:.0f} x real time): {came} alarms,", end=" "
     )

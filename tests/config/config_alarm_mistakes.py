@@ -15,7 +15,7 @@ MODEL = "  - loop: MIC-306\n    kind: model\n    limit: 1.2\n    deadband: 0.4\n
 
 def hot(new: str, key: str, said: str, at: str = "") -> Bad:
     """The row of the air that is too hot, spoilt."""
-    return Bad(DRYING, HOT, new, f"alarms[1].{key}", said, at=at)
+    return Bad(DRYING, HOT, new, f"alarms[2].{key}", said, at=at)
 
 
 ALARM_MISTAKES = {
@@ -49,19 +49,19 @@ ALARM_MISTAKES = {
         DRYING,
         HOT + "    on_delay_s: 5\n    priority: high",
         HOT + "    on_delay_s: 5\n    priority: urgent",
-        "alarms[1].priority",
+        "alarms[2].priority",
         "critical",
         at="priority: urgent",
     ),
     "alarm delay too long": Bad(
-        DRYING, HOT + "    on_delay_s: 5", HOT + "    on_delay_s: 5000", "alarms[1].on_delay_s", "3600", at="5000"
+        DRYING, HOT + "    on_delay_s: 5", HOT + "    on_delay_s: 5000", "alarms[2].on_delay_s", "3600", at="5000"
     ),
     "alarm command where none belongs": hot(
         HOT + "    command: TV-303\n", "command", "leave it out", "command: TV-303"
     ),
-    "alarm needs an unknown tag": hot(HOT + "    needs: [{tag: WT-331, min: 20}]\n", "needs[0].tag", "WT-31", "needs:"),
+    "alarm needs an unknown tag": hot(HOT + "    needs: [{tag: WT-331, min: 20}]\n", "needs[0].tag", "WT-31", "WT-331"),
     "alarm needs more than there is": hot(
-        HOT + "    needs: [{tag: WT-313, min: 2000}]\n", "needs[0].min", "0 to 1000", "needs:"
+        HOT + "    needs: [{tag: WT-313, min: 2000}]\n", "needs[0].min", "0 to 1000", "min: 2000"
     ),
     "alarm in a state that is none": hot(
         HOT + "    suppressed_in: [Sleeping]\n", "suppressed_in[0]", "Idle", "Sleeping"
@@ -71,21 +71,21 @@ ALARM_MISTAKES = {
         DRYING,
         GATE,
         GATE.replace("    command: XV-312\n", ""),
-        "alarms[9].command",
+        "alarms[10].command",
         "a key command:",
         at="- tag: ZT-312",
     ),
     "alarm mismatch with what is no command": Bad(
-        DRYING, GATE, GATE.replace("XV-312", "WT-313"), "alarms[9].command", "a writable tag", at="command: WT-313"
+        DRYING, GATE, GATE.replace("XV-312", "WT-313"), "alarms[10].command", "a writable tag", at="command: WT-313"
     ),
     "alarm in one language": Bad(
-        DRYING, ', zh: "进风温度过高"}', "}", "alarms[1].text.zh", "a key zh:", at='text: {en: "The drying air'
+        DRYING, ', zh: "进风温度过高"}', "}", "alarms[2].text.zh", "a key zh:", at='text: {en: "The drying air'
     ),
     "alarm without what to do": Bad(
         DRYING,
         re.compile(r'(.*)    action: \{en: "Switch the heater off; leave[^\n]*\n', re.DOTALL),
         "",
-        "alarms[1].action",
+        "alarms[2].action",
         "a key action:",
         at="- tag: TT-303",
     ),

@@ -35,6 +35,7 @@ class Alarm:
         is_annunciated: a person was told of it, and it still stands.
         first_out: name of the alarm that tells of this one; None = it stands for itself.
         orphan_at: when its first-out was last seen standing.
+        needs, is_conditional: of the row, at hand: whether it can be suppressed by design, and by which tags.
         doubted_until: after a restart, an event's alarm is taken for over if it is not told again until then.
     """
 
@@ -60,9 +61,13 @@ class Alarm:
     look: Condition | None = field(init=False)
     doubted_until: float | None = None
     version: int = 0
+    needs: tuple[tuple[str, float], ...] = ()
+    is_conditional: bool = False
 
     def __post_init__(self) -> None:
         self.standing.latches = self.row.latched
+        self.needs = tuple((need.tag, need.least) for need in self.row.needs)
+        self.is_conditional = bool(self.needs or self.row.suppressed_in)
         self.delayed = Delayed(self.row.on_delay_s, self.row.off_delay_s)
         self.look = None if self.row.kind is Kind.EVENT else condition_of(self.row)
 

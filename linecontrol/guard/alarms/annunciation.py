@@ -4,7 +4,7 @@ An alarm that comes is *annunciated* (sound, banner), unless
 
 * an alarm of its group with at least its priority, or one that its row says it follows from, stands and was
   annunciated: that one is its *first-out*, and tells of it (first-out, grouping by cause);
-* it chatters, and was annunciated within the last ten minutes;
+* it was annunciated within the last ten minutes and chatters, or nobody has acknowledged it since;
 * ``BUDGET`` alarms have been annunciated within ten minutes already, none of a lower priority than this one (an alarm
   storm). It then waits for its turn, the most urgent first.
 
@@ -31,10 +31,13 @@ class Annunciator:
         self._told: deque[tuple[float, Priority]] = deque()
         self._told_of: dict[str, float] = {}
 
-    def may(self, now: float, row: AlarmRow, *, chatters: bool) -> bool:
-        """Whether this alarm is annunciated now, as far as sheer numbers go."""
+    def may(self, now: float, row: AlarmRow, *, again: bool) -> bool:
+        """Whether this alarm is annunciated now, as far as sheer numbers go.
+
+        ``again``: it is a nuisance, or was told of and never acknowledged.
+        """
         self._forget(now)
-        if chatters and now - self._told_of.get(row.name, -WINDOW_S) < WINDOW_S:
+        if again and now - self._told_of.get(row.name, -WINDOW_S) < WINDOW_S:
             return False
         if row.priority is Priority.CRITICAL or len(self._told) < BUDGET:
             return True

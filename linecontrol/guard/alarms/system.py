@@ -14,6 +14,7 @@ from linecontrol.core.errors import StateError
 from linecontrol.core.model import Sample
 from linecontrol.guard.alarms.alarm import Alarm
 from linecontrol.guard.alarms.annunciation import LINGER_S, Annunciator, first_out
+from linecontrol.guard.alarms.conditions import number
 from linecontrol.guard.alarms.kpis import Came, Kpis, Log
 from linecontrol.guard.alarms.model import AlarmRow, EventRow, Kind
 from linecontrol.guard.alarms.nuisance import Nuisance
@@ -101,15 +102,15 @@ class AlarmSystem:
         if self.log.began is None:
             self.log.began = now
         for alarm, look in self._watched:
-            delayed = alarm.delayed
-            found = delayed.tick(now, look(now, samples, delayed.is_on))
-            row, standing = alarm.row, alarm.standing
-            if row.suppressed_in or row.needs or standing.hidden:
-                if self._suppress(now, alarm, samples, run_state):
-                    continue
-                found = delayed.is_on
-            if found is not standing.is_active:
-                self._signal(now, alarm, Signal.RAISE if found else Signal.CLEAR, value=samples[row.tag].value)
+            delayed, standing = alarm.delayed, alarm.standing
+            found = look(now, samples, delayed.is_on)
+            if found is not delayed.is_on or delayed.is_pending:
+                delayed.tick(now, found)
+            if (alarm.is_conditional or standing.hidden) and self._suppress(now, alarm, samples, run_state):
+                continue
+            if delayed.is_on is not standing.is_active:
+                value = samples[alarm.row.tag].value
+                self._signal(now, alarm, Signal.RAISE if delayed.is_on else Signal.CLEAR, value=value)
         if self._odd:
             self._look_at_odd(now)
         if self._waiting and (self._is_stirred or now >= self._next_look):
@@ -119,7 +120,7 @@ class AlarmSystem:
     def _suppress(self, now: float, alarm: Alarm, samples: Mapping[str, Sample], run_state: str) -> bool:
         """Whether it is suppressed by design now. What nobody has acknowledged stays in view until somebody does."""
         row, standing = alarm.row, alarm.standing
-        wants = run_state in row.suppressed_in or any(samples[need.tag].number < need.least for need in row.needs)
+        wants = run_state in row.suppressed_in or any(number(samples[tag]) < least for tag, least in alarm.needs)
         is_hidden = AlarmState.DSUPR in standing.hidden
         if wants and not is_hidden:
             if standing.is_active:
@@ -298,9 +299,9 @@ class AlarmSystem:
             self._tell(now, alarm)
 
     def _tell(self, now: float, alarm: Alarm) -> None:
-        chatters = alarm.habit.nuisance is not None
-        if not self._annunciator.may(now, alarm.row, chatters=chatters):
-            if chatters and alarm.is_annunciated:  # told within ten minutes, and still in view
+        again = alarm.habit.nuisance is not None or alarm.is_annunciated
+        if not self._annunciator.may(now, alarm.row, again=again):
+            if alarm.is_annunciated:  # told within ten minutes, and still in view
                 self._told[alarm.name] = alarm.row
                 self._waiting.pop(alarm.name, None)
             return
