@@ -62,7 +62,7 @@ async def reason(
         if words:
             with ui.element("div").classes("usual"):
                 for word in words:
-                    widgets.button(word, lambda _, to=word: field.set_value(to), kind="small")
+                    widgets.button(word, lambda _, to=word: field.set_value(to), kind="usual-word")
         said = ui.label().classes("bad-words").props('role="alert"')
 
         def go() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import PATIENCE_S, Controller, line_file, simulator
+from line_rig import PATIENCE_S, Controller, Simulator, line_file, simulator
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
@@ -58,6 +58,7 @@ class Stage:
 
     controller: Controller
     display: DisplayProcess
+    simulated: Simulator
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -71,7 +72,7 @@ async def stage(folder: Path, speed: float) -> AsyncIterator[Stage]:
         display = DisplayProcess(controller.url, folder / "display")
         try:
             await display.start()
-            yield Stage(controller, display)
+            yield Stage(controller, display, simulated)
         finally:
             await display.kill()
             await controller.stop()

@@ -122,7 +122,7 @@ def _tile(view: View, name: str, value: str, *, is_good: bool) -> None:
     with ui.element("section").classes("card" + ("" if is_good else " off")):
         ui.label(view.t(f"kpi.{name}")).classes("head-line")
         ui.label(value).classes("big")
-        ui.label(view.t(f"kpi.{name}_good")).classes("small muted")
+        ui.label(view.t(f"kpi.{name}_good")).classes("fine muted")
 
 
 def _share(name: str, value: str, part: float) -> None:

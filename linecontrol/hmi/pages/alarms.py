@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,23 +33,21 @@ async def page(view: View, tab: str = "now") -> None:
 
 
 class AlarmList:
-    """The list of one tab; drawn again when an alarm changes."""
+    """The list of one tab. An entry is drawn anew only when it has changed: nobody's finger hits what was replaced."""
 
     def __init__(self, view: View, tab: str) -> None:
         self._view, self._tab = view, tab
         self._open = ""  # the alarm whose details are shown
         self._unfolded: set[str] = set()
+        self._entries: dict[str, tuple[str, ui.element]] = {}  # by alarm: what it shows, and where
+        self._head_shown = ""
 
     def build(self) -> None:
-        with ui.element("div").classes("live"):
-            box = ui.element("div").classes("alarm-list")
-
-        def draw() -> None:
-            with box.clear():
-                self._draw()
-
-        self._redraw = draw
-        self._view.watch(lambda: self._view.live.alarms_version, draw)
+        """Draws it, and goes on doing so."""
+        self._head = ui.element("div")
+        self._list = ui.element("div").classes("alarm-list live")
+        self._foot = ui.element("div")
+        self._view.watch(lambda: self._view.live.alarms_version, self._draw)
 
     def _rows(self) -> list[dict[str, Any]]:
         rows = [row for row in self._view.live.alarms if row.get("state") != "NORM"]
@@ -61,22 +60,46 @@ class AlarmList:
                 return [row for row in rows if row["state"] not in AWAY]
 
     def _draw(self) -> None:
-        view, rows = self._view, self._rows()
+        rows = self._rows()
+        pairs = folded(rows)[:MOST_SHOWN]
+        self._draw_head(rows, len(folded(rows)) - len(pairs))
+        for name in [name for name in self._entries if name not in {row["name"] for row, _ in pairs}]:
+            self._entries.pop(name)[1].delete()
+        for place, (row, members) in enumerate(pairs):
+            name = row["name"]
+            shown = json.dumps([row, members, self._open, name in self._unfolded, sorted(self._view.session.rights)])
+            known = self._entries.get(name)
+            if known is None:
+                with self._list:
+                    box = ui.element("div").classes("entry")
+            else:
+                box = known[1]
+            if known is None or known[0] != shown:
+                with box.clear():
+                    self._entry(row, members)
+            if self._list.default_slot.children.index(box) != place:
+                box.move(target_index=place)
+            self._entries[name] = (shown, box)
+
+    def _draw_head(self, rows: list[dict[str, Any]], more: int) -> None:
+        view = self._view
         waiting = [row["name"] for row in rows if row["state"] in UNACKNOWLEDGED]
-        with ui.element("div").classes("list-head"):
+        shown = json.dumps([len(rows), waiting, more])
+        if shown == self._head_shown:
+            return
+        self._head_shown = shown
+        with self._head.clear(), ui.element("div").classes("list-head"):
             ui.label(view.t(f"alarms.head.{self._tab}", count=len(rows), waiting=len(waiting))).classes("title")
             if self._tab == "now":
                 why = ask.lacking(view, RIGHT) or ("" if waiting else view.t("alarms.none_waiting"))
                 ask.offered(view.t("alarms.acknowledge_all"), lambda: self._acknowledge(waiting), why, kind="main")
-        if self._tab == "proposals":
-            ui.label(view.t("alarms.proposals_note")).classes("muted")
-        pairs = folded(rows)
-        for row, members in pairs[:MOST_SHOWN]:
-            self._entry(row, members)
-        if len(pairs) > MOST_SHOWN:
-            ui.label(view.t("alarms.more", count=len(pairs) - MOST_SHOWN)).classes("muted")
-        if not rows:
-            ui.label(view.t(f"alarms.empty.{self._tab}")).classes("empty")
+        with self._foot.clear():
+            if self._tab == "proposals":
+                ui.label(view.t("alarms.proposals_note")).classes("muted")
+            if more:
+                ui.label(view.t("alarms.more", count=more)).classes("muted")
+            if not rows:
+                ui.label(view.t(f"alarms.empty.{self._tab}")).classes("empty")
 
     def _entry(self, row: dict[str, Any], members: list[dict[str, Any]], *, is_member: bool = False) -> None:
         view, name = self._view, row["name"]
@@ -94,20 +117,20 @@ class AlarmList:
                     ui.element("span").classes("alarm-mark").props('aria-hidden="true"')
                     with ui.element("span").classes("alarm-priority"):
                         ui.label(view.t(f"priority.{row['priority']}")).classes("b")
-                        ui.label(view.t(f"alarm.state.{row['state']}")).classes("small")
+                        ui.label(view.t(f"alarm.state.{row['state']}")).classes("fine")
                     with ui.element("span").classes("alarm-said"):
                         ui.label(view.of(row["text"])).classes("alarm-words")
-                        with ui.element("span").classes("small"):
+                        with ui.element("span").classes("fine"):
                             ui.label(_where(view, row))
                             if (figures := figures_of(view, row)) is not None:
                                 ui.label(figures).classes("v")
                     with ui.element("span").classes("alarm-age"):
                         until = row.get("shelved_until")
                         if until:
-                            ui.label(view.t("alarm.back_in")).classes("small")
+                            ui.label(view.t("alarm.back_in")).classes("fine")
                             ask.since(instant(until), until=True)
                         else:
-                            ui.label(view.t("alarm.age")).classes("small")
+                            ui.label(view.t("alarm.age")).classes("fine")
                             ask.since(instant(row.get("raised_at") or row.get("since")))
                 opener.on("click", lambda: self._toggle(name))
                 if row["state"] in UNACKNOWLEDGED:
@@ -135,11 +158,11 @@ class AlarmList:
 
     def _toggle(self, name: str) -> None:
         self._open = "" if self._open == name else name
-        self._redraw()
+        self._draw()
 
     def _fold(self, name: str) -> None:
         self._unfolded ^= {name}
-        self._redraw()
+        self._draw()
 
     def _details(self, row: dict[str, Any]) -> None:
         view = self._view

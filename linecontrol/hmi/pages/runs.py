@@ -113,10 +113,10 @@ async def record_page(view: View, run_id: str) -> None:
             if row.get("simulated"):
                 ui.label(view.t("simulated")).classes("badge violet")
         _head(view, row)
+        trends = ui.element("div").classes("columns wide-columns")
         with ui.element("div").classes("columns"):
             _figures(view, row)
             _values(view, row, recipe)
-        trends = ui.element("div").classes("columns wide-columns")
         events = ui.element("section").classes("panel")
     await _trends(view, row, trends)
     await _events(view, row, events)

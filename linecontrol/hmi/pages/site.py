@@ -135,7 +135,7 @@ async def _recipes(view: View) -> None:
         with ui.element("details").classes("panel fold-box"):
             with ui.element("summary").classes("recipe-head"):
                 ui.label(view.of(row["title"])).classes("b")
-                ui.label(view.t("site.version", name=row["name"], version=row["version"])).classes("small")
+                ui.label(view.t("site.version", name=row["name"], version=row["version"])).classes("fine")
             _recipe(view, row)
 
 
@@ -148,7 +148,7 @@ def _recipe(view: View, row: dict[str, Any]) -> None:
         ends = ["", ""] if is_switch else [f"{about[key]:g}" for key in ("low", "high")]
         cells.append([view.of(about["title"]), shown, *ends, view.unit(about["unit"])])
     ask.table(titles, cells, numbers=(1, 2, 3))
-    ui.label(view.t("site.recipe_hash", hash=row["hash"][:12])).classes("small muted")
+    ui.label(view.t("site.recipe_hash", hash=row["hash"][:12])).classes("fine muted")
 
 
 # -- line file

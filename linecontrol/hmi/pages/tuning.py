@@ -42,14 +42,15 @@ async def page(view: View) -> None:
         loops = await view.told(view.get("/tuning"))
         if loops is None:
             return
-        stretch = last if chosen == LAST_RUN and last is not None else {"last_s": chosen}
-        judged = await view.told(view.get("/assessment", **stretch)) or []
         rows = {row["loop"]: row for row in loops}
-        order = [row["loop"] for row in judged if row["loop"] in rows]
-        order += [name for name in rows if name not in order]
-        said = {row["loop"]: row for row in judged}
+        show(rows, [])  # judging a whole run takes seconds, and who knows his loop need not wait for it
+        stretch = last if chosen == LAST_RUN and last is not None else {"last_s": chosen}
+        show(rows, await view.told(view.get("/assessment", **stretch)) or [])
+
+    def show(rows: dict[str, dict[str, Any]], judged: list[dict[str, Any]]) -> None:
+        said = {row["loop"]: row for row in judged if row["loop"] in rows}
         with box.clear():
-            for name in order:
+            for name in [*said, *(name for name in rows if name not in said)]:
                 _loop_card(view, rows[name], said.get(name))
 
     await draw(first)
@@ -80,7 +81,7 @@ def _loop_card(view: View, row: dict[str, Any], judged: dict[str, Any] | None) -
         with ui.element("div").classes("loop-now"):
             widgets.live_text(f"loop.{name}.pv", fmt="num", digits=2).classes("v")
             ui.label(unit).classes("u-text")
-            widgets.live_text(f"loop.{name}.mode", fmt="word", words="mode").classes("small")
+            widgets.live_text(f"loop.{name}.mode", fmt="word", words="mode").classes("fine")
         with ui.element("div").classes("loop-said"):
             if verdict is None:
                 reason = "" if judged is None else judged["reason"]
@@ -91,7 +92,7 @@ def _loop_card(view: View, row: dict[str, Any], judged: dict[str, Any] | None) -
                 auto = view.t(
                     "tuning.in_auto", part=view.number(100 * (judged["service_factor"] or 0)) if judged else ""
                 )
-                ui.label(f"{spread} · {auto}").classes("small")
+                ui.label(f"{spread} · {auto}").classes("fine")
         with ui.element("div").classes("loop-state"):
             if row["trial"]:
                 ui.label(view.t("tuning.on_trial")).classes("badge")

@@ -135,12 +135,12 @@ class LoopDesk:
                         minutes=view.number(rest / 60.0),
                         gains=gains_text(view, trial["falls_back_to"]),
                     )
-                ).classes("small")
+                ).classes("fine")
             elif row["differs_from_line_file"]:
                 note = view.t("tuning.differs_note", gains=gains_text(view, row["line_file"]))
-                ui.label(note).classes("small")
+                ui.label(note).classes("fine")
             else:
-                ui.label(view.t("tuning.as_line_file")).classes("small")
+                ui.label(view.t("tuning.as_line_file")).classes("fine")
             with ui.element("div").classes("verbs"):
                 right = ask.lacking(view, RIGHT)
                 if trial:

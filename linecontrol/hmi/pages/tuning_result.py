@@ -180,7 +180,7 @@ class Proposals:
         if present is not None:
             curves.append(Curve(view.t("tuning.present"), present["t_s"], present["pv"], "#6d6e71", 1.8, "dashed"))
         with ui.element("div").classes("half"):
-            ui.label(view.t(f"tuning.step.{key}", size=figure(view, size), unit=unit)).classes("small")
+            ui.label(view.t(f"tuning.step.{key}", size=figure(view, size), unit=unit)).classes("fine")
             chart(curves, unit=view.unit(found["unit"]), x_name=view.t("axis.seconds"), height=220)
 
     def _answers(self, row: dict[str, Any]) -> None:
