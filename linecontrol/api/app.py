@@ -21,7 +21,7 @@ from linecontrol.api.alarms import alarm_routes
 from linecontrol.api.assessment import assessment_routes
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import noted, permit, signed
-from linecontrol.api.docs_page import docs_routes
+from linecontrol.api.docs_page import docs_routes, with_log_in
 from linecontrol.api.door import Door
 from linecontrol.api.gatekeeper import Gatekeeper
 from linecontrol.api.lab import lab_routes
@@ -112,10 +112,11 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         user_routes(people),
         token_routes(people),
         audit_routes(line, bridge),
-        docs_routes(),
+        docs_routes(door),
     ):
         app.include_router(bridge.across(routes))
     app.include_router(live_routes(broadcast))
+    with_log_in(app)
     return app
 
 

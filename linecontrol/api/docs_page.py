@@ -6,12 +6,15 @@ No script stands in the page itself, so that the browser may be told to run none
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Response
 from fastapi.responses import HTMLResponse
 
 from linecontrol.api.bridge import beside
+from linecontrol.api.door import Door
+from linecontrol.api.gatekeeper import COOKIE
 
 _FOLDER = Path(fastapi_offline.__file__).parent / "static"
 _FILES = {
@@ -49,15 +52,18 @@ _START = """SwaggerUIBundle({
 """
 
 
-def docs_routes() -> APIRouter:
-    """The page under ``/docs`` and its files."""
+def docs_routes(door: Door) -> APIRouter:
+    """The page under ``/docs`` and its files. In a demo the page makes its browser the demo user's."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/docs")
     @beside
     async def page() -> HTMLResponse:
         """The page."""
-        return HTMLResponse(_PAGE)
+        answer = HTMLResponse(_PAGE)
+        if door.demo is not None:
+            answer.set_cookie(COOKIE, door.demo, path="/", httponly=True, samesite="strict")
+        return answer
 
     @routes.get("/docs/{file}")
     @beside
@@ -71,3 +77,17 @@ def docs_routes() -> APIRouter:
         return Response(content, media_type=_FILES[file], headers={"Cache-Control": "max-age=3600"})
 
     return routes
+
+
+def with_log_in(app: FastAPI) -> None:
+    """Let the description say how one is known, so that the page can ask for a token."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        found = describe()
+        schemes = found.setdefault("components", {}).setdefault("securitySchemes", {})
+        schemes["token"] = {"type": "http", "scheme": "bearer", "description": "From POST /session, or a script's"}
+        found["security"] = [{"token": []}]
+        return found
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -404,7 +404,12 @@ async def test_the_demo_user_is_marked_and_nobody_else_is_let_in_by_himself(tmp_
         assert (me["user"], me["role"], me["demo"], me["locked"]) == ("demo", "supervisor", True, False)
         assert (await here.anonymous.get("/welcome")).json()["demo"] is True
         assert (await here.anonymous.get("/tags")).status_code == 401
-        assert (await here.anonymous.get("/docs")).status_code == 200
+        page = await here.anonymous.get("/docs")  # makes its browser the demo user's
+        assert (page.status_code, "HttpOnly" in page.headers["set-cookie"]) == (200, True)
+        assert (await here.anonymous.get("/session")).json()["user"] == "demo"
+        assert (await here.anonymous.post("/commands", json={"tag": "TT-303", "value": 1})).status_code == 403
+        wish = {"json": {"tag": "TT-303", "value": 1}, "headers": {"X-Requested-With": "linecontrol"}}
+        assert (await here.anonymous.post("/commands", **wish)).status_code == 409
         assert not (tmp_path / "access" / "first-admin.token").exists()
 
 
