@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from linecontrol.api.callers import signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
-from linecontrol.api.wire import Titles
+from linecontrol.api.wire import WHO, Titles
 from linecontrol.core.model import Value
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class By(BaseModel):
     """Who acts. Every act on an alarm is recorded with this name."""
 
     model_config = ConfigDict(extra="forbid")
-    who: str = Field("operator", max_length=60, pattern=r"^[\w .@-]+$", examples=["li"])
+    who: str | None = WHO
 
 
 class Because(By):
@@ -180,6 +181,9 @@ def alarm_routes(line: Line) -> APIRouter:
             raise HTTPException(404, f"there is no alarm {name!r} on this line")
         return name
 
+    def name_of(request: Request, wish: By) -> str:
+        return signed(request, wish.who).partition(":")[2]
+
     @routes.get("", response_model=list[AlarmOut])
     async def alarms(everything: Annotated[bool, Query(alias="all", description="normal ones too")] = False) -> Any:
         """Alarms that are not normal: in alarm, unseen, latched, shelved, suppressed, out of service. Urgent first."""
@@ -202,16 +206,16 @@ def alarm_routes(line: Line) -> APIRouter:
         return desk.kpis(hours)
 
     @routes.post("/acknowledge", response_model=AcknowledgedOut)
-    async def acknowledge(wish: AcknowledgeIn) -> Any:
+    async def acknowledge(request: Request, wish: AcknowledgeIn) -> Any:
         """Acknowledge, in alarm or returned to normal. 409 when none of them could be, with the reason of each."""
         for name in wish.names or ():
             known(name)
-        return await desk.acknowledge(wish.names, wish.who, wish.comment)
+        return await desk.acknowledge(wish.names, name_of(request, wish), wish.comment)
 
     @routes.post("/silence", response_model=SilencedOut)
-    async def silence(wish: By) -> Any:
+    async def silence(request: Request, wish: By) -> Any:
         """Stop the sound. Alarms stay as they are; the next one sounds again."""
-        return await desk.silence(wish.who)
+        return await desk.silence(name_of(request, wish))
 
     @routes.get("/{name}", response_model=AlarmOut)
     async def alarm(name: Name) -> Any:
@@ -219,33 +223,33 @@ def alarm_routes(line: Line) -> APIRouter:
         return desk.row(known(name))
 
     @routes.post("/{name}/shelve", response_model=AlarmOut)
-    async def shelve(name: Name, wish: ShelveIn) -> Any:
+    async def shelve(name: Name, request: Request, wish: ShelveIn) -> Any:
         """Take it from view for a time, with a reason. It goes on being evaluated and recorded."""
-        return await desk.shelve(known(name), wish.who, wish.reason, wish.for_s)
+        return await desk.shelve(known(name), name_of(request, wish), wish.reason, wish.for_s)
 
     @routes.post("/{name}/unshelve", response_model=AlarmOut)
-    async def unshelve(name: Name, wish: Because) -> Any:
+    async def unshelve(name: Name, request: Request, wish: Because) -> Any:
         """Bring it back before its time. 409 when it is not shelved."""
-        return await desk.unshelve(known(name), wish.who, wish.reason)
+        return await desk.unshelve(known(name), name_of(request, wish), wish.reason)
 
     @routes.post("/{name}/reset", response_model=AlarmOut)
-    async def reset(name: Name, wish: Because) -> Any:
+    async def reset(name: Name, request: Request, wish: Because) -> Any:
         """Let a latched alarm go. 409 while its cause is there, while it is not acknowledged, or not latched."""
-        return await desk.reset(known(name), wish.who, wish.reason)
+        return await desk.reset(known(name), name_of(request, wish), wish.reason)
 
     @routes.post("/{name}/out-of-service", response_model=AlarmOut)
-    async def out_of_service(name: Name, wish: Because) -> Any:
+    async def out_of_service(name: Name, request: Request, wish: Because) -> Any:
         """Take it out of service for maintenance, with a reason."""
-        return await desk.remove(known(name), wish.who, wish.reason)
+        return await desk.remove(known(name), name_of(request, wish), wish.reason)
 
     @routes.post("/{name}/return", response_model=AlarmOut)
-    async def return_(name: Name, wish: Because) -> Any:
+    async def return_(name: Name, request: Request, wish: Because) -> Any:
         """Put it back into service. 409 when it is in service."""
-        return await desk.return_to_service(known(name), wish.who, wish.reason)
+        return await desk.return_to_service(known(name), name_of(request, wish), wish.reason)
 
     @routes.post("/{name}/comment", response_model=AlarmOut)
-    async def comment(name: Name, wish: CommentIn) -> Any:
+    async def comment(name: Name, request: Request, wish: CommentIn) -> Any:
         """Write something down about it, in whatever state it is."""
-        return await desk.comment(known(name), wish.who, wish.text)
+        return await desk.comment(known(name), name_of(request, wish), wish.text)
 
     return routes

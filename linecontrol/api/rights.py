@@ -71,6 +71,21 @@ ROUTES: dict[str, Right] = {
     "POST /runs/{run_id}/commands": Right.HALT,  # and OPERATE for what goes on: see right_to_command
     "GET /runs/{run_id}/set-point-advice": Right.VIEW,
     "POST /runs/{run_id}/set-point-advice": Right.OPERATE,
+    "GET /runs/permissives": Right.VIEW,
+    "GET /runs/current/procedure": Right.VIEW,
+    # alarms
+    "GET /alarms": Right.VIEW,
+    "GET /alarms/journal": Right.VIEW,
+    "GET /alarms/kpis": Right.VIEW,
+    "GET /alarms/{name}": Right.VIEW,
+    "POST /alarms/acknowledge": Right.OPERATE,
+    "POST /alarms/silence": Right.OPERATE,
+    "POST /alarms/{name}/shelve": Right.OPERATE,
+    "POST /alarms/{name}/unshelve": Right.OPERATE,
+    "POST /alarms/{name}/reset": Right.OPERATE,
+    "POST /alarms/{name}/comment": Right.OPERATE,
+    "POST /alarms/{name}/out-of-service": Right.TUNE,  # maintenance
+    "POST /alarms/{name}/return": Right.TUNE,
     # laboratory
     "GET /lab": Right.VIEW,
     "POST /lab": Right.LAB,
@@ -84,6 +99,10 @@ ROUTES: dict[str, Right] = {
     "POST /tuning/{loop}/apply": Right.TUNE,
     "POST /tuning/{loop}/accept": Right.TUNE,
     "POST /tuning/{loop}/revert": Right.TUNE,
+    "GET /assessment": Right.VIEW,
+    # the site
+    "GET /files": Right.VIEW,
+    "POST /stations/{name}/probe": Right.TUNE,  # reads a cabinet's constants; writes nothing
     # people
     "GET /welcome": Right.PUBLIC,
     "POST /session": Right.PUBLIC,

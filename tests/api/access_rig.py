@@ -75,6 +75,10 @@ class Plant:
         self.runs.view = lambda: None
         self.runs.state = None
         self.runs.engine = None
+        self.alarms: Any = Touches("alarms", self.touched)
+        self.alarms.system = SimpleNamespace(alarms={"TT-305.HIGH": None})
+        self.alarms.rows = lambda **_how: []
+        self.alarms.rows_since = lambda since: (since, [])
         title = SimpleNamespace(en="Demo", zh="演示")
         about = SimpleNamespace(name="demo", title=title, simulated=True)
         self.config = SimpleNamespace(line=about)
