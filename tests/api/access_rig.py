@@ -81,7 +81,7 @@ class Plant:
         self.alarms.rows_since = lambda since: (since, [])
         title = SimpleNamespace(en="Demo", zh="演示")
         about = SimpleNamespace(name="demo", title=title, simulated=True)
-        self.config = SimpleNamespace(line=about)
+        self.config = SimpleNamespace(line=about, stations={})
         self.bank = SimpleNamespace(settings={"TIC-303": None}, view=lambda _now: {})
 
     def status(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from line_rig import demo_at, driven, simulator, until
+from line_rig import console, demo_at, driven, simulator, until
 from websockets.asyncio.client import connect
 
 import linecontrol.api.app  # noqa: F401 - before scans begin
@@ -25,13 +25,13 @@ async def test_alarms_over_the_api(tmp_path: Path) -> None:
     async with (
         simulator(SPEED) as sim,
         driven(demo_at(sim.endpoints), tmp_path, SPEED) as line,
-        serving(line, "127.0.0.1", 0) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client,
+        serving(line, "127.0.0.1", 0) as served,
+        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=20, headers=console(tmp_path)) as client,
     ):
         await nothing_stands(client)
         await verbs_and_refusals(line, client)
         await unknown_and_wrong(client)
-        await the_live_feed_carries_what_changed(line, client, url)
+        await the_live_feed_carries_what_changed(line, client, served.url)
         await a_storm(line, client)
         await figures(client)
 
@@ -116,7 +116,11 @@ async def unknown_and_wrong(client: httpx.AsyncClient) -> None:
 
 
 async def the_live_feed_carries_what_changed(line: Line, client: httpx.AsyncClient, url: str) -> None:
-    async with connect(url.replace("http", "ws") + "/ws/live", max_size=None) as socket:
+    async with connect(
+        url.replace("http", "ws") + "/ws/live",
+        max_size=None,
+        additional_headers={"Authorization": client.headers["authorization"]},
+    ) as socket:
         snapshot = json.loads(await socket.recv())
         assert snapshot["type"] == "snapshot"
         assert {row["name"] for row in snapshot["alarms"]} == {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from line_rig import demo_at, driven, simulator, until
+from line_rig import console, demo_at, driven, simulator, until
 
 import linecontrol.api.app  # noqa: F401 - before scans begin
 from linecontrol.cli.serving import serving
@@ -23,8 +23,8 @@ async def served(data: Path) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
     async with (
         simulator(SPEED) as sim,
         driven(demo_at(sim.endpoints), data, SPEED) as line,
-        serving(line, "127.0.0.1", 0) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client,
+        serving(line, "127.0.0.1", 0) as there,
+        httpx.AsyncClient(base_url=there.url, trust_env=False, timeout=20, headers=console(data)) as client,
     ):
         yield line, client
 
