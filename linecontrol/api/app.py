@@ -41,6 +41,7 @@ from linecontrol.api.users import audit_routes, token_routes, user_routes
 from linecontrol.api.wire import (
     CommandIn,
     EventOut,
+    LineTime,
     ReceiptOut,
     RecordedOut,
     RunCommand,
@@ -234,7 +235,7 @@ def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     @beside
     async def events(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        since: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        since: LineTime = None,
         kind: Annotated[str | None, Query(description="e.g. link.down")] = None,
         until: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
     ) -> Any:
@@ -247,8 +248,8 @@ def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     @beside
     async def samples(
         tag: Annotated[list[str], Query(min_length=1, max_length=20)],
-        start: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
-        end: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        start: LineTime = None,
+        end: LineTime = None,
         limit: Annotated[int, Query(ge=1, le=100_000)] = 10_000,
     ) -> Any:
         """Recorded samples by tag, oldest first. A value holds until the next row; a BAD row begins an outage."""

@@ -24,6 +24,7 @@ from linecontrol.api.people_wire import (
     user_view,
 )
 from linecontrol.api.problems import responses
+from linecontrol.api.wire import LineTime
 from linecontrol.history import Historian, UserRow
 
 if TYPE_CHECKING:
@@ -141,8 +142,8 @@ def audit_routes(line: Line, bridge: Bridge) -> APIRouter:
     @beside
     async def audit(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        since: Annotated[float | None, Query(description="line time, seconds since 1970", allow_inf_nan=False)] = None,
-        until: Annotated[float | None, Query(description="line time, seconds since 1970", allow_inf_nan=False)] = None,
+        since: LineTime = None,
+        until: LineTime = None,
         who: Annotated[str | None, Query(max_length=200, description="e.g. operator:li")] = None,
         action: Annotated[str | None, Query(max_length=200, description="e.g. POST /commands")] = None,
         outcome: Annotated[str | None, Query(max_length=20, description="e.g. denied")] = None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.core.model import Event, Receipt, Sample, Tag, Value
@@ -22,6 +23,9 @@ WHO: Any = Field(
     description="In whose name. Only the command line of the controller's own computer may speak for others; from "
     "everybody else it is not looked at: the session says who asks.",
 )
+LineTime = Annotated[
+    float | None, Query(ge=0, lt=1e12, allow_inf_nan=False, description="line time, seconds since 1970")
+]
 SLICE = 16  # rows turned into JSON before another thread may have the interpreter: some 100 us
 
 
