@@ -101,6 +101,10 @@ class ProcessImage:
         """Latest sample as published. Raises KeyError for an unknown tag."""
         return self._latest[name]
 
+    def answered(self, name: str) -> float:
+        """When the tag's station last answered [line time], whether or not the value changed; 0 = never."""
+        return self._answered.get(self.tags[name].station, 0.0)
+
     def at(self, name: str, now: float) -> Sample:
         """Latest sample as it may be acted on at ``now`` [line time]: BAD without value when its station is silent.
 

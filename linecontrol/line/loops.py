@@ -75,6 +75,7 @@ class LoopBank:
         self._order = _outer_first(self.settings)
         self._wishes: dict[str, _Wish] = {name: _Wish() for name in self._loops}
         self.outputs: dict[str, LoopOutput] = {}
+        self._answered: dict[str, float] = {}
         self.tests = LoopTests(settings)
 
     # -- tags
@@ -174,7 +175,9 @@ class LoopBank:
                 below = inner.downstream if inner is not None else None
                 is_free = not rests and (below is None or below.in_cascade)
                 look = functools.partial(self._image.at, now=now)
-                pv, override = strategy.before(Before(loop, mode, look, pv, raw, below, is_free, dt_s, now))
+                answered = self._image.answered(row.pv)
+                is_new, self._answered[name] = answered != self._answered.get(name), answered
+                pv, override = strategy.before(Before(loop, mode, look, pv, raw, below, is_free, dt_s, now, is_new))
             available = row.inner is not None or is_available(row.op)
             sight = LoopSight(row, loop, self.outputs.get(name), inner, pv, available, not rests)
             out = loop.tick(

@@ -64,6 +64,7 @@ class DryerLook(NamedTuple):
     Attributes:
         inlet_sp_c: working set point of the inlet air that really applies.
         moisture_pct_wb: the meter's reading as it came: a stuck one is known by not changing in the least.
+        is_new: that it was read since the last look; the same reading seen twice is not a stuck one.
     """
 
     inlet_sp_c: float
@@ -75,6 +76,7 @@ class DryerLook(NamedTuple):
     feed_kg_h: float
     ambient_c: float
     ambient_rh_pct: float
+    is_new: bool = True
 
 
 class Answer(NamedTuple):
@@ -132,6 +134,7 @@ class Before(NamedTuple):
         look: the sample of a tag as it may be acted on. mode: after the command that waits, if any.
         pv: the loop's measurement, corrected for its meter's bias. raw: the same as it came.
         is_free: the loop may move its output (its inner loop listens, there is work).
+        is_new: its station has answered since the last tick; False = the measurement is that of the tick before.
     """
 
     loop: Loop
@@ -143,6 +146,7 @@ class Before(NamedTuple):
     is_free: bool
     dt_s: float
     now: float
+    is_new: bool = True
 
 
 @dataclass
@@ -228,6 +232,7 @@ class MoistureStrategy:
             outlet_c=number["outlet"],
             product_c=number["product"],
             moisture_pct_wb=x.raw.number,
+            is_new=x.is_new,
             cake_pct_wb=number["cake"],
             feed_kg_h=number["feed"],
             ambient_c=x.look(row.ambient).number,

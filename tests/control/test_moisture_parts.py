@@ -120,3 +120,16 @@ def test_a_reading_is_judged() -> None:
     for k in range(5):
         reading, state, why = judge(state, 19.5, 19.4, 0.2, 3, 1.0)
         assert (why == "stuck") == (k >= 3)
+
+
+def test_a_reading_seen_twice_is_not_a_stuck_meter() -> None:
+    """A slow or late scan shows its reading to several ticks of the control cycle."""
+    state, found = MeterState(), []
+    for tick in range(40):
+        reading = 12.8 + 0.01 * (tick // 10)
+        _, state, why = judge(state, reading, 12.8, 0.1, 5, 1.0, is_new=tick % 10 == 0)
+        found.append(why)
+    assert set(found) == {""}
+    for _ in range(5):
+        _, state, why = judge(state, 12.83, 12.8, 0.1, 5, 1.0)
+    assert why == "stuck"

@@ -218,7 +218,13 @@ class MoistureController:
         """The meter's reading, corrected by the laboratory; NaN when it is not to be used."""
         expected = self.estimator.now - self.meter_correction_pct + self.audit.acted_bias
         reading, self._meter, why = judge(
-            self._meter, sample.moisture_pct_wb, expected, self.estimator.innovation_sd, self._stuck_after, dt_s
+            self._meter,
+            sample.moisture_pct_wb,
+            expected,
+            self.estimator.innovation_sd,
+            self._stuck_after,
+            dt_s,
+            is_new=sample.is_new,
         )
         if why:
             flags.append(f"nir-{why}")

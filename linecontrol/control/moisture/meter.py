@@ -32,20 +32,28 @@ class MeterState:
 
 
 def judge(
-    state: MeterState, reading: float, expected: float, expected_sd: float, stuck_after: int, dt_s: float
+    state: MeterState,
+    reading: float,
+    expected: float,
+    expected_sd: float,
+    stuck_after: int,
+    dt_s: float,
+    *,
+    is_new: bool = True,
 ) -> tuple[float, MeterState, str]:
     """One reading.
 
     Args:
         reading: [% wb], NaN = not good. expected, expected_sd: what the model expects, NaN = nothing.
         stuck_after: from ``repeats_for_stuck``.
+        is_new: False = the meter was not read anew, so that an equal reading is no repeat.
 
     Returns:
         the reading to use (NaN = none), new state, and "", "missing", "stuck" or "spike".
     """
     if not math.isfinite(reading):
         return math.nan, MeterState(state.last, state.repeats, state.spikes, state.missing_s + dt_s), "missing"
-    repeats = state.repeats + 1 if reading == state.last else 0
+    repeats = state.repeats + int(is_new) if reading == state.last else 0
     if repeats >= stuck_after:
         return math.nan, MeterState(reading, repeats, 0, state.missing_s + dt_s), "stuck"
     far = expected_sd > 0.0 and abs(reading - expected) > SPIKE_SDS * expected_sd

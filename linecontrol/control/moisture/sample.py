@@ -29,6 +29,7 @@ class MoistureSample:
     Attributes:
         moisture_pct_wb: the meter's reading, as it came.
         inlet_sp_c: inlet set point as it was really applied since the last scan; NaN = what was asked for last.
+        is_new: the meter was read since the last scan; False = it shows the reading before, and repeats prove nothing.
     """
 
     moisture_pct_wb: float = NAN
@@ -40,6 +41,7 @@ class MoistureSample:
     feed_kg_h: float = NAN
     ambient_c: float = NAN
     ambient_rh_pct: float = NAN
+    is_new: bool = True
 
     def believed(self) -> MoistureSample:
         """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""
@@ -49,7 +51,7 @@ class MoistureSample:
             values[name] = value if low <= value <= high else NAN
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
             values["feed_kg_h"] = 0.0
-        return MoistureSample(**values)
+        return MoistureSample(**values, is_new=self.is_new)
 
 
 @dataclass(frozen=True, slots=True)
