@@ -30,6 +30,7 @@ RECIPE = "kudzu-lobata-standard"
 PARTS = {
     "station": ("screening", "grinding", "drying"),
     "loop": ("TIC-303",),
+    "run_id": (RUN,),
     "/alarms/{tab}": ("away", "proposals", "history", "figures"),
     "/site/{tab}": ("recipes", "file"),
 }
