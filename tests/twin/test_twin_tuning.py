@@ -119,7 +119,8 @@ def test_the_air_loop_is_found_and_given_back(kind: Kind) -> None:
         found = await shift.tested("TIC-303", TestWish(kind=kind))
         assert found, found and found.found
         process = found.found.process  # type: ignore[union-attr]
-        assert 2.0 <= process.gain <= 6.0 or process.integrating  # K/%, of the simulated heater and duct
+        # K/% of the simulated heater and duct; a relay sees what its walls let through within minutes.
+        assert 1.7 <= process.gain <= 6.0 or process.integrating
         assert 0.2 <= found.candidates[0].gains.k <= 3.0
         assert state_of(shift.line, "TIC-303") == before
         assert shift.kinds() == ["tuning.started", "tuning.ended", "tuning.offered"]
