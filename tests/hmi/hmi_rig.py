@@ -18,6 +18,7 @@ from line_rig import PATIENCE_S, Controller, Simulator, line_file, simulator
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+PASSWORD = "kudzu root and powder"
 SIZES = {"panel": (1366, 768), "tablet": (800, 1280), "phone": (390, 844)}
 
 
@@ -78,9 +79,24 @@ async def stage(folder: Path, speed: float) -> AsyncIterator[Stage]:
             await controller.stop()
 
 
+async def log_in(on: Stage, page: Any, role: str, language: str) -> None:
+    """As the user named after the role, who is made when there is none yet."""
+    body = {"name": role, "role": role, "password": PASSWORD, "language": language[:2]}
+    made = await on.controller.ask("POST", "/users", body)
+    assert made.status_code in (201, 409), made.text
+    await page.goto(on.display.url)
+    await page.locator('input[autocomplete="username"]').fill(role)
+    await page.locator('input[autocomplete="current-password"]').fill(PASSWORD)
+    await page.locator(".panel.narrow .btn.main").click()
+    await page.locator('input[autocomplete="current-password"]').wait_for(state="detached")
+
+
 @contextlib.asynccontextmanager
-async def browser_page(on: Stage, language: str = "zh-CN", size: str = "panel", scale: float = 1) -> AsyncIterator[Any]:
-    """A page of a fresh browser that can reach this machine only; what it asks for and what fails is written down."""
+async def browser_page(
+    on: Stage, language: str = "zh-CN", size: str = "panel", scale: float = 1, role: str = "operator"
+) -> AsyncIterator[Any]:
+    """A page of a fresh browser that can reach this machine only, logged in; what it asks for and what fails is
+    written down."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as tool:
@@ -95,6 +111,7 @@ async def browser_page(on: Stage, language: str = "zh-CN", size: str = "panel", 
         page.on("websocket", lambda socket: on.requests.append(socket.url))
         page.on("pageerror", lambda error: on.errors.append(str(error)))
         try:
+            await log_in(on, page, role, language)
             yield page
         finally:
             await browser.close()

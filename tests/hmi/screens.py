@@ -53,7 +53,7 @@ def addresses() -> dict[str, str]:
 async def photograph(on: Stage, folder: Path, state: str, names: dict[str, str]) -> None:
     for language, locale in LANGUAGES.items():
         for size in SIZES:
-            async with browser_page(on, locale, size) as page:
+            async with browser_page(on, locale, size, role="admin") as page:
                 await page.goto(on.display.url)
                 await page.wait_for_selector('body[data-link="up"]')
                 for name, path in names.items():

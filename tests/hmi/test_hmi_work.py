@@ -71,7 +71,7 @@ async def test_a_technician_tunes_a_loop_that_was_made_bad(line: Stage) -> None:
     assert (await line.controller.ask("POST", "/tuning/TIC-303/apply", own)).status_code == 200
     accepted = await line.controller.ask("POST", "/tuning/TIC-303/accept", {"who": "li", "reason": "made bad"})
     assert accepted.status_code == 200
-    async with browser_page(line, "en-GB") as page:
+    async with browser_page(line, "en-GB", role="technician") as page:
         await page.goto(line.display.url + "/tuning")
         await page.locator(".loop-card", has_text="TIC-303").click()
         await page.get_by_text("Test the loop").wait_for()
