@@ -92,8 +92,9 @@ async def _demo(
             ):
                 url = served.url
                 if display is not None:
-                    address = await stack.enter_async_context(displayed(url, display, folder))
-                    people.print(f"Display: {address}", style="bold", soft_wrap=True)
+                    address = await stack.enter_async_context(displayed(url, display, folder, served.door.folder))
+                    if address is not None:
+                        people.print(f"Display: {address}", style="bold", soft_wrap=True)
                 people.print(f"Simulated kudzu line at {speed:g} x real time.  API and OpenAPI page: {url}/docs")
                 people.print(f"Ctrl-C is safe at any time.  Data: {folder}")
                 if not await _or_stop(line.ready(), stop):

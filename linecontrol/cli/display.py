@@ -22,7 +22,7 @@ END_PATIENCE_S = 5.0
 
 def run_display(url: str | None, host: str, port: int, data: Path | None) -> None:
     """The display in the foreground, until Ctrl-C. This process becomes it."""
-    command = _command(base_url(url), port, data_folder(data) / "display")
+    command = _command(base_url(url), port, data_folder(data) / "display", data_folder(data) / "access")
     os.execv(sys.executable, [*command, "--host", host, "--must-have-port"])  # noqa: S606 - fixed arguments, no shell
 
 

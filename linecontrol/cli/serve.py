@@ -96,8 +96,10 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
             _tell_of_first(served)
             async with contextlib.AsyncExitStack() as stack:
                 if display is not None:
-                    address = await stack.enter_async_context(displayed(served.url, display, folder))
-                    people.print(f"Display: {address}", soft_wrap=True)
+                    shown = displayed(served.url, display, folder, served.door.folder)
+                    address = await stack.enter_async_context(shown)
+                    if address is not None:
+                        people.print(f"Display: {address}", soft_wrap=True)
                 await line.ready(stop)
                 await stop.wait()
             people.print("Stopping: the line goes to its safe state.")
