@@ -119,7 +119,7 @@ async def test_the_language_changes_without_loading_anew(line: Stage) -> None:
         await page.get_by_role("button", name="中文").click()
         await page.get_by_text("原料斗").first.wait_for()
         assert await page.evaluate("window.isTheSame") is True
-        assert await page.evaluate("document.documentElement.lang") == "zh-CN"
+        await page.wait_for_function("document.documentElement.lang === 'zh-CN'")
         await page.reload()
         await page.get_by_text("原料斗").first.wait_for()
 

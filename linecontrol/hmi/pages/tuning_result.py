@@ -131,13 +131,13 @@ class Proposals:
 
     def _table(self) -> None:
         view, found = self._view, self._found
-        titles = [view.t("tuning.rule"), "K", "Ti s", "Td s", "b", *(view.t(f"margin.{m}") for m in MARGINS), ""]
+        titles = [view.t("tuning.rule"), "", "K", "Ti s", "Td s", "b", *(view.t(f"margin.{m}") for m in MARGINS)]
         rows: list[list[Any]] = []
         for i, row in enumerate(found["candidates"]):
             rows.append(self._cells(row, self._rule(row), i))
         if found["present"]:
             rows.insert(min(1, len(rows)), self._cells(found["present"], view.t("tuning.present"), None))
-        ask.table(titles, rows, numbers=(1, 2, 3, 4, 5, 6, 7, 8))
+        ask.table(titles, rows, numbers=(2, 3, 4, 5, 6, 7, 8, 9))
 
     def _cells(self, row: dict[str, Any], name: str, i: int | None) -> list[Any]:
         view, g, m, w = self._view, row["gains"], row["margins"], row["worst"]
@@ -159,7 +159,7 @@ class Proposals:
         title = name if row["within"] or i is None else view.t("tuning.beyond", rule=name)
         if i == 0:
             title = view.t("tuning.best", rule=name)
-        return [title, *(figure(view, g[key]) for key in ("k", "ti_s", "td_s", "b")), *shown, pick]
+        return [title, pick, *(figure(view, g[key]) for key in ("k", "ti_s", "td_s", "b")), *shown]
 
     def _pick(self, i: int) -> None:
         self._chosen = i

@@ -184,9 +184,13 @@ function well(element, rows) {
 }
 
 // -- language: the catalogue comes once; the page's own texts are rebuilt by the server
+let wantedLast = ""; // an answer that comes late must not bring back the language before
 async function language(wanted) {
+  wantedLast = wanted;
   const answer = await fetch(`/texts/${wanted}.json`);
-  words = await answer.json();
+  const found = await answer.json();
+  if (wantedLast !== wanted) return;
+  words = found;
   lang = wanted;
   document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
   numbers = new Map();
