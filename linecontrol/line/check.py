@@ -10,13 +10,14 @@ from typing import Any
 from linecontrol.analysis.reconcile.file import flowsheet_problems
 from linecontrol.config import Document, LineConfig, load_document, read_line, schema, shipped_dir
 from linecontrol.config import check_paths as check_config_paths
+from linecontrol.config.schema_files import MODELS
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.line.moisture_model import model_problems
 from linecontrol.line.recipes import line_problems, recipe_problems
 from linecontrol.recipe.model import Recipe
 
-KINDS = ("brand", "station", "line", "recipe", "design", "schedule", "flowsheet")
-
+KINDS = tuple(dict.fromkeys(("brand", "station", "line", "recipe", *MODELS)))
+"""Every kind of file, those that people write most first."""
 
 Fit = Callable[[Document, LineConfig], list[Problem]]
 

@@ -144,8 +144,11 @@ def test_switching_modes_never_bumps(switches: list[tuple[int, MoistureMode]], s
 
 
 broken = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e9])
-readings = st.dictionaries(
-    st.sampled_from([f for f in MoistureSample.__dataclass_fields__ if f != "inlet_sp_c"]), broken
+instruments = [f for f in MoistureSample.__dataclass_fields__ if f not in ("inlet_sp_c", "is_new")]
+readings = st.builds(
+    lambda faults, is_new: faults | {"is_new": is_new},
+    st.dictionaries(st.sampled_from(instruments), broken),
+    st.booleans(),
 )
 
 

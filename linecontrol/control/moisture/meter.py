@@ -53,7 +53,7 @@ def judge(
     """
     if not math.isfinite(reading):
         return math.nan, MeterState(state.last, state.repeats, state.spikes, state.missing_s + dt_s), "missing"
-    repeats = state.repeats + int(is_new) if reading == state.last else 0
+    repeats = state.repeats + (1 if is_new else 0) if reading == state.last else 0
     if repeats >= stuck_after:
         return math.nan, MeterState(reading, repeats, 0, state.missing_s + dt_s), "stuck"
     far = expected_sd > 0.0 and abs(reading - expected) > SPIKE_SDS * expected_sd
