@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import displayed
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
@@ -175,38 +176,9 @@ async def simulator(config: LineConfig, speed: float, seed: int, more: Sequence[
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
-            yield at_endpoints(config, await _endpoints(process, errors))
+            yield at_endpoints(config, json.loads(await ready(process, errors, "simulator", READY_WITHIN_S)))
         finally:
-            await _end(process)
-
-
-async def _endpoints(process: asyncio.subprocess.Process, errors: Any) -> dict[str, str]:
-    if process.stdout is None:
-        raise LineError("the simulator has no output")
-    try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            async for line in process.stdout:
-                if line.startswith(b"READY "):
-                    found: dict[str, str] = json.loads(line[6:])
-                    return found
-    except TimeoutError:
-        raise LineError(f"the simulator was not ready within {READY_WITHIN_S:.0f} s") from None
-    errors.seek(0)
-    raise LineError(f"the simulator ended at its start: {errors.read().decode(errors='replace')[-2000:]}")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(5.0):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            await end(process)
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -9,15 +9,14 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
+from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import base_url, data_folder
 from linecontrol.cli.output import people
 from linecontrol.core.errors import LineError
 
 DISPLAY_PORT = 8480
 READY_WITHIN_S = 60.0
-END_PATIENCE_S = 5.0
 
 
 def run_display(url: str | None, host: str, port: int, data: Path | None) -> None:
@@ -45,42 +44,14 @@ async def displayed(url: str, port: int, folder: Path, access: Path | None = Non
         try:
             address = None
             try:
-                address = await _ready(process, errors)
+                address = await ready(process, errors, "display", READY_WITHIN_S)
             except LineError as error:
                 people.print(str(error), markup=False, soft_wrap=True)
             yield address
         finally:
-            await _end(process)
+            await end(process)
 
 
 def _command(url: str, port: int, folder: Path, access: Path | None = None) -> list[str]:
     command = [sys.executable, "-m", "linecontrol.hmi", "--api", url, "--port", str(port), "--data", str(folder)]
     return command if access is None else [*command, "--access", str(access)]
-
-
-async def _ready(process: asyncio.subprocess.Process, errors: Any) -> str:
-    if process.stdout is None:
-        raise LineError("the display has no output")
-    try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            async for line in process.stdout:
-                if line.startswith(b"READY "):
-                    return line[6:].decode().strip()
-    except TimeoutError:
-        raise LineError(f"the display was not ready within {READY_WITHIN_S:.0f} s") from None
-    errors.seek(0)
-    raise LineError(f"the display ended at its start: {errors.read().decode(errors='replace')[-2000:]}")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(END_PATIENCE_S):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

@@ -9,9 +9,7 @@ from typing import Any
 
 import httpx
 
-EVERYTHING = "*"
 DEADLINE_S = 8.0
-_ANONYMOUS = 404  # what an API without users answers when asked who one is
 
 
 class ApiError(Exception):
@@ -34,7 +32,7 @@ class Session:
     """Somebody at a browser, as the API knows them.
 
     Attributes:
-        rights: words of the API's role table; ``*`` holds all.
+        rights: words of the API's role table.
         is_demo: a demo user, to be marked on the screen.
         is_locked: idle too long; only what halts is left until unlocked.
         address: where the browser is.
@@ -55,7 +53,7 @@ class Session:
 
     def may(self, right: str) -> bool:
         """Whether this right is held; the empty right is anybody's who is in."""
-        return self.is_in and (not right or EVERYTHING in self.rights or right in self.rights)
+        return self.is_in and (not right or right in self.rights)
 
     def take(self, row: Mapping[str, Any]) -> None:
         """Be whom the API says."""
@@ -71,11 +69,6 @@ class Session:
         self.is_demo = self.is_locked = False
 
 
-def open_session() -> Session:
-    """Everybody's session at an API that has no users (it answers on its own machine only)."""
-    return Session(user="operator", role="operator", rights=frozenset({EVERYTHING}))
-
-
 @dataclass
 class Api:
     """Asks the API. Raises ApiGone when it does not answer, ApiError with its sentence when it refuses."""
@@ -83,7 +76,7 @@ class Api:
     url: str
     access: Path | None = None
     """Where a controller of this account keeps what it tells this computer's own programs."""
-    is_open: bool | None = None  # None until it has answered once
+    has_answered: bool = False  # whether it is known who is in
     _http: httpx.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,16 +146,11 @@ class Api:
         session.token = session.token or self.demo_token
         try:
             session.take(await self.ask("GET", "/session", session, active=active))
-            self.is_open = False
         except ApiError as error:
-            if error.status == _ANONYMOUS:
-                self.is_open = True
-                vars(session).update(vars(open_session()) | {"language": session.language, "address": session.address})
-            elif error.status in (401, 403):
-                self.is_open = False
-                session.forget()
-            else:
+            if error.status not in (401, 403):
                 raise
+            session.forget()
+        self.has_answered = True
 
     async def log_in(self, session: Session, user: str, password: str) -> None:
         """Raises ApiError with the API's reason when it does not let them in."""

@@ -48,8 +48,6 @@ class Display:
 
     def may_look(self, browser: str | None) -> bool:
         """Whether this browser may be sent live values."""
-        if self.api.is_open:
-            return True
         session = self.sessions.get(browser or "")
         return session is not None and session.is_in
 

@@ -71,11 +71,9 @@ class Feed:
                 self._live.take(json.loads(text), time.monotonic())
 
     async def _reader(self) -> Session:
-        """A session to read with; waits until somebody has come in. An open API needs none."""
-        if self._api.is_open is None:
+        """A session to read with; waits until somebody has come in."""
+        if not self._api.has_answered:
             await self._api.me(Session())
-        if self._api.is_open:
-            return Session()
         while True:
             if (found := self._somebody()) is not None:
                 return found
@@ -84,8 +82,8 @@ class Feed:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(STATUS_S if self._live.status else FIRST_PAUSE_S)
-            session = Session() if self._api.is_open else self._somebody()
-            if session is None or self._api.is_open is None:
+            session = self._somebody()
+            if session is None:
                 continue
             try:
                 status: dict[str, Any] = await self._api.get("/status", session)

@@ -27,7 +27,7 @@ class Frame:
         """Everything, from the top."""
         view = self._view
         with self._root.clear():
-            if view.api.is_open is None:
+            if not view.api.has_answered:
                 self._wait()
             elif not view.session.is_in:
                 self._header(is_in=False)
@@ -54,12 +54,12 @@ class Frame:
     async def keep_up(self) -> None:
         """Notice that this person was locked, unlocked, thrown out, or given other rights."""
         session = self._view.session
-        before = (session.is_in, session.is_locked, session.rights, self._view.api.is_open)
+        before = (session.is_in, session.is_locked, session.rights, self._view.api.has_answered)
         if await self._view.refreshed() and before != (
             session.is_in,
             session.is_locked,
             session.rights,
-            self._view.api.is_open,
+            self._view.api.has_answered,
         ):
             self.build()
 
@@ -140,9 +140,8 @@ class Frame:
             ui.label(view.session.user).classes("person-name")
             if view.session.is_demo:
                 ui.label(view.t("demo.user")).classes("demo-user")
-            if view.api.is_open is False:
-                with ui.menu():
-                    ui.menu_item(view.t("log_out"), self._leave).classes("touch")
+            with ui.menu():
+                ui.menu_item(view.t("log_out"), self._leave).classes("touch")
 
     async def _leave(self) -> None:
         await self._view.api.log_out(self._view.session)

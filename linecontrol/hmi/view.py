@@ -113,10 +113,6 @@ class View:
             self.say(self.said(error.detail), bad=True)
         return None
 
-    def who(self) -> dict[str, str]:
-        """The name a change is signed with while the API has no users; with users its own session says it."""
-        return {"who": self.session.user} if self.api.is_open else {}
-
     async def refreshed(self, *, active: bool = False) -> bool:
         """Ask the API who this is; False when it did not answer in time. ``active``: a person just did something."""
         try:

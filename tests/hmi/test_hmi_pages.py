@@ -139,15 +139,15 @@ async def test_what_is_missing_is_named_with_what_clears_it(user: User, api: Fak
     await user.should_see("Not ready: see what is missing above.")
 
 
-async def test_an_api_without_users_is_everybodys(user: User, api: FakeApi) -> None:
-    api.has_users = False
+async def test_an_api_that_does_not_know_sessions_lets_nobody_in(user: User, display: Display, api: FakeApi) -> None:
+    api.has_users = False  # another program answers there
     await user.open("/run")
-    await user.should_see("operator")
-    await user.should_see("Lot and amounts")
+    await user.should_not_see("Lot and amounts")
+    assert not any(session.is_in for session in display.sessions.values())
 
 
 async def test_the_feed_reads_on_for_somebody_else_when_its_reader_is_thrown_out(display: Display) -> None:
-    display.api.is_open = False
+    display.api.has_answered = True
     gone, here = Session(token="revoked", user="wang"), Session(token="secret-token", user="li")
     display.sessions |= {"a": gone, "b": here}
     feed = Feed(display.api, display.live, lambda: next((s for s in display.sessions.values() if s.is_in), None))

@@ -193,7 +193,7 @@ class AlarmList:
                     ask.offered(view.t(f"alarm.do.{verb}"), lambda _, v=verb: self._do(row, v), why)
 
     async def _acknowledge(self, names: list[str]) -> None:
-        answer = await self._view.do("/alarms/acknowledge", {**self._view.who(), "names": names})
+        answer = await self._view.do("/alarms/acknowledge", {"names": names})
         for refused in (answer or {}).get("refused", ()):
             self._view.say(f"{refused['name']}: {self._view.said(refused['reason'])}", bad=True)
 
@@ -219,7 +219,7 @@ class AlarmList:
         if said is None:
             return
         body |= {"text": said} if verb == "comment" else {"reason": said}
-        await view.do(f"/alarms/{name}/{verb}", {**view.who(), **body})
+        await view.do(f"/alarms/{name}/{verb}", {**body})
 
 
 def times(view: View, body: dict[str, Any], longest: int) -> None:

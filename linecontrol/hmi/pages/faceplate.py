@@ -155,7 +155,7 @@ async def send(view: View, tag: str, value: Any) -> None:
         view.say(view.t("link.no_commands"), bad=True)
         return
     try:
-        receipt = await view.api.post("/commands", {"tag": tag, "value": value, **view.who()}, view.session)
+        receipt = await view.api.post("/commands", {"tag": tag, "value": value}, view.session)
     except ApiGone:
         view.say(view.t("link.gone"), bad=True)
     except ApiError as error:

@@ -77,7 +77,6 @@ class LabBook:
         sampled = datetime.fromtimestamp(now, UTC) - timedelta(minutes=self._ago.value)
         tag = self._only if self._tag is None else self._tag.value
         body = {
-            **view.who(),
             "tag": tag,
             "value": self._value.value,
             "sampled_at": sampled.isoformat(timespec="seconds"),
@@ -169,7 +168,7 @@ class Strategy:
         )
         if said is not None:
             tag = f"{self._loop}.STRATEGY"
-            await view.do("/commands", {**view.who(), "tag": tag, "value": value, "reason": said})
+            await view.do("/commands", {"tag": tag, "value": value, "reason": said})
 
     async def _draw_advice(self) -> None:
         view, run = self._view, self._view.live.run
@@ -207,6 +206,6 @@ class Strategy:
         shown = f"{view.number(found['set_point'], 2)} {view.unit(found['unit'])}"
         lines = [view.t("moisture.take_note", risk=f"{100 * found['risk']:g}")]
         if await widgets.confirmed(view, view.t("moisture.take_question", sp=shown), lines, view.t("moisture.take")):
-            body = {**view.who(), "set_point": found["set_point"], "risk": found["risk"]}
+            body = {"set_point": found["set_point"], "risk": found["risk"]}
             if await view.do(f"/runs/{run_id}/set-point-advice", body) is not None:
                 await self._draw_advice()

@@ -215,7 +215,6 @@ async def _start(view: View, wish: Wish) -> None:
         "values": wish.values(),
         "mode": wish.mode,
         "run_id": f"{now:%Y%m%d-%H%M%S}-{wish.lot or wish.recipe['name']}"[:60],
-        **view.who(),
     }
     if (answer := await view.do("/runs", body)) is not None:
         view.say(view.t("run.started", run=answer["run_id"]))

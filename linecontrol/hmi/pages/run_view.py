@@ -157,7 +157,7 @@ async def _mode(view: View, mode: str) -> None:
 async def _send(view: View, word: str) -> None:
     run = view.live.run
     if run is not None:
-        await view.do(f"/runs/{run['run_id']}/commands", {"command": word, **view.who()})
+        await view.do(f"/runs/{run['run_id']}/commands", {"command": word})
 
 
 # -- unit procedures

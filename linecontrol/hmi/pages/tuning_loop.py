@@ -239,13 +239,13 @@ class LoopDesk:
         wish = {k: v for k, v in self._wish.items() if v is not None}
         if "periods" in wish:
             wish["periods"] = int(wish["periods"])
-        body = {**view.who(), **wish, "reason": said, "lease_s": LEASE_S}
+        body = {**wish, "reason": said, "lease_s": LEASE_S}
         if await view.do(f"/tuning/{self._loop}/test", body) is not None:
             await self._look()
 
     async def _abort(self) -> None:
         """At once: an abort is never asked twice."""
-        body = {**self._view.who(), "reason": self._view.t("tuning.abort_reason")}
+        body = {"reason": self._view.t("tuning.abort_reason")}
         if await self._view.do(f"/tuning/{self._loop}/abort", body) is not None:
             await self._look()
 
@@ -259,7 +259,7 @@ class LoopDesk:
             view.t(f"tuning.{verb}"),
             lines=[gains_text(view, to)] if to else [],
         )
-        if said is not None and await view.do(f"/tuning/{self._loop}/{verb}", {**view.who(), "reason": said}):
+        if said is not None and await view.do(f"/tuning/{self._loop}/{verb}", {"reason": said}):
             await self._look()
 
     async def apply(self, candidate: str, gains: dict[str, Any]) -> None:
@@ -275,7 +275,7 @@ class LoopDesk:
             ],
         )
         if said is not None:
-            body = {**view.who(), "candidate": candidate, "reason": said}
+            body = {"candidate": candidate, "reason": said}
             if await view.do(f"/tuning/{self._loop}/apply", body) is not None:
                 await self._look()
 
@@ -297,7 +297,7 @@ class LoopDesk:
         )
         if said is not None:
             own = {k: v for k, v in gains.items() if v is not None}
-            if await view.do(f"/tuning/{self._loop}/apply", {**view.who(), "gains": own, "reason": said}) is not None:
+            if await view.do(f"/tuning/{self._loop}/apply", {"gains": own, "reason": said}) is not None:
                 await self._look()
 
     # -- what came of it
