@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linecontrol.control.forms import IsaGains
-from linecontrol.control.moisture import MoistureController, MoistureMode, MoistureSample, commission
+from linecontrol.control.moisture import MoistureController, MoistureMode, MoistureSample, commission, estimator
 
 MODES = tuple(MoistureMode)
 DT_S = 2.0
@@ -231,3 +231,21 @@ def test_moves_become_dearer_beyond_the_wear_allowed() -> None:
 def test_a_scan_that_took_no_time_is_refused(dt_s: float) -> None:
     with pytest.raises(ValueError, match="dt_s"):
         controller("mixed").step(MoistureSample(), dt_s)
+
+
+@pytest.mark.parametrize("name", ["heat-limited", "mixed"])
+def test_walls_hot_from_waiting_do_not_end_in_wet_powder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wettest = {}
+    for care in (True, False):
+        if not care:
+            monkeypatch.setattr(estimator, "WARM_S", 0.0)  # as if the dry powder of the start were an offset
+        plant, at_c = dryer(name, 14)
+        own = controller(name)
+        row = plant.step(at_c) | {"feed_kg_h": 0.0}
+        row.pop("time_s")
+        for _ in range(30):
+            assert "no-feed" in own.step(MoistureSample(**row), DT_S).flags
+        plant.wall_c = at_c + 20.0  # 60 K above what they have at work: nothing was there to cool them
+        course = drive(plant, own, 45.0, start_c=at_c, warm_min=0.0)
+        wettest[care] = float(np.max(np.convolve(course.errors, np.ones(30) / 30.0, "valid")))  # mean of a minute
+    assert wettest[True] < min(0.9, 0.9 * wettest[False])

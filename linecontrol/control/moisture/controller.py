@@ -168,7 +168,7 @@ class MoistureController:
         if self._has_stopped(sample.feed_kg_h):
             self._fed_s = 0.0
             flags.append("no-feed")
-            self.estimator.restart()
+            self.estimator.restart(idle=True)
             return self._result(applied_c, MoistureMode.MANUAL, flags)
         self._fed_s += dt_s
         if any(not math.isfinite(scaled.get(name, 0.0)) for name in ("water", "feed")):

@@ -24,6 +24,7 @@ SCALE_START, SCALE_WALK = 0.05, 0.03  # of an input's effect: least doubt at the
 SCALES = (0.4, 2.5)  # it may not be found further off than this
 DELAY_START_S, DELAY_WALK_S = 10.0, 1.8  # doubt of the delay to the meter; per square root of an hour
 LATEST_S = 60.0  # latest correction of that delay
+WARM_S, WALLS_S = 900.0, 250.0  # for so long after a start walls hot from waiting may dry; how that fades
 
 
 class Output:
@@ -79,6 +80,7 @@ class MoistureEstimator:
         self.p = np.diag([model.moisture.noise.level_sd**2, OFFSET_START**2, *self._doubts(), DELAY_START_S**2])
         self._drive_dt, self._drive = 0.0, np.zeros(n + 3)
         self._started = False
+        self._warm_at_s, self._cool_pct = 0.0, 0.0  # the walls are as at work from then on; the offset before the start
         path = model.moisture.paths["heat"]
         lags = (path.lag1_s, path.lag2_s, model.moisture.out_lag_s)
         self.step_s = (path.delay_s + 2.5 * sum(lags)) / STEPS
@@ -127,10 +129,15 @@ class MoistureEstimator:
         paths = self.model.moisture.paths.values()
         return max(path.delay_s + path.lag1_s + path.lag2_s for path in paths) + self.model.moisture.out_lag_s
 
-    def restart(self) -> None:
-        """Begin at rest again with the next sample (after a pause); what was learnt is kept."""
+    def restart(self, *, idle: bool = False) -> None:
+        """Begin at rest again with the next sample (after a pause); what was learnt is kept.
+
+        ``idle``: nothing was dried meanwhile, so the walls may be hotter than at work.
+        """
         self._started = False
         self.x[0] = 0.0
+        if idle:
+            self._warm_at_s, self._cool_pct = self.t_s + WARM_S, float(self.x[1])
         for level in self.levels.values():
             level.restart()
 
@@ -228,9 +235,21 @@ class MoistureEstimator:
         for value in settled.tolist():
             y = value + (y - value) * keep
             found.append(y)
-        # The disturbance is taken to stay: it would fade by itself, but waiting for that leaves an offset for hours
-        # whenever the model is off by a little, for which the filter cannot tell the one from the other at once.
-        return np.array(found) + float(self.x[0] + self.x[1])
+        return np.array(found) + self._disturbance()
+
+    def _disturbance(self) -> FloatArray:
+        """What the inputs do not explain, at the ends of the next steps [% wb].
+
+        It is taken to stay: it would fade by itself, but waiting for that leaves an offset for hours whenever the model
+        is off by a little, for which the filter cannot tell the one from the other at once. What dries the powder after
+        a start is another thing: walls hot from waiting, whose heat does fade. Taken for an offset it would cool the
+        inlet air, and the powder would get too wet as they cool. (After cold walls an offset errs to the dry side.)
+        """
+        stays = np.full(STEPS, float(self.x[0] + self.x[1]))
+        gained = float(self.x[0] + self.x[1]) - self._cool_pct
+        if self.t_s < self._warm_at_s and gained < 0.0:
+            stays += gained * np.expm1(-self.ahead_s / WALLS_S)
+        return stays
 
     def block_responses(self) -> FloatArray:
         """(steps, blocks) change of the moisture by one kelvin in one block alone, per unit of ``heat_slope``."""
