@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ class Api:
     _http: httpx.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self._http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=DEADLINE_S)
+        nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # one client for all browsers: it must keep none
+        self._http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=DEADLINE_S, cookies=nobodys)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -17,6 +17,7 @@ from line_rig import PATIENCE_S
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from linecontrol.hmi.client import Api, Session
 from linecontrol.hmi.live import Live
 from linecontrol.hmi.push import QUEUE_SIZE, Push
 
@@ -62,6 +63,25 @@ async def test_its_doors(tmp_path: Path) -> None:
         before = secret.read_text()
     async with shown(tmp_path):
         assert secret.read_text() == before
+
+
+async def test_a_session_is_its_own_browsers_and_nobody_elses() -> None:
+    """All browsers share one connection to the API, which answers a log-in with a cookie too."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        cookie = {"Set-Cookie": "linecontrol_session=lcs_secret; Path=/; HttpOnly; SameSite=strict"}
+        me = {"user": "li", "role": "admin", "rights": ["view"]}
+        return httpx.Response(201, json=me | {"token": "lcs_secret"}, headers=cookie)
+
+    api = Api("http://127.0.0.1:9")
+    api._http._transport = httpx.MockTransport(answer)
+    await api.log_in(Session(), "li", "right")
+    await api.get("/session", Session())
+    assert [request.method for request in seen] == ["POST", "GET"]
+    assert "cookie" not in seen[1].headers
+    assert "authorization" not in seen[1].headers
 
 
 async def test_it_ends_with_its_parent(tmp_path: Path) -> None:
