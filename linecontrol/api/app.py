@@ -32,6 +32,7 @@ from linecontrol.api.pages import samples_json
 from linecontrol.api.people import People
 from linecontrol.api.problems import PROBLEM_RESPONSES, install, problem
 from linecontrol.api.procedure import procedure_routes
+from linecontrol.api.recipes import known_by_name, recipe_routes
 from linecontrol.api.rights import Right, right_to_command, right_to_write
 from linecontrol.api.session import session_routes
 from linecontrol.api.site import site_routes
@@ -102,6 +103,7 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         _plant(line, bridge),
         procedure_routes(line),
         _runs(line),
+        recipe_routes(line),
         _records(line, bridge, aside),
         lab_routes(line),
         alarm_routes(line),
@@ -171,19 +173,6 @@ def _plant(line: Line, bridge: Bridge) -> APIRouter:
 def _runs(line: Line) -> APIRouter:
     routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 422)})
 
-    @routes.get("/recipes", tags=["recipes"])
-    async def recipes() -> list[dict[str, Any]]:
-        """The master recipes this line can run, with their formula parameters and limits."""
-        return [entry.summary() for entry in line.recipes()]
-
-    @routes.get("/recipes/{name}", tags=["recipes"])
-    async def recipe(name: str) -> dict[str, Any]:
-        """One recipe whole."""
-        for entry in line.recipes():
-            if entry.name == name:
-                return entry.whole()
-        raise HTTPException(404, f"there is no recipe {name!r}")
-
     @routes.get("/runs", tags=["runs"], response_model=list[RunRecord])
     async def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Any:
         """Run records, newest first."""
@@ -193,6 +182,7 @@ def _runs(line: Line) -> APIRouter:
     async def start(request: Request, wish: RunStart) -> dict[str, Any]:
         """Start a run. 409 names the failed permissive; 422 names the value and its limits."""
         who = signed(request, wish.who)
+        known_by_name(wish.recipe)
         view = await line.runs.start(wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id)
         if view.get("is_repeat"):
             noted(request, outcome="repeated")

@@ -33,6 +33,8 @@ LIFE_S = 30 * 86_400.0
 SESSIONS_EACH = 5
 TOKENS_MOST = 100
 USERS_MOST = 1000
+RESET_S = 24 * 3600.0
+"""So long a one-time token for a new password is good, or until the controller ends."""
 LANGUAGES = ("en", "zh")
 NAME = re.compile(r"[\w .@-]{1,60}")
 _SEEN_EVERY_S = 60.0
@@ -71,6 +73,7 @@ class People:
         self._seen: dict[str, float] = {}
         self._fixed = self._fixed_callers()
         self._first: str | None = None
+        self._resets: dict[str, tuple[str, float]] = {}  # by user id: the token's fingerprint, when it ends
         self._is_loaded = store is None
         self._load_at = float("-inf")
         self._writing = asyncio.Lock()
@@ -350,6 +353,37 @@ class People:
         await self._end([row for row in self.sessions.values() if row.user_id == old.id])
         self._burn_first()
         return new
+
+    def offer_reset(self, name: str) -> tuple[str, float]:
+        """A one-time token with which this user chooses a new password, and when it ends [s since 1970].
+
+        The token before it is worth nothing any more; the password holds until a new one is chosen. Raises LookupError
+        for nobody, StateError for somebody who is shut out.
+        """
+        user = self.users[_key(name)]
+        if not user.is_enabled:
+            raise StateError(f"{user.name} is shut out; let them in again first")
+        token, ends = new_token("r"), self._now() + RESET_S
+        self._resets[user.id] = fingerprint(token), ends
+        return token, ends
+
+    async def use_reset(self, token: str, name: str, new: str, address: str) -> UserRow:
+        """The new password, for a one-time token. Every session of the user ends.
+
+        Raises Refused with one sentence for every reason, TooOften, ConfigError for a poor password (the token stays).
+        """
+        await self.load()
+        key, now = _key(name), self._now()
+        if (wait_s := self._throttle.wait_s(key, address, now)) > 0.0:
+            raise TooOften(wait_s)
+        user = self.users.get(key)
+        kept, ends = self._resets.get(user.id if user is not None and user.is_enabled else "", ("", 0.0))
+        if user is None or now >= ends or not secrets.compare_digest(kept, fingerprint(token)):
+            self._throttle.failed(key, address, now)
+            raise Refused("name or one-time token is wrong, or the token has been used or has ended")
+        check_new(new, user.name)
+        del self._resets[user.id]
+        return await self.change_user(name, password=new)
 
     async def remove_user(self, name: str) -> UserRow:
         """Raises as ``change_user``. What the user has done stays in the audit trail."""

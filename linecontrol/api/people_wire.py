@@ -55,6 +55,26 @@ class FirstAdmin(BaseModel):
     language: Literal["en", "zh"] = "en"
 
 
+class PasswordReset(BaseModel):
+    """A new password for a one-time token that an administrator has handed over."""
+
+    model_config = _forbid({"token": "lcr_…", "name": "li", "new_password": "an even better one"})
+    token: str = Field(max_length=200)
+    name: str = Field(max_length=200)
+    new_password: str = _NEW
+
+
+class ResetReason(BaseModel):
+    model_config = _forbid({"reason": "forgot it"})
+    reason: str = _REASON
+
+
+class ResetToken(BaseModel):
+    token: str = Field(examples=["lcr_…"], description="Shown once, good once")
+    name: str = _NAME
+    expires_at: str | None
+
+
 class UserIn(BaseModel):
     model_config = _forbid({"name": "li", "role": "operator", "password": "correct horse battery", "language": "zh"})
     name: str = _NAME

@@ -23,6 +23,7 @@ def procedure_routes(line: Line) -> APIRouter:
         recipe: Annotated[str, Query(max_length=120, examples=["kudzu-lobata-standard"])],
     ) -> list[dict[str, Any]]:
         """What a start of this recipe needs: each condition, whether it is met, and what clears it."""
+        line.book.look()
         for entry in line.recipes():
             if entry.name == recipe:
                 return [row.as_json() for row in permissives(line, entry.recipe)]

@@ -64,6 +64,14 @@ ROUTES: dict[str, Right] = {
     # runs and recipes
     "GET /recipes": Right.VIEW,
     "GET /recipes/{name}": Right.VIEW,
+    "GET /recipe-versions": Right.VIEW,
+    "GET /recipes/{name}/versions": Right.VIEW,
+    "POST /recipes/{name}/versions": Right.TUNE,
+    "GET /recipes/{name}/versions/{version}": Right.VIEW,
+    "PUT /recipes/{name}/versions/{version}": Right.TUNE,
+    "POST /recipes/{name}/versions/{version}/approve": Right.APPROVE,
+    "POST /recipes/{name}/versions/{version}/reject": Right.TUNE,  # one's own draft; others' with APPROVE
+    "POST /recipes/{name}/versions/{version}/activate": Right.APPROVE,
     "GET /runs": Right.VIEW,
     "POST /runs": Right.OPERATE,
     "GET /runs/current": Right.VIEW,
@@ -112,11 +120,13 @@ ROUTES: dict[str, Right] = {
     "PUT /session/password": Right.OWN,
     "PUT /session/language": Right.OWN,
     "POST /users/first": Right.PUBLIC,
+    "POST /users/reset": Right.PUBLIC,  # a new password for a one-time token
     "GET /users": Right.ADMINISTER,
     "POST /users": Right.ADMINISTER,
     "GET /users/{name}": Right.ADMINISTER,
     "PATCH /users/{name}": Right.ADMINISTER,
     "DELETE /users/{name}": Right.ADMINISTER,
+    "POST /users/{name}/reset": Right.ADMINISTER,
     "GET /sessions": Right.ADMINISTER,
     "DELETE /sessions/{session_id}": Right.ADMINISTER,
     "GET /tokens": Right.ADMINISTER,

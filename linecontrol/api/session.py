@@ -16,6 +16,7 @@ from linecontrol.api.people_wire import (
     LoggedIn,
     LogIn,
     PasswordChange,
+    PasswordReset,
     SessionOut,
     Unlock,
     UserOut,
@@ -129,6 +130,15 @@ def session_routes(line: Line, people: People) -> APIRouter:
         row = await people.make_first(wish.token, wish.name, wish.password, request.state.address)
         if wish.language != row.language:
             row = await people.set_language_of(row, wish.language)
+        return user_view(people, row)
+
+    @routes.post("/users/reset", response_model=UserOut)
+    @beside
+    async def reset(request: Request, wish: PasswordReset) -> Any:
+        """A new password, for the one-time token an administrator handed over. 401 says the same for every reason."""
+        noted(request, new={"name": wish.name if people.user(wish.name) else "(unknown)"})
+        row = await people.use_reset(wish.token, wish.name, wish.new_password, request.state.address)
+        noted(request, who=f"operator:{row.name}")
         return user_view(people, row)
 
     return routes

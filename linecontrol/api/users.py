@@ -13,6 +13,8 @@ from linecontrol.api.people_wire import (
     AuditOut,
     NewToken,
     OpenSession,
+    ResetReason,
+    ResetToken,
     TokenIn,
     TokenOut,
     UserChange,
@@ -26,6 +28,7 @@ from linecontrol.api.people_wire import (
 from linecontrol.api.problems import responses
 from linecontrol.api.wire import LineTime
 from linecontrol.history import Historian, UserRow
+from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -74,6 +77,19 @@ def user_routes(people: People) -> APIRouter:
         noted(request, old={"role": old.role, "is_enabled": old.is_enabled})
         row = await people.change_user(name, wish.role, is_enabled=wish.is_enabled, password=wish.password)
         return user_view(people, row)
+
+    @routes.post("/users/{name}/reset", response_model=ResetToken, status_code=201)
+    @beside
+    async def offer_reset(request: Request, name: str, wish: ResetReason) -> Any:
+        """A one-time token with which a user chooses a new password: nobody else need ever know one.
+
+        It is shown once and good for a day. The token before it is void; the password holds until it is used.
+        """
+        signed(request)
+        row = known(name)
+        noted(request, new={"name": row.name}, why=wish.reason)
+        token, ends = people.offer_reset(name)
+        return {"token": token, "name": row.name, "expires_at": iso(ends)}
 
     @routes.delete("/users/{name}", status_code=204)
     @beside

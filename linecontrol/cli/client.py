@@ -36,6 +36,14 @@ def base_url(url: str | None) -> str:
     return found[0]["api"]
 
 
+def certificate_of(url: str) -> Path | None:
+    """What a controller of this account shows over TLS; None for one that uses none, or is somewhere else."""
+    if _given["tls_ca"] is not None:
+        return Path(_given["tls_ca"])
+    holder = next((row for row in running_controllers() if row.get("api") == url), {})
+    return Path(holder["certificate"]) if "certificate" in holder else None
+
+
 def console_token(access: Path) -> str | None:
     """The token a controller keeps for the command line of its own account; None when it cannot be read."""
     try:

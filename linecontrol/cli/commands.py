@@ -211,25 +211,34 @@ def serve(
     speed: Annotated[float, typer.Option(min=0.1, max=200, help="For a simulated line: the simulator's speed.")] = 1.0,
     display: Annotated[bool, typer.Option("--display", help="Start the display too, in a process of its own.")] = False,
     display_port: DisplayPort = DISPLAY_PORT,
+    display_host: Annotated[
+        str, typer.Option(help="Address the display listens on; beyond this computer only with TLS.")
+    ] = "127.0.0.1",
 ) -> None:
     """Drive a line until SIGTERM or Ctrl-C. Recipes are started with `run`, or over the API."""
     from linecontrol.cli.serve import Reach, run_serve
 
     reach = Reach(host, port, name or (), tls_cert, tls_key, tls_self_made)
-    raise typer.Exit(run_serve(line, data, reach, speed, display_port if display else None))
+    raise typer.Exit(run_serve(line, data, reach, speed, (display_host, display_port) if display else None))
 
 
 @app.command("display")
 def display_(
     url: Url = None,
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond this computer only with TLS.")] = "127.0.0.1",
     port: DisplayPort = DISPLAY_PORT,
     data: Data = None,
+    name: Annotated[list[str] | None, typer.Option(help="Host name it may be asked for by. Repeatable.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="TLS certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM, without a password.")] = None,
+    tls_self_made: Annotated[
+        bool, typer.Option("--tls-self-made", help="TLS with a certificate of this computer's own.")
+    ] = False,
 ) -> None:
     """Show a running line in browsers, in Chinese or English. It may die or be upgraded; control goes on."""
-    from linecontrol.cli.display import run_display
+    from linecontrol.cli.serve import Reach, shown_alone
 
-    run_display(url, host, port, data)
+    shown_alone(url, data, Reach(host, port, name or (), tls_cert, tls_key, tls_self_made))
 
 
 @app.command()

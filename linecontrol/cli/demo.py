@@ -15,9 +15,10 @@ from typing import Any
 
 from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import data_folder
-from linecontrol.cli.display import displayed
+from linecontrol.cli.display import Shown, displayed
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
 from linecontrol.cli.progress import Progress
+from linecontrol.cli.serve import told
 from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
 from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError
@@ -93,7 +94,8 @@ async def _demo(
             ):
                 url = served.url
                 if display is not None:
-                    address = await stack.enter_async_context(displayed(url, display, folder, served.door.folder))
+                    shown = Shown(url, folder, display, access=served.door.folder)
+                    address = await stack.enter_async_context(displayed(shown, told(line)))
                     if address is not None:
                         people.print(f"Display: {address}", style="bold", soft_wrap=True)
                 people.print(f"Simulated kudzu line at {speed:g} x real time.  API and OpenAPI page: {url}/docs")

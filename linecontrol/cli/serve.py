@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linecontrol.cli.client import data_folder
-from linecontrol.cli.display import displayed
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people
+from linecontrol.cli.display import Shown, displayed, run_display
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop
 from linecontrol.cli.serving import Served, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
+from linecontrol.core.model import Event, Severity
 
 if TYPE_CHECKING:
     from linecontrol.api.door import Tls
+    from linecontrol.cli.display import Tell
+    from linecontrol.line.assembly import Line
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -33,11 +36,15 @@ class Reach:
     private_key: Path | None = None
     is_self_made: bool = False
 
+    @property
+    def has_tls(self) -> bool:
+        return self.is_self_made or self.certificate is not None
 
-def run_serve(line: str, data: Path | None, reach: Reach, speed: float, display: int | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``display``: its port, None for no display."""
+
+def run_serve(line: str, data: Path | None, reach: Reach, speed: float, display: tuple[str, int] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit code. ``display``: its host and port, None for no display."""
     try:
-        _check(reach)
+        _check(reach, display)
         return run_event_loop(_serve(line, data, reach, speed, display))
     except ConfigError as error:
         people.print(str(error), markup=False, soft_wrap=True)
@@ -47,17 +54,37 @@ def run_serve(line: str, data: Path | None, reach: Reach, speed: float, display:
         return FAILED
 
 
-def _check(reach: Reach) -> None:
+def _check(reach: Reach, display: tuple[str, int] | None) -> None:
+    _check_tls(reach)
+    hosts = [("--host", reach.host), *([] if display is None else [("--display-host", display[0])])]
+    for option, host in hosts:
+        check_host(option, host, has_tls=reach.has_tls)
+
+
+def _check_tls(reach: Reach) -> None:
     if (reach.certificate is None) != (reach.private_key is None):
         raise ConfigError("--tls-cert and --tls-key go together")
     if reach.is_self_made and reach.certificate is not None:
         raise ConfigError("--tls-self-made or --tls-cert with --tls-key, not both")
-    if reach.host not in LOOPBACK and reach.certificate is None and not reach.is_self_made:
+
+
+def check_host(option: str, host: str, *, has_tls: bool) -> None:
+    """Raises ConfigError for an address beyond this computer without TLS."""
+    if host not in LOOPBACK and not has_tls:
         raise ConfigError(
-            f"--host {reach.host}: refused without TLS: passwords and commands would cross the network in clear. "
+            f"{option} {host}: refused without TLS: passwords and commands would cross the network in clear. "
             "Give --tls-cert and --tls-key, or --tls-self-made for a certificate of this computer's own "
             f"(accepted without: {', '.join(LOOPBACK)}; reach it from elsewhere through an SSH tunnel)"
         )
+
+
+def told(line: Line) -> Tell:
+    """What becomes of the display is an event of its line, and an alarm while it is away."""
+
+    def tell(text: str, is_away: bool) -> None:
+        line.emit(Event(line.clock.now(), "display.failed", "display", text, Severity.ALARM, active=is_away))
+
+    return tell
 
 
 def _tls(reach: Reach, folder: Path, names: Sequence[str]) -> Tls | None:
@@ -75,7 +102,23 @@ def _tls(reach: Reach, folder: Path, names: Sequence[str]) -> Tls | None:
     return made
 
 
-async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, display: int | None) -> int:
+def shown_alone(url: str | None, data: Path | None, reach: Reach) -> None:
+    """The display of a controller that runs already, in the foreground. Ends the program with 2 for a bad wish."""
+    from linecontrol.cli.client import base_url, certificate_of
+
+    base, folder = base_url(url), data_folder(data)
+    try:
+        _check_tls(reach)
+        check_host("--host", reach.host, has_tls=reach.has_tls)
+        tls = _tls(reach, folder, reach.names)
+    except ConfigError as error:
+        stop(str(error), BAD_INPUT)
+    certificate = certificate_of(base)
+    access = folder / "access"
+    run_display(Shown(base, folder, reach.port, reach.host, access, certificate, tls, reach.names))
+
+
+async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, display: tuple[str, int] | None) -> int:
     import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
     from linecontrol.line.assembly import assemble
 
@@ -96,8 +139,17 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
             _tell_of_first(served)
             async with contextlib.AsyncExitStack() as stack:
                 if display is not None:
-                    shown = displayed(served.url, display, folder, served.door.folder)
-                    address = await stack.enter_async_context(shown)
+                    shown = Shown(
+                        served.url,
+                        folder,
+                        display[1],
+                        display[0],
+                        access=served.door.folder,
+                        api_certificate=None if tls is None else tls.certificate,
+                        tls=tls,
+                        names=names,
+                    )
+                    address = await stack.enter_async_context(displayed(shown, told(line)))
                     if address is not None:
                         people.print(f"Display: {address}", soft_wrap=True)
                 await line.ready(stop)

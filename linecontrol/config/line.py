@@ -276,6 +276,7 @@ class LineFile(Row):
     """A line file. ``control_period_s`` is in line seconds.
 
     ``names``: host names the API may be asked for by, besides this computer's own and its addresses.
+    ``four_eyes``: a recipe is approved by somebody other than who wrote it.
     """
 
     kind: Literal["line"]
@@ -291,4 +292,5 @@ class LineFile(Row):
     alarms: tuple[LoopAlarm, ...] = ()
     database: Line | None = None
     names: tuple[HostName, ...] = ()
+    four_eyes: Flag = False
     notes: Note = ""

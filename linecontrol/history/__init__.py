@@ -14,6 +14,7 @@ from linecontrol.history.audit import AuditRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
+from linecontrol.history.recipe_versions import RecipeVersionRow, RecipeVersionStore
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = [
     "LabRow",
     "QuarantinedRow",
     "RecipeRow",
+    "RecipeVersionRow",
+    "RecipeVersionStore",
     "RunRow",
     "SessionRow",
     "TokenRow",

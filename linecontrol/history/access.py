@@ -6,15 +6,10 @@ time [s since 1970, UTC], not line time.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
-from linecontrol.core.errors import StorageError
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
+from linecontrol.history.small_store import SmallStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,6 @@ class TokenRow:
 
 
 AccessRow = UserRow | SessionRow | TokenRow
-T = TypeVar("T", UserRow, SessionRow, TokenRow)
 
 _TABLES: dict[type[Any], str] = {UserRow: "user_account", SessionRow: "user_session", TokenRow: "api_token"}
 
@@ -73,81 +67,21 @@ class AccessStore:
     """
 
     def __init__(self, url: str, line: str) -> None:
-        from linecontrol.history.sql import engine_for, parse_url
-
-        self._engine = engine_for(parse_url(url))
-        self._line = line
+        self._store = SmallStore(url, line, _TABLES, "users and sessions")
 
     def users(self) -> list[UserRow]:
-        return self._all(UserRow)
+        return self._store.all(UserRow)
 
     def sessions(self) -> list[SessionRow]:
-        return self._all(SessionRow)
+        return self._store.all(SessionRow)
 
     def tokens(self) -> list[TokenRow]:
-        return self._all(TokenRow)
+        return self._store.all(TokenRow)
 
     def save(self, *rows: AccessRow) -> None:
         """Keep these rows, in one transaction; a row with an id that is there already takes its place."""
-        with self._begun() as (connection, line_id):
-            for row in rows:
-                table = _table(type(row))
-                values = {"line_id": line_id, **_cells(row)}
-                here = (table.c.line_id == line_id) & (table.c.id == row.id)
-                if not connection.execute(table.update().where(here), values).rowcount:
-                    connection.execute(table.insert(), values)
+        self._store.save(*rows)
 
     def remove(self, *rows: AccessRow) -> None:
         """Forget these rows, in one transaction."""
-        with self._begun() as (connection, line_id):
-            for row in rows:
-                table = _table(type(row))
-                connection.execute(table.delete().where(table.c.line_id == line_id, table.c.id == row.id))
-
-    def _all(self, kind: type[T]) -> list[T]:
-        table = _table(kind)
-        with self._begun() as (connection, line_id):
-            found = connection.execute(table.select().where(table.c.line_id == line_id)).mappings().all()
-        return [_row_of(kind, dict(row)) for row in found]
-
-    @contextlib.contextmanager
-    def _begun(self) -> Iterator[tuple[sa.Connection, int]]:
-        from linecontrol.history.opening import register_line
-        from linecontrol.history.sql import DATABASE_ERRORS, reason_of
-
-        try:
-            with self._engine.begin() as connection:
-                yield connection, register_line(connection, self._line)
-        except DATABASE_ERRORS as error:
-            raise StorageError(f"users and sessions cannot be kept now: {reason_of(error)}") from error
-
-
-def _table(kind: type[Any]) -> sa.Table:
-    from linecontrol.history import schema
-
-    return schema.metadata.tables[_TABLES[kind]]
-
-
-def _cells(row: AccessRow) -> dict[str, Any]:
-    cells: dict[str, Any] = {}
-    for name, value in asdict(row).items():
-        if name.endswith("_at"):
-            cells[name.removesuffix("_at") + "_us"] = None if value is None else round(value * 1e6)
-        else:
-            cells[name] = int(value) if isinstance(value, bool) else " ".join(value) if name == "scope" else value
-    return cells
-
-
-def _row_of(kind: type[T], cells: dict[str, Any]) -> T:
-    values: dict[str, Any] = {}
-    for one in fields(kind):
-        if one.name.endswith("_at"):
-            micros = cells[one.name.removesuffix("_at") + "_us"]
-            values[one.name] = None if micros is None else micros / 1e6
-        else:
-            values[one.name] = cells[one.name]
-    if "scope" in values:
-        values["scope"] = tuple(values["scope"].split())
-    if "is_enabled" in values:
-        values["is_enabled"] = bool(values["is_enabled"])
-    return kind(**values)
+        self._store.remove(*rows)

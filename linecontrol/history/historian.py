@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from linecontrol.history.access import AccessStore
     from linecontrol.history.aside import Aside
     from linecontrol.history.reader import HistoryReader
+    from linecontrol.history.recipe_versions import RecipeVersionStore
 
 log = logging.getLogger(__name__)
 
@@ -297,6 +298,12 @@ class Historian:
         from linecontrol.history.access import AccessStore
 
         return AccessStore(self._url, self._line)
+
+    def recipe_versions(self) -> RecipeVersionStore:
+        """Where this site's versions of recipes are kept; blocking."""
+        from linecontrol.history.recipe_versions import RecipeVersionStore
+
+        return RecipeVersionStore(self._url, self._line)
 
     def aside(self) -> Aside:
         """Somebody to ask long questions, in a process of its own, which the caller closes; see ``aside``."""

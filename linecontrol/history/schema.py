@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0010")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -183,6 +183,30 @@ api_token = sa.Table(
     sa.Column("created_us", Micros, nullable=False),
     sa.Column("expires_us", Micros),
 )
+
+recipe_version = sa.Table(
+    "recipe_version",
+    metadata,
+    sa.Column("id", sa.String(120), primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("version", sa.String(20), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("based_on", sa.String(20), nullable=False),
+    sa.Column("author", sa.String(200), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("made_us", Micros, nullable=False),
+    sa.Column("judged_by", sa.String(200), nullable=False),
+    sa.Column("judgement", sa.Text, nullable=False),
+    sa.Column("judged_us", Micros),
+    sa.Column("activated_by", sa.String(200), nullable=False),
+    sa.Column("activation", sa.Text, nullable=False),
+    sa.Column("activated_us", Micros),
+    sa.Column("retired_us", Micros),
+)
+"""Versions of recipes that this site has made; the shipped originals are files. What a run ran is in ``recipe``."""
 
 audit = sa.Table(
     "audit",

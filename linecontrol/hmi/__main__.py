@@ -17,6 +17,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=8480, help="port to listen at; a free one when it is taken")
     parser.add_argument("--access", type=Path, help="where the controller keeps what it tells this computer's programs")
+    parser.add_argument(
+        "--api-certificate", type=Path, help="what the API shows over TLS; default: as everybody trusts"
+    )
+    parser.add_argument("--tls-cert", type=Path, help="the display's own TLS certificate chain, PEM")
+    parser.add_argument("--tls-key", type=Path, help="its key, PEM")
+    parser.add_argument("--name", action="append", default=[], help="host name it may be asked for by; repeatable")
     parser.add_argument("--must-have-port", action="store_true", help="end when the port is taken")
     parser.add_argument("--data", type=Path, required=True, help="folder for the display's own files")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input closes")
@@ -27,10 +33,11 @@ def main() -> None:
     os.environ["NICEGUI_STORAGE_PATH"] = str(folder / "browsers")  # read when NiceGUI is imported
 
     from linecontrol.hmi.client import Api
-    from linecontrol.hmi.serve import serve
+    from linecontrol.hmi.serve import Listening, serve
 
-    api = Api(wish.api.rstrip("/"), wish.access)
-    serve(api, folder, wish.host, wish.port, must_have_port=wish.must_have_port, with_parent=wish.exit_with_parent)
+    api = Api(wish.api.rstrip("/"), wish.access, wish.api_certificate)
+    at = Listening(wish.host, wish.port, wish.must_have_port, wish.tls_cert, wish.tls_key, tuple(wish.name))
+    serve(api, folder, at, with_parent=wish.exit_with_parent)
 
 
 if __name__ == "__main__":

@@ -1,48 +1,28 @@
-"""The display's web application: NiceGUI for forms and dialogs, one WebSocket of ours for live values.
-
-As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``; nothing is loaded from
-elsewhere, no page may frame this one, and a foreign page's request or WebSocket is refused.
-"""
+"""The display's web application: NiceGUI for forms and dialogs, one WebSocket of ours for live values."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
+from fastapi import FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi.staticfiles import StaticFiles
 from nicegui import app as pages
 from nicegui import ui
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linecontrol.hmi import texts
 from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.display import Display
+from linecontrol.hmi.doors import Doors, OwnPagesOnly
 from linecontrol.hmi.frame import KEEP_UP_S, Frame
 from linecontrol.hmi.history import LONGEST_S, Point, points
 from linecontrol.hmi.view import View
 
 STATIC = Path(__file__).parent / "static"
-POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SECRET_BYTES = 32
 
 
@@ -56,42 +36,8 @@ def secret_of(folder: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
-class OwnPagesOnly:
-    """Refuses what a foreign page asks through somebody's browser, and a host name that is not ours; adds headers."""
-
-    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
-        self._app, self._hosts = app, frozenset(hosts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        if not self._is_own(headers):
-            if scope["type"] == "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1008})
-            else:
-                await Response("foreign host or origin", 403)(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in HEADERS.items())]
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
-
-    def _is_own(self, headers: dict[str, str]) -> bool:
-        host = headers.get("host", "")
-        if (urlsplit(f"//{host}").hostname or "") not in self._hosts:
-            return False
-        origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc == host
-
-
-def create_app(display: Display, folder: Path, hosts: Sequence[str] = LOOPBACK) -> FastAPI:
-    """The application. ``folder`` keeps the cookie secret; ``hosts`` are the names it may be asked by."""
+def create_app(display: Display, folder: Path, doors: Doors) -> FastAPI:
+    """The application. ``folder`` keeps the cookie secret; ``doors``: how it may be reached."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -113,9 +59,13 @@ def create_app(display: Display, folder: Path, hosts: Sequence[str] = LOOPBACK) 
         binding_refresh_interval=None,
         reconnect_timeout=10.0,
         storage_secret=secret_of(folder),
-        session_middleware_kwargs={"same_site": "strict", "session_cookie": "linecontrol"},
+        session_middleware_kwargs={
+            "same_site": "strict",
+            "session_cookie": "linecontrol",
+            "https_only": doors.has_tls,
+        },
     )
-    app.add_middleware(OwnPagesOnly, hosts=hosts)
+    app.add_middleware(OwnPagesOnly, doors=doors)
     return app
 
 

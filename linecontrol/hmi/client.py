@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 DEADLINE_S = 8.0
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 class ApiError(Exception):
@@ -76,11 +79,18 @@ class Api:
     url: str
     access: Path | None = None
     """Where a controller of this account keeps what it tells this computer's own programs."""
+    certificate: Path | None = None
+    """What the API shows over TLS; None = it is trusted as everybody trusts."""
     has_answered: bool = False  # whether it is known who is in
+    tls: ssl.SSLContext | None = field(init=False)
     _http: httpx.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self._http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=DEADLINE_S)
+        self.tls = _only(self.certificate) if self.url.startswith("https:") and self.certificate else None
+        nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # one client for all browsers: it must keep none
+        self._http = httpx.AsyncClient(
+            base_url=self.url, trust_env=False, timeout=DEADLINE_S, cookies=nobodys, verify=self.tls or True
+        )
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -143,7 +153,8 @@ class Api:
     # -- who asks
     async def me(self, session: Session, *, active: bool = False) -> None:
         """Bring a session up to date; it is out when the API no longer knows its token."""
-        session.token = session.token or self.demo_token
+        if not session.token and session.address in LOOPBACK:
+            session.token = self.demo_token
         try:
             session.take(await self.ask("GET", "/session", session, active=active))
         except ApiError as error:
@@ -177,6 +188,14 @@ class Api:
                 await self.ask("PUT", "/session/language", session, body={"language": language})
             except ApiError:
                 return
+
+
+def _only(certificate: Path) -> ssl.SSLContext:
+    """Trust in this very certificate, whoever signed it and whatever names are in it."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
+    return context
 
 
 def refusal(answer: httpx.Response) -> ApiError:

@@ -65,7 +65,12 @@ class Feed:
         address = self._api.url.replace("http", "ws", 1) + "/ws/live"
         headers = {"Authorization": f"Bearer {session.token}"} if session.token else {}
         async with connect(
-            address, additional_headers=headers, proxy=None, max_size=LARGEST, open_timeout=OPEN_DEADLINE_S
+            address,
+            additional_headers=headers,
+            proxy=None,
+            max_size=LARGEST,
+            open_timeout=OPEN_DEADLINE_S,
+            ssl=(self._api.tls or True) if address.startswith("wss:") else None,
         ) as socket:
             async for text in socket:
                 self._live.take(json.loads(text), time.monotonic())

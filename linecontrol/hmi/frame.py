@@ -8,12 +8,15 @@ from typing import Any
 from nicegui import PageArguments, ui
 
 from linecontrol.hmi import texts, widgets
+from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.pages import PAGES, Page
 from linecontrol.hmi.pages.login import login
 from linecontrol.hmi.view import View
 
 WAIT_S = 1.0
 KEEP_UP_S = 5.0
+FIRST_PLACES = 4
+"""So many pages are always in reach, also on a phone."""
 
 
 class Frame:
@@ -141,7 +144,37 @@ class Frame:
             if view.session.is_demo:
                 ui.label(view.t("demo.user")).classes("demo-user")
             with ui.menu():
+                if view.session.token and not view.session.is_demo:
+                    ui.menu_item(view.t("password.change"), self._change_password).classes("touch")
                 ui.menu_item(view.t("log_out"), self._leave).classes("touch")
+
+    async def _change_password(self) -> None:
+        view = self._view
+        words = ("password.old", "login.new_password", "login.again")
+        with ui.dialog() as dialog, ui.element("section").classes("panel ask"):
+            ui.label(view.t("password.change")).classes("title")
+            fields = [ui.input(view.t(word), password=True).props("outlined").classes("field") for word in words]
+            said = ui.label().classes("bad-words").props('role="alert"')
+
+            async def go() -> None:
+                old, new, again = (str(field.value or "") for field in fields)
+                if new != again:
+                    said.set_text(view.t("login.differ"))
+                    return
+                try:
+                    body = {"password": old, "new_password": new}
+                    await view.api.ask("PUT", "/session/password", view.session, body=body)
+                except ApiError as error:
+                    said.set_text(view.said(error.detail))
+                else:
+                    dialog.close()
+                    view.say(view.t("password.changed"))
+
+            with ui.element("div").classes("answers"):
+                widgets.button(view.t("cancel"), dialog.close)
+                widgets.button(view.t("password.change"), go, kind="main")
+        dialog.on("hide", dialog.delete)
+        dialog.open()
 
     async def _leave(self) -> None:
         await self._view.api.log_out(self._view.session)
@@ -159,10 +192,23 @@ class Frame:
                 widgets.live_text("alarms.waiting", fmt="num").classes("alarm-count")
 
     def _navigation(self) -> None:
+        """The pages in a row; where there is room for a few only, the others open from the last place."""
         view = self._view
+        shown = [page for page in PAGES if page.icon and view.session.may(page.right)]
         with ui.element("nav").classes("rail"):
-            for page in PAGES:
-                if page.icon and view.session.may(page.right):
-                    with ui.element("a").classes("place").props(f'href="{page.entry}"'):
-                        ui.icon(page.icon)
-                        ui.label(view.t(f"page.{page.name}"))
+            for i, page in enumerate(shown):
+                self._place(page, "" if i < FIRST_PLACES else "later")
+            if len(shown) > FIRST_PLACES:
+                with ui.element("button").classes("place more").props("type=button aria-haspopup=menu"):
+                    ui.icon("menu")
+                    ui.label(view.t("nav.more"))
+                    with ui.menu().classes("more-menu").props('anchor="top right" self="bottom right"'):
+                        for page in shown[FIRST_PLACES:]:
+                            self._place(page, "in-menu")
+
+    def _place(self, page: Page, more: str) -> None:
+        with ui.element("a").classes(f"place {more}").props(f'href="{page.entry}"') as link:
+            if page.also:
+                link.props["data-also"] = " ".join(page.also)
+            ui.icon(page.icon)
+            ui.label(self._view.t(f"page.{page.name}"))

@@ -32,7 +32,8 @@ from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings,
 from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.permissives import permissives
-from linecontrol.line.recipes import RecipeEntry, shipped_recipes
+from linecontrol.line.recipe_book import RecipeBook
+from linecontrol.line.recipes import RecipeEntry
 from linecontrol.line.rest import RestKeeper
 from linecontrol.line.runs import RunDirector
 from linecontrol.line.status import accounting, line_status
@@ -180,7 +181,8 @@ class Line:
         self.rest = RestKeeper(self)
         self.cycle = ControlCycle(self)
         self.cycle.show()
-        await self.alarms.load()
+        self.book = RecipeBook(self)
+        await asyncio.gather(self.alarms.load(), self.book.load())
         self.gate = CommandGate(
             self.image, {**self.stations, STATION: self.soft}, self.clock, self._journal, self._owner_of
         )
@@ -349,10 +351,11 @@ class Line:
     # -- what others ask
     def permissives(self, control: ControlRecipe) -> list[str]:
         """What is not ready for a start, each as a sentence; empty when all is."""
-        return [row.why for row in permissives(self, control.recipe) if row.why and row.name != "run"]
+        return [row.why for row in permissives(self, control.recipe) if row.why and row.name not in ("run", "recipes")]
 
     def recipes(self) -> list[RecipeEntry]:
-        return shipped_recipes()
+        """Those that can be run, each in the version that is in force."""
+        return self.book.in_force()
 
     def new_extraction(
         self, values: Mapping[str, float | bool], saved: Mapping[str, Any] | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.model import Text
+from linecontrol.line.recipe_book import AWAY
 
 if TYPE_CHECKING:
     from linecontrol.core.station import Station
@@ -46,6 +47,15 @@ def permissives(line: Line, recipe: Recipe) -> list[Permissive]:
             Text("Stop or abort the run in hand.", "先停止或中止当前生产。") if busy else Text("", ""),
         )
     ]
+    if not line.book.is_loaded:
+        found.append(
+            Permissive(
+                "recipes",
+                Text("It is known which recipes are in force", "已知哪些配方有效"),
+                AWAY,
+                Text("Bring the database back; they are then read again.", "恢复数据库连接；随后会重新读取配方。"),
+            )
+        )
     for name in recipe.stations:
         station = line.stations[name]
         title = line.config.stations[name].profile.title

@@ -13,7 +13,6 @@ from linecontrol.core.errors import ConfigError, LineError, Problem, StateError,
 from linecontrol.core.model import Event, Severity
 from linecontrol.history import RecipeRow, RunRow
 from linecontrol.line.plant import LinePlant
-from linecontrol.line.recipes import prepare
 from linecontrol.line.run_view import iso, run_view
 from linecontrol.recipe.bench import Ports
 from linecontrol.recipe.engine import Engine
@@ -80,7 +79,8 @@ class RunDirector:
             if run_id is not None and self.engine is not None and self.engine.run_id == run_id:
                 return self.view_of_current() | {"is_repeat": True}
             chosen = mode_named(mode)
-            control = prepare(self._line.config, recipe, values)
+            await self._line.book.load()
+            control = self._line.book.prepare(recipe, values)
             if self.engine is not None and self.is_under_way:
                 raise StateError(f"run {self.engine.run_id} is {self.engine.state}; Stop or Abort it first")
             failed = self._line.permissives(control)

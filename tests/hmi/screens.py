@@ -18,7 +18,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "line"), str(HERE), str(HERE.parents[1])]
 
-from hmi_rig import SIZES, Stage, browser_page, stage  # noqa: E402
+from hmi_rig import PASSWORD, SIZES, Stage, browser_page, stage  # noqa: E402
 
 from linecontrol.hmi.pages import PAGES  # noqa: E402
 
@@ -32,7 +32,10 @@ PARTS = {
     "loop": ("TIC-303",),
     "run_id": (RUN,),
     "/alarms/{tab}": ("away", "proposals", "history", "figures"),
-    "/site/{tab}": ("recipes", "file"),
+    "/site/{tab}": ("links", "file"),
+    "/recipes/{name}": (RECIPE,),
+    "/recipes/{name}/{version}": (f"{RECIPE}/1.1",),
+    "/recipes/{name}/{version}/edit": (f"{RECIPE}/1.1/edit",),
 }
 """What is put for the parts of an address, by the part or by the whole address."""
 
@@ -44,9 +47,10 @@ def addresses() -> dict[str, str]:
         if "{" not in page.path:
             found[page.name] = page.path
             continue
-        part = page.path[page.path.index("{") + 1 : page.path.index("}")]
+        start = page.path.index("{")
+        part = page.path[start + 1 : page.path.index("}")]
         for word in PARTS.get(page.path, PARTS.get(part, ())):
-            found[f"{page.name}-{word}"] = page.path.replace(f"{{{part}}}", word)
+            found[f"{page.name}-{word.replace('/', '-')}"] = page.path[:start] + word
     return found
 
 
@@ -64,6 +68,18 @@ async def photograph(on: Stage, folder: Path, state: str, names: dict[str, str])
                     await page.screenshot(path=folder / f"{name}{state and '-'}{state}-{size}-{language}.png")
                     if state == "gone":
                         await _find(on, page)
+
+
+async def _make_site(on: Stage) -> None:
+    """People, a token, and a recipe that waits for approval."""
+    for name, role in (("li", "operator"), ("zhang", "technician"), ("王芳", "supervisor")):
+        await on.controller.ask("POST", "/users", {"name": name, "role": role, "password": PASSWORD, "language": "zh"})
+    token = {"name": "lims", "role": "operator", "scope": ["view", "lab"], "reason": "laboratory"}
+    await on.controller.ask("POST", "/tokens", token)
+    recipe = (await on.controller.ask("GET", f"/recipes/{RECIPE}")).json()
+    recipe["formula"]["moisture_sp"]["value"] = 12.4
+    body = {"recipe": recipe, "reason": "drier powder for the winter lots", "who": "zhang"}
+    await on.controller.ask("POST", f"/recipes/{RECIPE}/versions", body)
 
 
 async def _lose(on: Stage, page: Any) -> None:
@@ -89,6 +105,7 @@ async def main(folder: Path, speed: float, only: str) -> None:
                     r["is_met"] for r in (await on.controller.ask("GET", f"/runs/permissives?recipe={RECIPE}")).json()
                 ):
                     await asyncio.sleep(0.5)
+            await _make_site(on)
             if "run" in names:
                 await photograph(on, folder, "idle", {"run": names["run"]})
             await on.controller.ask("POST", "/runs", {"recipe": RECIPE, "run_id": RUN, "values": LONG})

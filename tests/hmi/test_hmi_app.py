@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import stat
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -17,8 +19,13 @@ from line_rig import PATIENCE_S
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from linecontrol.api.tls import self_made
+from linecontrol.cli.display import DisplayKeeper, Shown
+from linecontrol.hmi.client import Api, Session
+from linecontrol.hmi.doors import Doors
 from linecontrol.hmi.live import Live
 from linecontrol.hmi.push import QUEUE_SIZE, Push
+from linecontrol.hmi.serve import Listening, serve
 
 NOBODY = "http://127.0.0.1:9"  # discards; no line is there
 
@@ -62,6 +69,90 @@ async def test_its_doors(tmp_path: Path) -> None:
         before = secret.read_text()
     async with shown(tmp_path):
         assert secret.read_text() == before
+
+
+def test_beyond_this_computer_it_is_served_over_tls_or_not_at_all(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.7", "mill.local"):
+        with pytest.raises(SystemExit, match="refused without TLS"):
+            serve(Api(NOBODY), tmp_path, Listening(host, 0), with_parent=False)
+
+
+def test_it_answers_to_its_own_names_only() -> None:
+    at_home, open_ = Doors(("mill.local",)), Doors(("mill.local",), is_open=True, has_tls=True)
+    assert at_home.is_own_host("localhost:8480")
+    assert not at_home.is_own_host("mill.local:8480")
+    assert open_.is_own_host("MILL.local:8480")
+    assert open_.is_own_host("192.0.2.7:8480")
+    for host in ("evil.example", "", "a b", "mill.local.evil.example", "[::1"):
+        assert not open_.is_own_host(host), host
+
+
+async def test_a_display_that_dies_is_told_and_started_again_where_it_was(tmp_path: Path) -> None:
+    """With a certificate of its own: HTTPS, cookies for HTTPS only."""
+    made = self_made(tmp_path / "access", [], datetime.now(UTC))
+    told: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
+    shown = Shown(NOBODY, tmp_path, 0, tls=made)
+    keeper = DisplayKeeper(shown, lambda text, away: told.put_nowait((text, away)), first_pause_s=0.1)
+    context = ssl.create_default_context(cafile=str(made.certificate))
+    try:
+        url = await keeper.start()
+        assert url is not None
+        assert url.startswith("https://127.0.0.1:")
+        async with httpx.AsyncClient(verify=context, trust_env=False) as browser:
+            page = await browser.get(url)
+            assert page.status_code == 200
+            assert "secure" in page.headers["set-cookie"].lower()
+            assert "strict-transport-security" in page.headers
+            plain = {"Origin": url.replace("https", "http")}
+            assert (await browser.get(url, headers=plain)).status_code == 403
+            assert keeper.process is not None
+            keeper.process.kill()
+            async with asyncio.timeout(PATIENCE_S):
+                first, second = await told.get(), await told.get()
+            assert first == ("The display ended by itself (SIGKILL); it is started again", True)
+            assert second == (f"The display is there again: {url}", False)
+            assert (await browser.get(url)).status_code == 200
+    finally:
+        await keeper.stop()
+    assert keeper.process is not None
+    assert keeper.process.returncode is not None
+
+
+async def test_only_a_browser_on_this_computer_is_the_demo_user(tmp_path: Path) -> None:
+    (tmp_path / "demo.token").write_text("lcu_demo\n")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("Authorization") != "Bearer lcu_demo":
+            return httpx.Response(401, json={"detail": "log in first"})
+        return httpx.Response(200, json={"user": "demo", "role": "supervisor", "rights": ["view"], "demo": True})
+
+    api = Api(NOBODY, tmp_path)
+    api._http._transport = httpx.MockTransport(answer)
+    here, elsewhere, unknown = Session(address="127.0.0.1"), Session(address="192.0.2.7"), Session()
+    for session in (here, elsewhere, unknown):
+        await api.me(session)
+    assert (here.user, here.is_demo) == ("demo", True)
+    assert not elsewhere.is_in
+    assert not unknown.is_in
+
+
+async def test_a_session_is_its_own_browsers_and_nobody_elses() -> None:
+    """All browsers share one connection to the API, which answers a log-in with a cookie too."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        cookie = {"Set-Cookie": "linecontrol_session=lcs_secret; Path=/; HttpOnly; SameSite=strict"}
+        me = {"user": "li", "role": "admin", "rights": ["view"]}
+        return httpx.Response(201, json=me | {"token": "lcs_secret"}, headers=cookie)
+
+    api = Api("http://127.0.0.1:9")
+    api._http._transport = httpx.MockTransport(answer)
+    await api.log_in(Session(), "li", "right")
+    await api.get("/session", Session())
+    assert [request.method for request in seen] == ["POST", "GET"]
+    assert "cookie" not in seen[1].headers
+    assert "authorization" not in seen[1].headers
 
 
 async def test_it_ends_with_its_parent(tmp_path: Path) -> None:

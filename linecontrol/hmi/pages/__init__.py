@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from linecontrol.hmi.pages import alarms, lab, overview, run, runs, site, stations, tuning
+from linecontrol.hmi.pages import alarms, audit, lab, overview, recipes, run, runs, site, stations, tuning, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Page:
         build: draws it, ``async def page(view, **parts)``.
         icon: in the navigation; empty: not in it.
         start: where its entry in the navigation leads, when that is not ``path``.
+        also: first parts of the addresses of further pages that its entry stands for.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Page:
     build: Callable[..., Awaitable[Any]]
     icon: str = ""
     start: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def entry(self) -> str:
@@ -45,6 +47,12 @@ PAGES: tuple[Page, ...] = (
     Page("/lab", "lab", "lab", lab.page, "science"),
     Page("/runs", "runs", "view", runs.page, "inventory_2"),
     Page("/runs/{run_id}", "runs", "view", runs.record_page),
-    Page("/site", "site", "view", site.page, "settings_input_component"),
+    Page("/site", "site", "view", site.page, "settings_input_component", also=("recipes", "users", "audit")),
     Page("/site/{tab}", "site", "view", site.page),
+    Page("/recipes", "recipes", "view", recipes.page),
+    Page("/recipes/{name}", "recipes", "view", recipes.recipe_page),
+    Page("/recipes/{name}/{version}", "recipes", "view", recipes.version_page),
+    Page("/recipes/{name}/{version}/edit", "recipes", "tune", recipes.edit_page),
+    Page("/users", "users", "administer", users.page),
+    Page("/audit", "audit", "review", audit.page),
 )

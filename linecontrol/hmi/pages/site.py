@@ -1,4 +1,4 @@
-"""The site: recipes with their limits, the links and stations, the historian, the line file."""
+"""The site: the links and stations, the historian, the line file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from typing import Any
 from nicegui import ui
 
 from linecontrol.hmi import ask, widgets
+from linecontrol.hmi.pages.site_tabs import site_tabs
 from linecontrol.hmi.view import View
 
-TABS = ("links", "recipes", "file")
 EVENTS = 40
 COUNTERS = ("accepted", "stored", "spooled", "quarantined", "dropped", "pending")
 LOOK_S = 2.0
 
 
-async def page(view: View, tab: str = TABS[0]) -> None:
+async def page(view: View, tab: str = "links") -> None:
     """Draws one part of the page."""
     with ui.element("div").classes("page"):
-        ask.tabs(view, "/site", TABS, tab, "site.tab")
-        if tab == "recipes":
-            await _recipes(view)
-        elif tab == "file":
+        site_tabs(view, tab if tab == "file" else "links")
+        if tab == "file":
             await _file(view)
         else:
             await _links(view)
@@ -124,31 +122,6 @@ def _historian(view: View, row: dict[str, Any]) -> None:
     ui.label(
         view.t("site.balance", accepted=view.number(row["accepted"]), sign=sign, sum=view.number(balance))
     ).classes("muted")
-
-
-# -- recipes
-async def _recipes(view: View) -> None:
-    rows = await view.told(view.get("/recipes"))
-    if rows is None:
-        return
-    for row in rows:
-        with ui.element("details").classes("panel fold-box"):
-            with ui.element("summary").classes("recipe-head"):
-                ui.label(view.of(row["title"])).classes("b")
-                ui.label(view.t("site.version", name=row["name"], version=row["version"])).classes("fine")
-            _recipe(view, row)
-
-
-def _recipe(view: View, row: dict[str, Any]) -> None:
-    titles = [view.t(f"site.formula.{c}") for c in ("name", "value", "low", "high", "unit")]
-    cells = []
-    for about in row["formula"].values():
-        is_switch = isinstance(about["value"], bool)
-        shown = view.t(f"switch.{about['value']}") if is_switch else f"{about['value']:g}"
-        ends = ["", ""] if is_switch else [f"{about[key]:g}" for key in ("low", "high")]
-        cells.append([view.of(about["title"]), shown, *ends, view.unit(about["unit"])])
-    ask.table(titles, cells, numbers=(1, 2, 3))
-    ui.label(view.t("site.recipe_hash", hash=row["hash"][:12])).classes("fine muted")
 
 
 # -- line file

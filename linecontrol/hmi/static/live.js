@@ -223,8 +223,9 @@ function place() {
   if (here === location.pathname && document.querySelector(".place[aria-current]")) return;
   here = location.pathname;
   const first = (path) => path.split("/")[1];
-  for (const element of document.querySelectorAll(".place"))
-    if (first(element.getAttribute("href")) === first(here)) element.setAttribute("aria-current", "page");
+  for (const element of document.querySelectorAll(".place[href]"))
+    if (first(element.getAttribute("href")) === first(here) || element.dataset.also?.split(" ").includes(first(here)))
+      element.setAttribute("aria-current", "page");
     else element.removeAttribute("aria-current");
 }
 
