@@ -11,7 +11,7 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard", "hmi")]
+sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard", "hmi", "analysis")]
 
 LONGEST_FIRST = (
     "twin/test_twin_lessons.py",

@@ -183,7 +183,8 @@ def _runs(line: Line) -> APIRouter:
         """Start a run. 409 names the failed permissive; 422 names the value and its limits."""
         who = signed(request, wish.who)
         known_by_name(wish.recipe)
-        view = await line.runs.start(wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id)
+        roots = {"lot": wish.lot or "", "species": wish.species or "", "season": wish.season or ""}
+        view = await line.runs.start(wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id, roots=roots)
         if view.get("is_repeat"):
             noted(request, outcome="repeated")
         return view

@@ -197,6 +197,9 @@ class RunStart(BaseModel):
     mode: str = Field("automatic", description="automatic, semi-automatic or manual")
     who: str | None = WHO
     run_id: str | None = Field(None, max_length=60, pattern=r"^[\w-]+$", description="Your own id makes a retry safe.")
+    lot: str | None = Field(None, max_length=60, description="Lot of the roots, for the record.", examples=["A-17"])
+    species: str | None = Field(None, max_length=60, description="Species of the roots.", examples=["lobata"])
+    season: str | None = Field(None, max_length=60, description="Season of the harvest.", examples=["2026-winter"])
 
 
 class RunCommand(BaseModel):
@@ -239,3 +242,6 @@ class RunRecord(BaseModel):
     samples: int
     reads: dict[str, int] = Field(examples=[{"modbus": 24012, "opcua": 6003}])
     alarms: int
+    lot: str | None = Field(None, examples=["A-17"])
+    species: str | None = None
+    season: str | None = None

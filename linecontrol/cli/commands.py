@@ -11,9 +11,12 @@ import typer
 from linecontrol import __version__
 from linecontrol.cli import access, alarms, client, lab, moisture
 from linecontrol.cli.assess import assess
+from linecontrol.cli.compare import compare
 from linecontrol.cli.display import DISPLAY_PORT
+from linecontrol.cli.histories import Where
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.reconcile import reconcile
+from linecontrol.cli.statistics import power, spc, surface
 from linecontrol.cli.tune import tune
 from linecontrol.core.errors import ConfigError, LineError
 
@@ -247,6 +250,9 @@ def run(
     sets: Sets = None,
     mode: Annotated[str, typer.Option(help="automatic, semi-automatic or manual")] = "automatic",
     who: Who = None,
+    lot: Annotated[str | None, typer.Option(help="Lot of the roots, for the record.")] = None,
+    species: Annotated[str | None, typer.Option(help="Species of the roots, for the record.")] = None,
+    season: Annotated[str | None, typer.Option(help="Season of the harvest, for the record.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the end and print the record.")] = True,
     url: Url = None,
     as_json: Json = False,
@@ -255,7 +261,8 @@ def run(
     from linecontrol.cli.client import ask
     from linecontrol.cli.progress import follow
 
-    view = ask("POST", url, "/runs", {"recipe": recipe, "values": formula_values(sets), "who": who, "mode": mode})
+    wish = {"recipe": recipe, "values": formula_values(sets), "who": who, "mode": mode}
+    view = ask("POST", url, "/runs", wish | {"lot": lot, "species": species, "season": season})
     if not wait:
         if as_json:
             print_json(view)
@@ -342,11 +349,16 @@ def recipes(as_json: Json = False) -> None:
 
 
 @app.command()
-def runs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, data: Data = None, as_json: Json = False) -> None:
+def runs(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    where: Where = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Runs on record, newest first. Needs no running controller."""
     from linecontrol.cli.records import read_runs, runs_table
 
-    rows = read_runs(data, limit)
+    rows = guarded_value(lambda: read_runs(data, limit, where))
     if as_json:
         print_json(rows)
     else:
@@ -441,6 +453,10 @@ def certificate(
 app.command()(tune)
 app.command()(assess)
 app.command()(reconcile)
+app.command()(compare)
+app.command()(spc)
+app.command()(power)
+app.command()(surface)
 
 
 def guarded_value(work: Any) -> Any:

@@ -102,7 +102,7 @@ async def _demo(
                 people.print(f"Ctrl-C is safe at any time.  Data: {folder}")
                 if not await _or_stop(line.ready(), stop):
                     return INTERRUPTED
-                view = await line.runs.start(recipe, values, who="operator:demo")
+                view = await line.runs.start(recipe, values, who="operator:demo", roots={"lot": f"seed{seed}"})
                 run_id = view["run_id"]
                 with Progress(quiet=as_json) as progress:
                     line.runs.on_view = progress.show

@@ -27,15 +27,16 @@ def folders(data: Path | None) -> list[Path]:
     return found
 
 
-def read_runs(data: Path | None, limit: int) -> list[dict[str, Any]]:
-    """Run records of every line found, newest first."""
+def read_runs(data: Path | None, limit: int, where: str = "") -> list[dict[str, Any]]:
+    """Run records of every line found that fit the condition, newest first. Raises ConfigError when it is none."""
+    from linecontrol.analysis.records import find_records
     from linecontrol.history import open_reader
 
     rows: list[dict[str, Any]] = []
     for folder in folders(data):
         try:
             with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
-                rows += [run.record for run in reader.runs(limit)]
+                rows += find_records(reader, where, limit=limit)
         except StorageError as error:
             stop(str(error), FAILED)
     rows.sort(key=lambda row: str(row["started_at"]), reverse=True)

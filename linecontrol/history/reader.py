@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -105,6 +106,14 @@ class HistoryReader:
             tag = schema.tag
             query = sa.select(tag.c.name, tag.c.unit).where(tag.c.line_id == self._line_id(connection))
             return {row.name: row.unit for row in connection.execute(query.order_by(tag.c.id))}
+
+    def tags_by_name(self) -> dict[str, dict[str, str]]:
+        """Recorded tags of the line: ``alias``, ``station``, ``unit`` and ``type`` of each."""
+        with self._connected() as connection:
+            tag = schema.tag
+            query = sa.select(tag).where(tag.c.line_id == self._line_id(connection)).order_by(tag.c.id)
+            keys = ("alias", "station", "unit", "type")
+            return {row.name: {key: str(getattr(row, key)) for key in keys} for row in connection.execute(query)}
 
     # -- samples
     def samples(
@@ -209,6 +218,15 @@ class HistoryReader:
             begun = sa.func.coalesce(run.c.started_us, run.c.updated_us)
             rows = connection.execute(query.order_by(begun.desc(), run.c.run_id.desc()).limit(limit)).all()
         return [run_of(tuple(row)) for row in rows]
+
+    def records(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """Batch records, newest first, without what only the controller needs of a run."""
+        run = schema.run
+        with self._connected() as connection:
+            begun = sa.func.coalesce(run.c.started_us, run.c.updated_us)
+            query = sa.select(run.c.record).where(run.c.line_id == self._line_id(connection))
+            rows = connection.execute(query.order_by(begun.desc(), run.c.run_id.desc()).limit(limit)).scalars().all()
+        return [json.loads(row) for row in rows]
 
     def run(self, run_id: str) -> RunRow | None:
         """One run; None when there is none of that name."""

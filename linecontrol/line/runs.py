@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.analysis.extraction import Extraction
+from linecontrol.analysis.metrics import RUN_DATA
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity
 from linecontrol.history import RecipeRow, RunRow
@@ -37,6 +38,7 @@ class RunDirector:
         self._base: dict[str, int] = {}
         self._final_counts: dict[str, int] | None = None
         self._alarms = 0
+        self._roots: dict[str, str | None] = {}
         self._saved_at = float("-inf")
         self._saving: asyncio.Task[Any] | None = None
         self._starting = asyncio.Lock()
@@ -69,8 +71,9 @@ class RunDirector:
         who: str,
         mode: str = "automatic",
         run_id: str | None = None,
+        roots: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Start a run; returns its view.
+        """Start a run; returns its view. ``roots``: what is known of them, by ``RUN_DATA``; it goes into the record.
 
         The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
@@ -93,6 +96,7 @@ class RunDirector:
                 RecipeRow(control.hash, control.name, control.version, control.text, now)
             )
             self._begin(control)
+            self._roots = {name: (roots or {}).get(name) or None for name in RUN_DATA}
             engine = self.engine = Engine(control, self._ports())
             engine.start(run_id or self._new_id(control, now), who, chosen)
             return self.view_of_current()
@@ -236,6 +240,7 @@ class RunDirector:
             "simulated": self._line.config.line.simulated,
             "recipe_version": engine.recipe.version,
             "values": engine.recipe.values,
+            **self._roots,
             "mode": engine.mode.value,
             "reason": engine.reason.text if engine.reason is not None else None,
         }
@@ -308,6 +313,7 @@ class RunDirector:
         if self._line.guard is not None and snapshot["guard"] is not None:
             self._line.guard.restore(snapshot["guard"])
         self._alarms = int(snapshot["alarms"])
+        self._roots = {name: row.record.get(name) for name in RUN_DATA}
         self._final_counts = None
         here = self._counts()
         self._base = {key: int(snapshot["counts"].get(key, 0)) - here.get(key, 0) for key in here}

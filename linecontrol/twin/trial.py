@@ -75,6 +75,11 @@ class Trial:
         """Name of the run, unique within its campaign."""
         return f"sim-{self.number:05d}-{self.policy}-seed{self.seed}"
 
+    @property
+    def roots(self) -> dict[str, str]:
+        """What the record says of the roots: a seed draws one lot, whatever is done with it."""
+        return {"lot": f"seed{self.seed}", "species": self.species or default_parameters().default_species}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -234,7 +239,9 @@ async def _run(trial: Trial, plant: Plant | None) -> Outcome:
     try:
         async with twin.line as line:
             await _ready(line)
-            await line.runs.start(trial.recipe, trial.values, who=f"operator:{trial.policy}", run_id=trial.run_id)
+            await line.runs.start(
+                trial.recipe, trial.values, who=f"operator:{trial.policy}", run_id=trial.run_id, roots=trial.roots
+            )
             working = asyncio.create_task(twin.operator().work(), name="operator")
             await _until_either(working, passing)
             await line.runs.settled()

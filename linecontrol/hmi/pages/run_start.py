@@ -214,6 +214,7 @@ async def _start(view: View, wish: Wish) -> None:
         "recipe": wish.recipe["name"],
         "values": wish.values(),
         "mode": wish.mode,
+        "lot": wish.lot or None,
         "run_id": f"{now:%Y%m%d-%H%M%S}-{wish.lot or wish.recipe['name']}"[:60],
     }
     if (answer := await view.do("/runs", body)) is not None:
