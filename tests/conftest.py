@@ -5,7 +5,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Properties are tried with a handful of examples each time; `--hypothesis-profile=thorough` looks longer.
+hypothesis.settings.register_profile("suite", max_examples=30)
+hypothesis.settings.register_profile("thorough", max_examples=1000)
+hypothesis.settings.load_profile("suite")
 
 # Before numpy is loaded: its matrices here are small, and its threads would only take the other tests' processors.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
