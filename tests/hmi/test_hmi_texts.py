@@ -79,8 +79,10 @@ def test_the_browser_part_shows_no_words_of_its_own(path: Path) -> None:
     assert not re.findall(r"textContent\s*=\s*[\"'`][^\"'`]*[A-Za-z]{2,}", source)
 
 
-SAYING = {"StateError", "Fault", "ExpressionError", "HTTPException", "Refused", "StorageError", "LineError", "LineBusy", "DeviceRefused",
-          "LinkDown", "LinkTimeout", "_tell", "tell", "Problem", "problem", "hold"}  # fmt: skip
+SAYING = {
+    "StateError", "Fault", "ExpressionError", "HTTPException", "Refused", "StorageError", "LineError", "LineBusy",
+    "DeviceRefused", "LinkDown", "LinkTimeout", "_tell", "tell", "Problem", "problem", "hold",
+}  # fmt: skip
 ROOMS = ("api", "core", "guard", "history", "line", "links", "recipe")
 NOT_SHOWN = {"acceptance.py", "docs_page.py", "gains_kept.py", "moisture_model.py", "moisture_record.py", "reader.py"}
 """Files that speak to whoever is at a command line."""
