@@ -100,9 +100,15 @@ def facts(rows: Sequence[tuple[str, str]]) -> None:
                 ui.label(what)
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = ()) -> Element:
-    """A plain table that scrolls sideways within itself. A cell is a text, or a function that draws it."""
-    with ui.element("div").classes("table-box") as box, ui.element("table").classes("plain"):
+def table(
+    titles: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = (), cards: bool = False
+) -> Element:
+    """A plain table that scrolls sideways within itself. A cell is a text, or a function that draws it.
+
+    ``cards``: on a phone each row is a card with the titles beside its cells, for tables of many columns.
+    """
+    kind = "plain cards" if cards else "plain"
+    with ui.element("div").classes("table-box") as box, ui.element("table").classes(kind):
         with ui.element("thead"), ui.element("tr"):
             for i, title in enumerate(titles):
                 with ui.element("th").classes("n" if i in numbers else ""):
@@ -111,7 +117,11 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequ
             for row in rows:
                 with ui.element("tr"):
                     for i, cell in enumerate(row):
-                        with ui.element("td").classes("n" if i in numbers else ""):
+                        with ui.element("td").classes("n" if i in numbers else "") as td:
+                            if cards:
+                                td.props["data-label"] = titles[i]
+                            if cell == "":
+                                td.classes("blank")
                             if callable(cell):
                                 cell()
                             else:

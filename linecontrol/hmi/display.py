@@ -31,7 +31,7 @@ class Display:
 
     def start(self) -> None:
         """Begin listening and broadcasting, in the running loop."""
-        feed = Feed(self.api, self.live, self._somebody)
+        feed = Feed(self.api, self.live, self._somebody, self.sentences.learn)
         self._tasks = [asyncio.ensure_future(feed.run()), asyncio.ensure_future(self.push.run())]
 
     async def stop(self) -> None:

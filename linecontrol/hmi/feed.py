@@ -6,6 +6,7 @@ Missed-tick policy: skipped. Back-off: 0.25 s, doubled up to 2 s.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -31,10 +32,13 @@ class Feed:
 
     Args:
         somebody: a session whose token may read the line; None while nobody is in.
+        learn: is handed what has titles in both languages.
     """
 
-    def __init__(self, api: Api, live: Live, somebody: Callable[[], Session | None]) -> None:
-        self._api, self._live, self._somebody = api, live, somebody
+    def __init__(
+        self, api: Api, live: Live, somebody: Callable[[], Session | None], learn: Callable[[Any], None]
+    ) -> None:
+        self._api, self._live, self._somebody, self._learn = api, live, somebody, learn
 
     async def run(self) -> None:
         await asyncio.gather(self._listen(), self._poll())
@@ -62,6 +66,10 @@ class Feed:
                 session.forget()  # its browser may be gone: the next try reads for somebody else
             raise
         self._live.take_tags(tags)
+        self._learn(tags)
+        with contextlib.suppress(ApiError):  # words only: values must not wait for them
+            for recipe in await self._api.get("/recipes", session):
+                self._learn(await self._api.get(f"/recipes/{recipe['name']}", session))
         address = self._api.url.replace("http", "ws", 1) + "/ws/live"
         headers = {"Authorization": f"Bearer {session.token}"} if session.token else {}
         async with connect(

@@ -150,7 +150,8 @@ async def test_the_feed_reads_on_for_somebody_else_when_its_reader_is_thrown_out
     display.api.has_answered = True
     gone, here = Session(token="revoked", user="wang"), Session(token="secret-token", user="li")
     display.sessions |= {"a": gone, "b": here}
-    feed = Feed(display.api, display.live, lambda: next((s for s in display.sessions.values() if s.is_in), None))
+    somebody = lambda: next((s for s in display.sessions.values() if s.is_in), None)  # noqa: E731
+    feed = Feed(display.api, display.live, somebody, display.sentences.learn)
     assert (await refused(display.api, feed._once)).status == 401
     assert not gone.is_in
     assert (await refused(display.api, feed._once)).status == 404  # let in; this API has no tags

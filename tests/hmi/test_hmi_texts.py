@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import string
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from linecontrol.hmi import texts
+from linecontrol.hmi.sentences import FILES, Sentences
 
 ROOM = Path(texts.__file__).parents[1]
 SOURCES = sorted(ROOM.rglob("*.py"))
@@ -75,6 +77,86 @@ def test_the_browser_part_shows_no_words_of_its_own(path: Path) -> None:
     assert not re.search(r"[一-鿿]", path.read_text(encoding="utf-8"))
     source = re.sub(r"\$\{[^}]*\}", "", path.read_text(encoding="utf-8"))  # what is filled in is not a literal
     assert not re.findall(r"textContent\s*=\s*[\"'`][^\"'`]*[A-Za-z]{2,}", source)
+
+
+SAYING = {
+    "StateError", "Fault", "ExpressionError", "HTTPException", "Refused", "StorageError", "LineError", "LineBusy",
+    "DeviceRefused", "LinkDown", "LinkTimeout", "_tell", "tell", "Problem", "problem", "hold",
+}  # fmt: skip
+ROOMS = ("api", "core", "guard", "history", "line", "links", "recipe")
+NOT_SHOWN = {"acceptance.py", "docs_page.py", "gains_kept.py", "moisture_model.py", "moisture_record.py", "reader.py"}
+"""Files that speak to whoever is at a command line."""
+PHRASE = re.compile(r"[a-z]{2,} [a-z]{2,}")
+
+
+def template(node: ast.AST | None) -> str:
+    """A text with something in place of what is filled in; empty for what is none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(v.value) if isinstance(v, ast.Constant) else "X1" for v in node.values).replace("X1X1", "X1")
+    return ""
+
+
+REASONS = re.compile(r"why|objection|refus|judge|permissive|deviation|problem|wish|waits|cause")
+
+
+def gives_reasons(scope: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Functions that return a sentence, going by their names."""
+    return REASONS.search(scope.name) is not None
+
+
+def sentences_in(source: str) -> set[str]:
+    """What is raised, told of in events, or answered: literal texts, also by way of a name."""
+    found: set[str] = set()
+    for scope in ast.walk(ast.parse(source)):
+        if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        named: dict[str, list[str]] = {}
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                named.setdefault(node.targets[0].id, []).append(template(node.value))
+        if gives_reasons(scope):
+            found |= {template(n.value) for n in ast.walk(scope) if isinstance(n, ast.Return)}
+        for call in calls(scope):
+            said = call.args if name_of(call) in SAYING else call.args[3:4] if name_of(call) == "Event" else []
+            said = [part for one in said for part in ([one.body, one.orelse] if isinstance(one, ast.IfExp) else [one])]
+            for argument in said:
+                found |= {template(argument), *named.get(getattr(argument, "id", ""), ())}
+    return {sentence for sentence in found if PHRASE.search(sentence) and sentence != "this password X1"}
+
+
+SAID = sorted(
+    {
+        sentence
+        for room in ROOMS
+        for path in sorted((ROOM.parent / room).rglob("*.py"))
+        if path.name not in NOT_SHOWN
+        for sentence in sentences_in(path.read_text(encoding="utf-8"))
+    }
+)
+
+
+def test_what_the_controller_says_is_said_in_chinese_too() -> None:
+    """Refusals, events and what they are put together from; a new sentence needs its row in texts/sentences*.json."""
+    assert len(SAID) > 100
+    known = Sentences.shipped()
+    left = {sentence: known.translated(sentence, "zh").replace("linecontrol probe", "") for sentence in SAID}
+    assert [sentence for sentence, chinese in left.items() if PHRASE.search(chinese)] == []
+
+
+def test_titles_that_the_line_has_told_stand_in_sentences_too() -> None:
+    sentences = Sentences.shipped()
+    sentences.learn([{"name": "x", "title": {"en": "Feed", "zh": "投料"}}, {"en": "only English"}])
+    assert sentences.translated("screening: Feed done", "zh") == "筛选工段：投料 完成"
+    assert sentences.translated("screening: Feed done", "en") == "screening: Feed done"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_sentence_fills_in_the_same_in_both_languages(path: Path) -> None:
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    assert [english for english, chinese in rows if names_in(chinese) - names_in(english)] == []
+    assert len({english for english, _ in rows}) == len(rows)
 
 
 def test_numbers_and_times_as_people_write_them() -> None:

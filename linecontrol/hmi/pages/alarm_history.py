@@ -62,17 +62,18 @@ def _journal_table(view: View, rows: list[dict[str, Any]]) -> None:
                 view.t(f"alarm.did.{row['verb']}") if row["verb"] in VERBS else row["verb"],
                 view.of(row["text"]) if view.language == "zh" else row["text"]["en"],
                 view.t(f"priority.{row['priority']}") if row["priority"] else "",
-                row["who"] or "",
+                view.said(row["who"] or ""),
                 view.said(row["why"] or ""),
             )
             for row in rows
         ],
+        cards=True,
     )
 
 
 async def figures(view: View) -> None:
     """ISA-18.2 figures over the last hours, each with what is thought good."""
-    box = ui.element("div").classes("figures")
+    box = ui.element("div").classes("kpis")
 
     async def again(hours: int) -> None:
         found = await view.told(view.get("/alarms/kpis", hours=hours))

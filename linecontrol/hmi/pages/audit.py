@@ -105,7 +105,7 @@ class Trail:
     def _table(self) -> None:
         view = self._view
         names = ("number", "time", "who", "what", "old", "new", "why", "outcome")
-        ask.table([view.t(f"audit.column.{n}") for n in names], [self._cells(row) for row in self._rows])
+        ask.table([view.t(f"audit.column.{n}") for n in names], [self._cells(row) for row in self._rows], cards=True)
 
     def _cells(self, row: dict[str, Any]) -> tuple[Any, ...]:
         view = self._view

@@ -73,7 +73,7 @@ async def recipe_page(view: View, name: str) -> None:
         with ui.element("section").classes("panel"):
             ui.label(view.t("recipes.versions")).classes("title")
             names = ("version", "state", "note", "author", "judged", "activated")
-            ask.table([view.t(f"recipes.column.{n}") for n in names], [_cells(view, row) for row in rows])
+            ask.table([view.t(f"recipes.column.{n}") for n in names], [_cells(view, row) for row in rows], cards=True)
 
 
 def _cells(view: View, row: dict[str, Any]) -> tuple[Any, ...]:

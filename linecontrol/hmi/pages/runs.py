@@ -87,7 +87,7 @@ def _list(view: View, rows: list[dict[str, Any]], titles: Mapping[str, Any]) -> 
                 view.number(row["alarms"]),
             ]
         )
-    ask.table([view.t(f"runs.column.{name}") for name in names], cells, numbers=(3, 4, 5, 6, 7))
+    ask.table([view.t(f"runs.column.{name}") for name in names], cells, numbers=(3, 4, 5, 6, 7), cards=True)
 
 
 def yield_text(view: View, row: Mapping[str, Any]) -> str:

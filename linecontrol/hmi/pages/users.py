@@ -62,7 +62,7 @@ class Access:
         view = self._view
         self._head(view.t("users.title", count=len(rows)), view.t("users.add"), self._add)
         titles = [view.t(f"users.column.{name}") for name in ("name", "role", "language", "state", "made")]
-        ask.table([*titles, ""], [self._user_cells(row) for row in rows])
+        ask.table([*titles, ""], [self._user_cells(row) for row in rows], cards=True)
         ui.label(view.t("users.note")).classes("fine")
 
     def _user_cells(self, row: dict[str, Any]) -> tuple[Any, ...]:
@@ -203,7 +203,9 @@ class Access:
             return (row["user"], view.t(f"role.{row['role']}"), row["address"], *when, state, end)
 
         names = ("user", "role", "address", "since", "seen", "state")
-        ask.table([*(view.t(f"sessions.column.{name}") for name in names), ""], [cells(row) for row in rows])
+        ask.table(
+            [*(view.t(f"sessions.column.{name}") for name in names), ""], [cells(row) for row in rows], cards=True
+        )
 
     # -- tokens of scripts
     def _draw_tokens(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -222,7 +224,7 @@ class Access:
             return (row["name"], view.t(f"role.{row['role']}"), scope, row["made_by"], ends, revoke)
 
         names = ("name", "role", "scope", "made_by", "ends")
-        ask.table([*(view.t(f"tokens.column.{name}") for name in names), ""], [cells(row) for row in rows])
+        ask.table([*(view.t(f"tokens.column.{name}") for name in names), ""], [cells(row) for row in rows], cards=True)
 
     async def _add_token(self) -> None:
         view = self._view
