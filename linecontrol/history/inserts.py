@@ -1,65 +1,48 @@
-"""How rows of each kind go into their tables. The one writing place that knows that a sample is a row."""
+"""How rows of each kind go into their tables. The one writing place that knows that samples are packed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from linecontrol.history import schema
-from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
-
-Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row]], int]
-"""(connection, line id, tag ids, kind, rows) -> how many of the rows the database had already."""
+from linecontrol.history import schema, tail
+from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, Row
 
 
-def inserter(engine: sa.Engine) -> Insert:
-    """The insert function for this dialect."""
-    insert_sample = sample_insert(engine.dialect.name)
-
-    def insert(connection: sa.Connection, line_id: int, ids: Mapping[str, int], kind: str, rows: Sequence[Row]) -> int:
-        if kind == SAMPLE:
-            return _insert_samples(connection, insert_sample, ids, rows)
-        records = [{"line_id": line_id, **dict(zip(COLUMNS[kind], row, strict=True))} for row in rows]
-        if kind == RUN:
-            for record in records:
-                _upsert_run(connection, record)
-        elif kind == RECIPE:
-            for record in records:
-                _insert_recipe(connection, record)
-        elif kind == LAB:
-            for record in records:
-                _insert_lab(connection, record)
-        elif kind == ALARM:
-            for record in records:
-                _upsert_alarm(connection, record)
-        else:
-            connection.execute(schema.metadata.tables[kind].insert(), records)
-        return 0
-
-    return insert
+def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Row]) -> None:
+    """Rows of any kind but samples."""
+    records = [{"line_id": line_id, **dict(zip(COLUMNS[kind], row, strict=True))} for row in rows]
+    if kind == RUN:
+        for record in records:
+            _upsert_run(connection, record)
+    elif kind == RECIPE:
+        for record in records:
+            _insert_recipe(connection, record)
+    elif kind == LAB:
+        for record in records:
+            _insert_lab(connection, record)
+    elif kind == ALARM:
+        for record in records:
+            _upsert_alarm(connection, record)
+    else:
+        connection.execute(schema.metadata.tables[kind].insert(), records)
 
 
-def sample_insert(dialect: str) -> sa.Insert:
-    """INSERT of a sample that leaves a row alone that is there already."""
-    if dialect == "sqlite":
-        return sqlite.insert(schema.sample).on_conflict_do_nothing()
-    if dialect == "postgresql":
-        return postgresql.insert(schema.sample).on_conflict_do_nothing()
-    return schema.sample.insert()  # a duplicate then ends in quarantine; batch numbers prevent all but odd ones
+def insert_samples(
+    connection: sa.Connection, line_id: int, ids: Mapping[str, int], rows: Sequence[Row], mark: tuple[str, int]
+) -> None:
+    """One row of the tail; ``mark``: writer and number of the batch. Raises as ``tail.pack``."""
+    packed = tail.pack(rows, ids)
+    connection.exec_driver_sql(_tail_sql(connection.dialect), (line_id, *mark, *packed))
 
 
-def _insert_samples(
-    connection: sa.Connection, statement: sa.Insert, ids: Mapping[str, int], rows: Sequence[Row]
-) -> int:
-    records = [
-        {"tag_id": ids[tag], "time_us": time_us, "value": value, "text": text, "status": status}
-        for tag, time_us, value, text, status in rows
-    ]
-    result = connection.execute(statement, records, execution_options={"preserve_rowcount": True})
-    return len(records) - result.rowcount if 0 <= result.rowcount <= len(records) else 0
+def _tail_sql(dialect: sa.Dialect) -> str:
+    """Written out, because building it again for every scan would take longer than executing it."""
+    sign = "?" if dialect.paramstyle == "qmark" else "%s"
+    columns = "line_id, writer, number, start_us, end_us, rows, samples, texts"
+    return f"INSERT INTO tail ({columns}) VALUES ({', '.join([sign] * 8)})"  # noqa: S608 - no word of anybody else's
 
 
 def _upsert_run(connection: sa.Connection, record: dict[str, Any]) -> None:

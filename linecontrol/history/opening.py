@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from linecontrol.core.model import Tag
-from linecontrol.history import schema
+from linecontrol.history import schema, tail
+from linecontrol.history.chunks import make_partition, tail_rows
 from linecontrol.history.rows import STARTED, STOPPED
 
 Note = tuple[str, str, bool]
@@ -37,7 +39,20 @@ def register_line(connection: sa.Connection, name: str) -> int:
     query = sa.select(line.c.id).where(line.c.name == name)
     if connection.execute(query).scalar() is None:
         connection.execute(line.insert(), {"name": name})
-    return int(connection.execute(query).scalar_one())
+    line_id = int(connection.execute(query).scalar_one())
+    make_partition(connection, line_id)
+    return line_id
+
+
+def hold_line(connection: sa.Connection, name: str) -> bool:
+    """Hold the line's name in this database for as long as the connection lasts; False when another writer holds it.
+
+    SQLite needs none: a file is on one machine, and there the line's lock keeps a second controller out.
+    """
+    if connection.dialect.name != "postgresql":
+        return True
+    key = int.from_bytes(hashlib.sha256(f"linecontrol/{name}".encode()).digest()[:8], "big", signed=True)
+    return bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one())
 
 
 def register_tags(connection: sa.Connection, line_id: int, tags: Sequence[Tag]) -> list[Note]:
@@ -70,15 +85,46 @@ def tag_ids(connection: sa.Connection, line_id: int) -> dict[str, int]:
     return {row.name: row.id for row in found}
 
 
+def marks(connection: sa.Connection, line_id: int) -> dict[str, int]:
+    """The last batch of each writer that is in the database."""
+    found: dict[str, int] = {}
+    for table in (schema.spool_state, schema.tail):
+        query = sa.select(table.c.writer, sa.func.max(table.c.number)).where(table.c.line_id == line_id)
+        for writer, number in connection.execute(query.group_by(table.c.writer)):
+            found[writer] = max(number, found.get(writer, 0))
+    return found
+
+
+def move_mark(connection: sa.Connection, line_id: int, writer: str, number: int) -> None:
+    """Remember that this batch is in the database. A mark never moves back."""
+    mark = schema.spool_state
+    mine = sa.and_(mark.c.line_id == line_id, mark.c.writer == writer)
+    if connection.execute(mark.update().where(mine, mark.c.number < number), {"number": number}).rowcount:
+        return
+    if connection.execute(sa.select(mark.c.number).where(mine)).scalar() is None:
+        connection.execute(mark.insert(), {"line_id": line_id, "writer": writer, "number": number})
+
+
+def newest(connection: sa.Connection, line_id: int, ids: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Of each tag that has any, time and status of its newest row."""
+    chunk = schema.chunk
+    last = sa.select(chunk.c.end_us, chunk.c.last_status).order_by(chunk.c.start_us.desc()).limit(1)
+    found: dict[str, tuple[int, int]] = {}
+    fresh = tail.by_tag(*tail.unpack(tail_rows(connection, line_id)))
+    for name, tag_id in ids.items():
+        row = connection.execute(last.where(chunk.c.tag_id == tag_id)).first()
+        if row is not None:
+            found[name] = (row.end_us, row.last_status)
+        if tag_id in fresh:
+            found[name] = (int(fresh[tag_id].times[-1]), int(fresh[tag_id].statuses[-1]))
+    return found
+
+
 def look_back(connection: sa.Connection, line_id: int, ids: Mapping[str, int], opened: Opened) -> None:
     """What the last recording left: its newest times, and whether it was closed."""
-    sample, event, command, run, lab = schema.sample, schema.event, schema.command, schema.run, schema.lab
+    event, command, run, lab = schema.event, schema.command, schema.run, schema.lab
     audit = schema.audit
-    newest = sa.select(sample.c.time_us, sample.c.status).order_by(sample.c.time_us.desc()).limit(1)
-    for name, tag_id in ids.items():
-        row = connection.execute(newest.where(sample.c.tag_id == tag_id)).first()
-        if row is not None:
-            opened.last[name] = (row.time_us, row.status)
+    opened.last = newest(connection, line_id, ids)
     times = [time_us for time_us, _ in opened.last.values()]
     for column in (event.c.time_us, command.c.time_us, run.c.updated_us, lab.c.entered_us, audit.c.time_us):
         query = sa.select(sa.func.max(column)).where(column.table.c.line_id == line_id)

@@ -1,15 +1,15 @@
 """The tables, as they are after the newest migration.
 
-Made to be read with the ``sqlite3`` shell by somebody who has never seen this program: try
-``SELECT * FROM readable_sample``. Times are line time in microseconds since 1970, UTC. Every table carries the line, so
-several lines can share a database.
+Journals, runs and roll-ups are made to be read with the ``sqlite3`` shell by somebody who has never seen this program:
+try ``SELECT * FROM readable_chunk``. Samples are compressed: ``linecontrol history samples TAG`` shows them. Times are
+line time in microseconds since 1970, UTC. Every table carries the line, so several lines can share a database.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -40,16 +40,72 @@ tag = sa.Table(
     sa.UniqueConstraint("line_id", "name", name="tag_once_per_line"),
 )
 
-sample = sa.Table(
-    "sample",
+tail = sa.Table(
+    "tail",
     metadata,
-    sa.Column("tag_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("time_us", Micros, primary_key=True, autoincrement=False),
-    sa.Column("value", Real),
-    sa.Column("status", sa.BigInteger, nullable=False),
-    sa.Column("text", sa.Text),
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("writer", sa.String(64), nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("start_us", Micros, nullable=False),
+    sa.Column("end_us", Micros, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("samples", sa.LargeBinary, nullable=False),
+    sa.Column("texts", sa.Text),
+)
+"""Fresh samples, as they were committed: a row for each commit, and nothing else is written for it. ``writer`` and
+``number`` are the mark of the batch, as in ``spool_state``."""
+
+block = sa.Table(
+    "block",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("start_us", Micros, nullable=False),
+    sa.Column("end_us", Micros, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("archive", sa.String(200)),
+    sa.Index("block_by_time", "line_id", "start_us"),
+)
+"""Samples that were sealed together. ``archive``: the file they have been copied to."""
+
+axis = sa.Table(
+    "axis",
+    metadata,
+    sa.Column("block_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("times", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+"""Times that the tags of one station share within a block."""
+
+chunk = sa.Table(
+    "chunk",
+    metadata,
+    sa.Column("line_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("block_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("tag_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("start_us", Micros, nullable=False),
+    sa.Column("end_us", Micros, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("numbers", sa.Integer, nullable=False),
+    sa.Column("low", Real),
+    sa.Column("high", Real),
+    sa.Column("weight_us", Micros, nullable=False),
+    sa.Column("integral", Real, nullable=False),
+    sa.Column("last", Real),
+    sa.Column("last_status", sa.BigInteger, nullable=False),
+    sa.Column("axis", sa.SmallInteger),
+    sa.Column("times", sa.LargeBinary, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("notes", sa.LargeBinary),
+    sa.Index("chunk_by_tag", "tag_id", "start_us"),
+)
+"""One tag's samples of a block, compressed (see ``series``), with their roll-up. In PostgreSQL a partition a line.
+
+``numbers``: rows that are GOOD numbers; ``low``, ``high`` of these; ``weight_us``: how long such a value held, within
+the chunk; ``integral``: of the held value over that time; ``last`` and ``last_status``: what holds after the chunk."""
 
 event = sa.Table(
     "event",

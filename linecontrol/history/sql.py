@@ -15,12 +15,14 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from linecontrol.core.errors import ConfigError
 
 LOCK_WAIT_S = 0.5
 _OPEN_TIMEOUT_S = 3
+_KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""The server forgets a controller that lost its power after 25 s, and with it that it holds the line."""
 
 
 class Fault(Enum):
@@ -117,7 +119,11 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def engine_for(url: URL, *, is_read_only: bool = False) -> sa.Engine:
-    """An engine without a pool: who wants a connection opens one, who has one keeps it. Raises ConfigError."""
+    """An engine of this program. Raises ConfigError.
+
+    For writing there is no pool: who wants a connection opens one, who has one keeps it. A reader's connections wait
+    for its next question; each question is one transaction, in which the history stands still.
+    """
     path = sqlite_path(url)
     if path is not None:
         return _sqlite_engine(path, is_read_only)
@@ -126,9 +132,15 @@ def engine_for(url: URL, *, is_read_only: bool = False) -> sa.Engine:
         options = {
             "connect_timeout": _OPEN_TIMEOUT_S,
             "tcp_user_timeout": 4000,
-            "options": f"-c statement_timeout=4000 -c lock_timeout={int(LOCK_WAIT_S * 1000)}",
+            "options": f"-c statement_timeout=4000 -c lock_timeout={int(LOCK_WAIT_S * 1000)} {_KEEPALIVE}",
         }
+        if is_read_only:
+            options["options"] += " -c default_transaction_read_only=on"
     try:
+        if is_read_only:
+            return sa.create_engine(
+                url, pool_pre_ping=True, isolation_level="REPEATABLE READ", max_overflow=20, connect_args=options
+            )
         return sa.create_engine(url, poolclass=NullPool, connect_args=options)
     except (ModuleNotFoundError, sa.exc.ArgumentError) as error:
         raise ConfigError(f"{url.render_as_string()}: the driver for this database is missing: {error}") from error
@@ -141,7 +153,8 @@ def _sqlite_engine(path: Path, is_read_only: bool) -> sa.Engine:
         connection.isolation_level = None  # SQLAlchemy's BEGIN is ours, below
         return connection
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    pool: dict[str, Any] = {"poolclass": QueuePool, "max_overflow": 20} if is_read_only else {"poolclass": NullPool}
+    engine = sa.create_engine("sqlite://", creator=connect, **pool)
     begin = "BEGIN" if is_read_only else "BEGIN IMMEDIATE"
 
     @sa.event.listens_for(engine, "begin")

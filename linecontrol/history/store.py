@@ -1,6 +1,6 @@
 """Writes batches into the database. One thread, one connection, one transaction per call of ``write``.
 
-The seam for signal storage: only inserts.py and ``_sample_rows`` in reader.py know that a sample is a row.
+Samples go into the tail, packed, and from there into compressed chunks (``sealing``).
 """
 
 from __future__ import annotations
@@ -18,10 +18,20 @@ import sqlalchemy as sa
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Tag
 from linecontrol.history import schema
-from linecontrol.history.inserts import inserter
+from linecontrol.history.inserts import insert, insert_samples
 from linecontrol.history.migrate import bring_up_to_date
-from linecontrol.history.opening import Opened, look_back, register_line, register_tags, tag_ids
+from linecontrol.history.opening import (
+    Opened,
+    hold_line,
+    look_back,
+    marks,
+    move_mark,
+    register_line,
+    register_tags,
+    tag_ids,
+)
 from linecontrol.history.rows import COLUMNS, QUARANTINE, SAMPLE, Batch, Row
+from linecontrol.history.sealing import NOTHING_FRESH, Fresh, fresh, seal_tail
 from linecontrol.history.sql import (
     DATABASE_ERRORS,
     Fault,
@@ -72,7 +82,8 @@ class Store:
         self._line_id = 0
         self._ids: dict[str, int] = {}
         self._was_checked = False
-        self._insert = inserter(self._engine)
+        self._marks: dict[str, int] = {}
+        self._fresh = NOTHING_FRESH
 
     @property
     def is_open(self) -> bool:
@@ -102,10 +113,18 @@ class Store:
                 stat = self._path.stat()
                 self._file_id = (stat.st_dev, stat.st_ino)
             with self._connection.begin():
+                if not hold_line(self._connection, self._line):
+                    raise StoreAway(
+                        f"another controller records a line {self._line!r} into this database; every line of a site "
+                        "needs a name of its own",
+                        needs_person=True,
+                    )
                 self._line_id = register_line(self._connection, self._line)
                 opened.notes += register_tags(self._connection, self._line_id, self._tags)
                 self._ids = tag_ids(self._connection, self._line_id)
                 look_back(self._connection, self._line_id, self._ids, opened)
+                self._marks = marks(self._connection, self._line_id)
+                self._fresh = fresh(self._connection, self._line_id)
             self._check_after_crash(self._connection, opened)
 
     def _check_after_crash(self, connection: sa.Connection, opened: Opened) -> None:
@@ -133,32 +152,55 @@ class Store:
     def _transaction(self, batches: Sequence[Batch], *, is_careful: bool) -> Kept:
         connection = self._open_connection()
         rows = quarantined = duplicates = 0
+        added = self._fresh
+        moved: dict[str, int] = {}
         with connection.begin():
             for batch in batches:
                 rows += batch.count
-                if not self._is_new(connection, batch):
+                if batch.number <= max(self._marks.get(batch.writer, 0), moved.get(batch.writer, 0)):
                     duplicates += batch.count
                     continue
-                for kind, kind_rows in batch.rows.items():
-                    if is_careful:
-                        quarantined += self._insert_carefully(connection, kind, kind_rows)
-                    else:
-                        duplicates += self._insert(connection, self._line_id, self._ids, kind, kind_rows)
-                    quarantined += len(kind_rows) if kind == QUARANTINE else 0
+                quarantined += self._insert(connection, batch, is_careful=is_careful)
+                moved[batch.writer] = batch.number
+                if samples := batch.rows.get(SAMPLE):
+                    times = [row[1] for row in samples]
+                    added = added.and_also(Fresh(min(times), max(times), len(times)))
+        self._marks |= moved
+        self._fresh = added
         return Kept(rows - quarantined, quarantined, duplicates)
 
-    def _is_new(self, connection: sa.Connection, batch: Batch) -> bool:
-        """Move the mark of this writer to this batch; False when it is there already."""
-        mark = schema.spool_state
-        mine = sa.and_(mark.c.line_id == self._line_id, mark.c.writer == batch.writer)
-        moved = connection.execute(mark.update().where(mine, mark.c.number < batch.number), {"number": batch.number})
-        if moved.rowcount:
-            return True
-        if connection.execute(sa.select(mark.c.number).where(mine)).scalar() is not None:
-            return False
-        key = {"line_id": self._line_id, "writer": batch.writer, "number": batch.number}
-        connection.execute(mark.insert(), key)
-        return True
+    def _insert(self, connection: sa.Connection, batch: Batch, *, is_careful: bool) -> int:
+        """Rows and the mark of a batch. Returns how many rows were quarantined."""
+        quarantined, is_marked = 0, False
+        for kind, rows in batch.rows.items():
+            if is_careful:
+                quarantined += self._insert_carefully(connection, batch, kind, rows)
+            else:
+                self._insert_rows(connection, batch, kind, rows)
+                is_marked = is_marked or kind == SAMPLE  # a row of the tail is a mark as well
+            quarantined += len(rows) if kind == QUARANTINE else 0
+        if not is_marked:
+            move_mark(connection, self._line_id, batch.writer, batch.number)
+        return quarantined
+
+    def _insert_rows(self, connection: sa.Connection, batch: Batch, kind: str, rows: Sequence[Row]) -> None:
+        if kind == SAMPLE:
+            insert_samples(connection, self._line_id, self._ids, rows, (batch.writer, batch.number))
+        else:
+            insert(connection, self._line_id, kind, rows)
+
+    @property
+    def is_seal_due(self) -> bool:
+        """Is the tail long enough to be compressed?"""
+        return self.is_open and self._fresh.is_due
+
+    def seal(self) -> int:
+        """Compress the whole tail into a block. Returns how many rows were sealed."""
+        with self._mapped_errors():
+            self._check_file()
+            sealed = seal_tail(self._open_connection(), self._line_id)
+            self._fresh = NOTHING_FRESH
+            return sealed
 
     def forget_other_writers(self, writer: str) -> None:
         """The spool is empty: marks of earlier recordings are no longer needed."""
@@ -169,11 +211,11 @@ class Store:
             )
 
     # -- rows
-    def _insert_carefully(self, connection: sa.Connection, kind: str, rows: Sequence[Row]) -> int:
+    def _insert_carefully(self, connection: sa.Connection, batch: Batch, kind: str, rows: Sequence[Row]) -> int:
         """Insert rows, halving around those that cannot be stored; these are quarantined. Returns how many."""
         try:
             with connection.begin_nested():
-                self._insert(connection, self._line_id, self._ids, kind, rows)
+                self._insert_rows(connection, batch, kind, rows)
         except DATABASE_ERRORS as error:
             if fault_of(error) is not Fault.ROW:
                 raise
@@ -183,8 +225,8 @@ class Store:
         else:
             return 0
         half = len(rows) // 2
-        return self._insert_carefully(connection, kind, rows[:half]) + self._insert_carefully(
-            connection, kind, rows[half:]
+        return self._insert_carefully(connection, batch, kind, rows[:half]) + self._insert_carefully(
+            connection, batch, kind, rows[half:]
         )
 
     def _quarantine(self, connection: sa.Connection, kind: str, row: Row, reason: str) -> None:

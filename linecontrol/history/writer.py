@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.5, 5.0
 _LAST_TURNS = 4
+_SEAL_AGAIN_S = 600.0
 _DRAIN_ROWS, _DRAIN_S = 20_000, 0.25
 _BAD = 2  # the two top bits of a status code, from here on bad
 
@@ -70,7 +71,7 @@ class Writer:
         self._retry_s = _RETRY_FIRST_S
         self._away_since: float | None = None
         self._had_opened = False
-        self._next_drain = 0.0
+        self._next_drain = self._next_seal = 0.0
         self._notices = notices
         self.latest_us: int | None = None
         self.bracket_us: int | None = None
@@ -128,6 +129,7 @@ class Writer:
             if not self._keep(batch):
                 break
         self._drain()
+        self._seal()
         self._notices.watch_spool(self._spool.size, self._spool.most_bytes)
         self._intake.note_spool_bytes(self._spool.size)
 
@@ -199,6 +201,24 @@ class Writer:
                 self._store.forget_other_writers(self._name)
             except StorageError as error:
                 self._went_away(str(error))
+
+    # -- the tail goes into chunks
+    def _seal(self) -> None:
+        """Compress the tail when it is long enough. What goes wrong leaves it as it was."""
+        from linecontrol.history.store import StoreMalformed
+
+        store = self._store
+        if store is None or not store.is_seal_due or time.monotonic() < self._next_seal:
+            return
+        try:
+            store.seal()
+        except StoreMalformed as error:
+            self._set_aside(store, str(error))
+        except StorageError as error:
+            self._went_away(str(error))
+        except Exception:  # rows are safe in the tail: recording goes on, and a person finds this in the log
+            log.exception("the tail of the history could not be compressed")
+            self._next_seal = time.monotonic() + _SEAL_AGAIN_S
 
     # -- the database
     def _write(self, batches: list[Batch]) -> Kept | None:

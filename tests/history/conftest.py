@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import postgresql_server
 import pytest
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import DataType, Sample, Status, Tag, Text
-from linecontrol.history import Historian, writer
+from linecontrol.history import Historian, open_reader, sealing, writer
 
 T0 = 1_750_000_000.0
 
@@ -61,13 +64,36 @@ def historian(db: Path, tmp_path: Path, tags: Sequence[Tag]) -> Callable[..., Hi
 
 @pytest.fixture
 def ask(db: Path) -> Callable[..., list[tuple[Any, ...]]]:
-    """Ask the file with plain sqlite3."""
+    """Ask the file with plain sqlite3. The rows of its samples stand in the tables sample and readable_sample."""
 
     def run(query: str, *values: object) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(db)) as connection:
+            if re.search(r"\b(readable_)?sample\b", query):
+                unpack_samples(connection, db)
             return connection.execute(query, values).fetchall()
 
     return run
+
+
+def unpack_samples(connection: sqlite3.Connection, db: Path) -> None:
+    """What lies compressed, as rows that SQL can be asked for."""
+    connection.execute("CREATE TEMP TABLE sample (tag_id, time_us, value, status, text)")
+    connection.execute(
+        "CREATE TEMP VIEW readable_sample AS SELECT line.name AS line, station, tag.name AS tag, unit, value, text,"
+        " strftime('%Y-%m-%d %H:%M:%f', time_us / 1000000.0, 'unixepoch') AS time_utc, CASE WHEN status < 1073741824 "
+        "THEN 'GOOD' WHEN status < 2147483648 THEN 'UNCERTAIN' ELSE 'BAD' END AS quality FROM temp.sample AS sample "
+        "JOIN tag ON tag.id = tag_id JOIN line ON line.id = tag.line_id ORDER BY tag_id, time_us"
+    )
+    for line, tag_id, name in connection.execute(
+        "SELECT line.name, tag.id, tag.name FROM tag JOIN line ON line.id = line_id"
+    ).fetchall():
+        with open_reader(f"sqlite:///{db}", line) as reader:
+            rows = reader.series([name], 0.0)[name]
+        numbers = [None if value != value else value for value in rows.values.tolist()]
+        texts = [rows.texts.get(at) for at in range(len(rows))]
+        columns = (rows.times.tolist(), numbers, rows.statuses.tolist(), texts)
+        cells = ((tag_id, *row) for row in zip(*columns, strict=True))
+        connection.executemany("INSERT INTO temp.sample VALUES (?, ?, ?, ?, ?)", cells)
 
 
 @pytest.fixture
@@ -75,3 +101,36 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask an away database again soon, so that a test need not wait."""
     monkeypatch.setattr(writer, "_RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(writer, "_RETRY_MOST_S", 0.05)
+
+
+@pytest.fixture
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seal the tail after two seconds of line time."""
+    monkeypatch.setattr(sealing, "SPAN_US", 2_000_000)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Path]:
+    """Folder of the socket of a PostgreSQL server."""
+    programs = postgresql_server.server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server binary on this machine (initdb, pg_ctl)")
+    with postgresql_server.running(programs) as folder:
+        yield folder
+
+
+@pytest.fixture
+def psql(server: Path) -> Iterator[Callable[[str], list[str]]]:
+    """Runs SQL in a fresh database; answers unaligned rows."""
+    postgresql_server.psql(server, "postgres", "CREATE DATABASE history")
+    yield lambda sql: postgresql_server.psql(server, "history", sql)
+    postgresql_server.psql(server, "postgres", "DROP DATABASE history WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_url(psql: Callable[[str], list[str]], server: Path) -> str:
+    """A fresh database of a real server."""
+    del psql
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("the PostgreSQL driver psycopg is not installed")
+    return f"postgresql+psycopg://test@/history?host={server}"

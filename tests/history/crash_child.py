@@ -12,7 +12,7 @@ from pathlib import Path
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import DataType, Event, Sample, Status, Tag, Text
-from linecontrol.history import Historian, RunRow
+from linecontrol.history import Historian, RunRow, sealing
 
 EPOCH = 1_750_000_000.0
 FLUSH_S = 0.1
@@ -27,6 +27,7 @@ async def record(database: str, spool: str, first: int) -> None:
         Tag(name, "s", Text(name, name), "", DataType.UINT32, name)
         for name in ("SEQ", "CHECK", *(f"N-{n}" for n in range(8)))
     ]
+    sealing.SPAN_US = 5_000_000  # a block every few commits, so that many a kill strikes while one is made
     history = Historian(f"sqlite:///{database}", Path(spool), "demo", tags, flush_s=FLUSH_S)
     await history.start()
     say("ready", first)

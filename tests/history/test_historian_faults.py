@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,7 @@ class Saboteur:
         if self.seen == self.at:
             raise sa.exc.OperationalError("injected", None, sqlite3.OperationalError(self.message))
 
-    @contextmanager
+    @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
         if self.where == "statement":
             sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
@@ -220,7 +220,7 @@ async def one_recording(history: Historian, scan: MakeScan) -> list[int]:
     return acknowledged
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("hasty", "short_blocks")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("message", ["database or disk is full", "disk I/O error"])
 @pytest.mark.parametrize("where", ["statement", "before commit", "after commit"])
@@ -250,6 +250,7 @@ async def test_every_single_failure_is_survived(
         check_nothing_lost_or_twice(ask, history, 6, events=6)
         assert ask("SELECT state FROM run") == [("State 5",)]
         if not saboteur.has_struck:
+            assert ask("SELECT count(*) FROM block")[0][0] >= 1  # sealing was among what could fail
             break
         struck += 1
     else:
@@ -472,30 +473,51 @@ async def test_a_spool_folder_that_cannot_be_made_refuses_the_start(historian: M
         await historian().start()
 
 
+def refuse(db: Path, table: str, when: str, why: str) -> None:
+    with contextlib.closing(sqlite3.connect(db)) as other:
+        act = f"BEGIN SELECT RAISE(ABORT, '{why}'); END"
+        other.execute(f"CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} WHEN {when} {act}")
+
+
 async def test_a_row_the_database_refuses_goes_to_quarantine_alone(
     historian: MakeHistorian, scan: MakeScan, ask: Ask, db: Path
 ) -> None:
     history = historian()
     await history.start()
     await history.flush()
-    with sqlite3.connect(db) as other:
-        other.execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON sample WHEN new.value = 13.0 "
-            "BEGIN SELECT RAISE(ABORT, 'thirteen is not wanted'); END"
-        )
-    other.close()
+    refuse(db, "event", "new.text = '13'", "thirteen is not wanted")
     for n in range(40):
         history.offer(scan(n))
+        history.event(Event(T0 + n, "test", "x", str(n)))
     await history.stop()
+    texts = [text for (text,) in ask("SELECT text FROM event WHERE kind = 'test' ORDER BY id")]
+    assert texts == [str(n) for n in range(40) if n != 13]
     seq = [value for (value,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ' AND quality = 'GOOD'")]
-    assert seq == [float(n) for n in range(40) if n != 13]
+    assert seq == [float(n) for n in range(40)]  # samples of the same commit are not harmed
     ((kind, row, reason),) = ask("SELECT kind, row, reason FROM quarantine")
-    assert (kind, reason) == ("sample", "thirteen is not wanted")
-    assert '"tag": "SEQ"' in row
+    assert (kind, reason) == ("event", "thirteen is not wanted")
+    assert '"text": "13"' in row
     assert history.counters.quarantined == 1
     assert history.counters.adds_up
     with open_reader(f"sqlite:///{db}") as reader:
         assert reader.quarantined()[0].reason == reason
+
+
+async def test_a_sample_no_record_can_hold_goes_to_quarantine_alone(
+    historian: MakeHistorian, scan: MakeScan, ask: Ask
+) -> None:
+    history = historian()
+    await history.start()
+    for n in range(8):
+        history.offer(scan(n))
+        too_large: Any = 2**40
+        history.offer(Scan("drying", T0 + n + 0.5, {"TT-2": Sample(float(n), too_large, T0 + n + 0.5)}))
+    await history.stop()
+    seq = [value for (value,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ' AND quality = 'GOOD'")]
+    assert seq == [float(n) for n in range(8)]
+    assert ask("SELECT kind, reason LIKE '%too large%', count(*) FROM quarantine GROUP BY 1, 2") == [("sample", 1, 8)]
+    assert history.counters.quarantined == 8
+    assert history.counters.adds_up
 
 
 @pytest.mark.usefixtures("hasty")
@@ -529,17 +551,13 @@ async def test_when_even_the_quarantine_table_refuses_the_row_goes_to_a_file(
     history = historian()
     await history.start()
     await history.flush()
-    with sqlite3.connect(db) as other:
-        for table, column in (("sample", "value = 13.0"), ("quarantine", "1")):
-            other.execute(
-                f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} WHEN {'new.' * (column != '1')}{column} "
-                "BEGIN SELECT RAISE(ABORT, 'no'); END"
-            )
-    other.close()
+    refuse(db, "event", "new.text = '13'", "no")
+    refuse(db, "quarantine", "1", "no")
     for n in range(20):
         history.offer(scan(n))
+        history.event(Event(T0 + n, "test", "x", str(n)))
     await history.stop()
     (path,) = (tmp_path / "spool").glob("*.quarantine.jsonl")
-    assert path.read_text().count('\\"tag\\": \\"SEQ\\"') == 1
+    assert path.read_text().count('\\"text\\": \\"13\\"') == 1
     assert history.counters.quarantined == 1
     assert history.counters.adds_up

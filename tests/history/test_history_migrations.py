@@ -54,10 +54,8 @@ def test_every_revision_file_is_known_to_the_program() -> None:
     assert tuple(reversed([one.revision for one in script.walk_revisions()])) == REVISIONS
 
 
-async def test_samples_lie_without_rowid_and_commits_are_durable(historian: MakeHistorian, ask: Ask, db: Path) -> None:
+async def test_commits_are_durable(historian: MakeHistorian, ask: Ask, db: Path) -> None:
     await make(historian)
-    ((sql,),) = ask("SELECT sql FROM sqlite_master WHERE name = 'sample'")
-    assert "WITHOUT ROWID" in sql
     assert ask("PRAGMA journal_mode") == [("wal",)]
     engine = engine_for(parse_url(f"sqlite:///{db}"))
     with engine.connect() as connection:
@@ -129,8 +127,40 @@ async def test_an_older_schema_is_migrated_behind_a_backup(
         assert connection.execute("SELECT text FROM event WHERE kind = 'test'").fetchall() == [("kept",)]
 
 
+OLD_ROWS = [
+    *((1, 1_750_000_000_000_000 + n * 1_000_000, n / 7.0, 0, None) for n in range(0, 10_000, 20)),
+    (1, 1_750_010_000_000_000, None, 0x808D0000, None),
+    (1, 1_750_010_001_000_000, None, 0, "=nan"),
+    *((2, 1_750_000_000_000_000 + n * 1_000_000, None, 0, f"相 {n}") for n in range(0, 10_000, 500)),
+]
+
+
+def old_samples() -> dict[str, list[tuple[float, object, int]]]:
+    rows: dict[str, list[tuple[float, object, int]]] = {"TT-1": [], "ZT-1": []}
+    for tag_id, time_us, value, status, text in OLD_ROWS:
+        rows["TT-1" if tag_id == 1 else "ZT-1"].append((time_us / 1e6, text if value is None else value, status))
+    return rows
+
+
+def check_old_samples(db: Path) -> None:
+    """All rows from before are there, whichever way they are read."""
+    with open_reader(f"sqlite:///{db}") as reader:
+        for name, wanted in old_samples().items():
+            found = reader.samples([name], T0, T0 + 20_000.0)[name]
+            seen = [(s.time, "=nan" if s.value != s.value else s.value, int(s.status)) for s in found]
+            assert seen[: len(wanted)] == wanted
+            part = reader.samples([name], T0 + 5000.5, T0 + 6000.0, limit=3)[name]
+            held = max(row for row in wanted if row[0] < T0 + 5000.5)
+            assert part[0].time == held[0]
+            assert len(part) == min(4, 1 + sum(T0 + 5000.5 <= row[0] < T0 + 6000.0 for row in wanted))
+        whole = reader.statistics(["TT-1"], T0, T0 + 10_000.0)["TT-1"]
+        assert whole.rows == whole.numbers == 500
+        assert whole.high == 9980 / 7.0
+        assert whole.mean == pytest.approx(sum(n / 7.0 for n in range(0, 10_000, 20)) / 500)
+
+
 def made_at(db: Path, revision: str) -> None:
-    """A history as the program of that schema left it: one line, one event."""
+    """A history as the program of that schema left it: one line, one event, samples of two tags over three hours."""
     config = Config()
     config.set_main_option("script_location", str(migrate._MIGRATIONS))
     engine = engine_for(parse_url(f"sqlite:///{db}"))
@@ -142,6 +172,11 @@ def made_at(db: Path, revision: str) -> None:
             "INSERT INTO event (line_id, time_us, kind, source, severity, text)"
             " VALUES (1, 1750000000000000, 'test', 'x', 'info', 'kept')"
         )
+        if revision < "0005":
+            connection.exec_driver_sql("INSERT INTO tag VALUES (1, 1, 'TT-1', '', 'drying', '°C', 'float64')")
+            connection.exec_driver_sql("INSERT INTO tag VALUES (2, 1, 'ZT-1', '', 'drying', '', 'string')")
+            for row in OLD_ROWS:
+                connection.exec_driver_sql("INSERT INTO sample VALUES (?, ?, ?, ?, ?)", row)
     engine.dispose()
 
 
@@ -150,6 +185,8 @@ async def test_every_schema_there_has_been_is_brought_up_to_date(
     revision: str, historian: MakeHistorian, ask: Ask, db: Path
 ) -> None:
     made_at(db, revision)
+    if revision < "0005":
+        check_old_samples(db)
     history = historian()
     await history.start()
     await history.save_lab(LabRow("L1", "TT-1", 12.5, 0.1, T0, T0 + 60.0, "li"))
@@ -157,6 +194,10 @@ async def test_every_schema_there_has_been_is_brought_up_to_date(
     await history.stop()
     assert ask("SELECT version_num FROM schema_version") == [(REVISIONS[-1],)]
     assert ask("SELECT text FROM event WHERE kind = 'test'") == [("kept",)]
+    if revision < "0005":
+        check_old_samples(db)
+        assert ask("SELECT count(*) FROM block") == [(3,)]
+        assert ask("SELECT count(*) FROM sqlite_master WHERE name IN ('sample', 'readable_sample')") == [(0,)]
     engine = engine_for(parse_url(f"sqlite:///{db}"))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
@@ -186,7 +227,7 @@ async def test_a_migration_that_fails_half_way_leaves_everything_as_it_was(
 
 def test_the_sql_for_postgresql_can_be_printed_for_its_administrator(capsys: pytest.CaptureFixture[str]) -> None:
     sql = migrate.script_for("postgresql")
-    assert "CREATE TABLE sample" in sql
+    assert "PARTITION BY LIST (line_id)" in sql
     assert "DOUBLE PRECISION" in sql
     assert "BIGSERIAL" in sql
     assert "WITHOUT ROWID" not in sql

@@ -1,0 +1,71 @@
+"""Seals the tail: reads what was committed, compresses it, and puts it in place in one short transaction.
+
+Compressing happens outside of any transaction, on the writer's thread: nobody waits for it, and a crash in the middle
+leaves the tail as it was. Only the writer of a line adds to its tail or takes from it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from linecontrol.history import schema, tail
+from linecontrol.history.chunks import insert_block
+from linecontrol.history.opening import move_mark
+from linecontrol.history.seal import seal
+
+SPAN_US = 3_600_000_000
+"""A block holds this much line time at least [us]."""
+
+MOST_ROWS = 500_000
+"""Or this many samples."""
+
+
+class Fresh(NamedTuple):
+    """What lies in the tail."""
+
+    start_us: int
+    end_us: int
+    rows: int
+
+    @property
+    def is_due(self) -> bool:
+        """Is it long enough to be sealed?"""
+        return self.end_us - self.start_us >= SPAN_US or self.rows >= MOST_ROWS
+
+    def and_also(self, more: Fresh) -> Fresh:
+        if not self.rows:
+            return more
+        return Fresh(min(self.start_us, more.start_us), max(self.end_us, more.end_us), self.rows + more.rows)
+
+
+NOTHING_FRESH = Fresh(0, 0, 0)
+
+
+def fresh(connection: sa.Connection, line_id: int) -> Fresh:
+    """What lies in the tail of this line."""
+    table = schema.tail
+    query = sa.select(sa.func.min(table.c.start_us), sa.func.max(table.c.end_us), sa.func.sum(table.c.rows))
+    start_us, end_us, rows = connection.execute(query.where(table.c.line_id == line_id)).one()
+    return NOTHING_FRESH if start_us is None else Fresh(start_us, end_us, int(rows))
+
+
+def seal_tail(connection: sa.Connection, line_id: int) -> int:
+    """One block of all that is in the tail now. Returns how many rows it holds."""
+    table, tag = schema.tail, schema.tag
+    with connection.begin():
+        query = sa.select(table.c.id, table.c.writer, table.c.number, table.c.samples, table.c.texts)
+        rows = connection.execute(query.where(table.c.line_id == line_id).order_by(table.c.id)).all()
+        tags = connection.execute(sa.select(tag.c.id, tag.c.station).where(tag.c.line_id == line_id))
+        stations = {row.id: row.station for row in tags}
+    if not rows:
+        return 0
+    block = seal(tail.by_tag(*tail.unpack((row.samples, row.texts) for row in rows)), stations)
+    last = {row.writer: row.number for row in rows}
+    with connection.begin():
+        insert_block(connection, line_id, block)
+        for writer, number in last.items():
+            move_mark(connection, line_id, writer, number)
+        connection.execute(table.delete().where(table.c.line_id == line_id, table.c.id <= rows[-1].id))
+    return block.rows

@@ -1,0 +1,68 @@
+"""Fewer points that look the same: for drawing. Pure: no I/O, no clock.
+
+MinMaxLTTB (tsdownsample) keeps the peaks of a long curve. Rows without a GOOD number are kept where such a stretch
+begins and ends, so that an outage stays a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from tsdownsample import MinMaxLTTBDownsampler
+
+from linecontrol.history.numbers import Floats, Ints
+from linecontrol.history.series import Series, picked
+
+LEAST_POINTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What to draw: the value holds from one time to the next.
+
+    Attributes:
+        series: the rows to draw. rows: how many there were.
+    """
+
+    series: Series
+    rows: int
+
+    @property
+    def times(self) -> Ints:
+        return self.series.times
+
+    @property
+    def values(self) -> Floats:
+        """NaN where there was no GOOD number."""
+        return np.where(self.series.is_number, self.series.values, np.nan)
+
+
+def trend_of(series: Series, points: int) -> Trend:
+    """At most about ``points`` (>= 4) rows, plus two for each outage."""
+    if len(series) <= max(points, LEAST_POINTS):
+        return Trend(series, len(series))
+    good = series.is_number
+    if good.all():
+        return Trend(picked(series, downsampled(series.times, series.values, points)), len(series))
+    edges = np.flatnonzero(np.diff(good)) + 1
+    kept = [np.array([0, len(series) - 1])]
+    for start, end in zip([0, *edges], [*edges, len(series)], strict=True):
+        kept.append(np.array([start, end - 1]))
+        share = max(LEAST_POINTS, round(points * (end - start) / len(series)))
+        if good[start] and end - start > share:
+            kept.append(start + downsampled(series.times[start:end], series.values[start:end], share))
+        elif good[start]:
+            kept.append(np.arange(start, end))
+    return Trend(picked(series, np.unique(np.concatenate(kept)).astype(np.int64)), len(series))
+
+
+def downsampled(times: Ints, values: Floats, points: int) -> Ints:
+    """Positions of the rows worth drawing."""
+    if np.isinf(values).any():
+        values = np.nan_to_num(values)
+    even = len(times) > 1 and bool((np.diff(times) == times[1] - times[0]).all())
+    sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
+    wanted = max(points, LEAST_POINTS)
+    found = sampler.downsample(values, n_out=wanted) if even else sampler.downsample(times, values, n_out=wanted)
+    return np.asarray(found, np.int64)

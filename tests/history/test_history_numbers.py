@@ -1,0 +1,116 @@
+"""Every column of numbers comes back bit by bit, and steps cost what their entropy says, not what floats do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linecontrol.history.numbers import pack_floats, pack_ints, unpack_floats, unpack_ints
+from linecontrol.history.rows import SampleRow
+from linecontrol.history.series import Series, joined, pack, rollup, together, unpack
+from linecontrol.history.tail import by_tag
+from linecontrol.history.tail import pack as pack_tail
+from linecontrol.history.tail import unpack as unpack_tail
+
+ANY_FLOAT = st.floats(allow_nan=False)
+STEPS = st.builds(
+    lambda step, numbers: [number * step for number in numbers],
+    st.sampled_from([1.0, 0.1, 0.01, 0.05, 0.002, 0.25]),
+    st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=300),
+)
+TENTHS = st.lists(st.integers(-(10**6), 10**6).map(lambda n: round(n / 100, 2)), min_size=1, max_size=300)
+
+
+@given(st.one_of(st.lists(ANY_FLOAT, min_size=1, max_size=300), STEPS, TENTHS))
+@settings(max_examples=200, deadline=None)
+def test_floats_come_back_bit_by_bit(values: list[float]) -> None:
+    column = np.array(values)
+    again = unpack_floats(pack_floats(column))
+    assert (again.view(np.uint64) == column.view(np.uint64)).all()
+
+
+@pytest.mark.parametrize("values", [[0.0, -0.0], [-0.0, 5.0], [math.inf, 1.0], [1e300, 0.1], [2.0**31, 1.0]])
+def test_odd_floats_come_back_bit_by_bit(values: list[float]) -> None:
+    column = np.array(values)
+    assert (unpack_floats(pack_floats(column)).view(np.uint64) == column.view(np.uint64)).all()
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=200), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_whole_numbers_come_back(numbers: list[int], is_sorted: bool) -> None:
+    column = np.array(sorted(numbers) if is_sorted else numbers, np.int64)
+    assert unpack_ints(pack_ints(column)).tolist() == column.tolist()
+
+
+def test_a_quantised_signal_costs_about_the_entropy_of_its_changes() -> None:
+    noise = np.random.default_rng(3)
+    steps = np.cumsum(noise.normal(0.0, 0.3, 3600)) + noise.normal(0.0, 2.0, 3600)
+    column = np.round(50.0 + steps / 100.0, 2)
+    _, counts = np.unique(np.round(np.diff(column), 6), return_counts=True)
+    share = counts / counts.sum()
+    entropy = float(-(share * np.log2(share)).sum() / 8)
+    assert len(pack_floats(column)) / len(column) < 1.15 * entropy
+    assert len(pack_floats(np.full(3600, 55.5))) < 20
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["A", "B"]),
+        st.one_of(
+            st.tuples(ANY_FLOAT, st.none()),
+            st.tuples(st.none(), st.none()),
+            st.tuples(st.none(), st.text("相=a", max_size=4)),
+        ),
+        st.sampled_from([0, 0, 0, 0x40000000, 0x808B0000]),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(ROWS)
+@settings(max_examples=150, deadline=None)
+def test_tail_and_chunk_give_back_every_row(drawn: list[tuple[str, tuple[float | None, str | None], int]]) -> None:
+    rows = [SampleRow(tag, 1_000 * n, value, text, status) for n, (tag, (value, text), status) in enumerate(drawn)]
+    packed = pack_tail(rows, {"A": 1, "B": 2})
+    found = by_tag(*unpack_tail([(packed.samples, packed.texts)]))
+    axis = np.array([row.time_us for row in rows], np.int64)
+    for name, tag in (("A", 1), ("B", 2)):
+        wanted = [(row.time_us, row.value, row.text, row.status) for row in rows if row.tag == name]
+        if not wanted:
+            assert tag not in found
+            continue
+        for series in (found[tag], unpack(pack(found[tag], axis), axis), unpack(pack(found[tag], None), None)):
+            assert listed(series) == wanted
+
+
+def listed(series: Series) -> list[tuple[int, float | None, str | None, int]]:
+    columns = zip(series.times.tolist(), series.values.tolist(), series.statuses.tolist(), strict=True)
+    return [
+        (time, None if value != value else value, series.texts.get(at), status)
+        for at, (time, value, status) in enumerate(columns)
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.one_of(st.none(), st.floats(-1e6, 1e6))), min_size=2, max_size=40),
+    st.data(),
+)
+@settings(max_examples=100, deadline=None)
+def test_rollups_of_parts_together_are_the_rollup_of_the_whole(
+    drawn: list[tuple[int, float | None]], data: st.DataObject
+) -> None:
+    times = np.cumsum([gap for gap, _ in drawn]).astype(np.int64)
+    values = np.array([np.nan if value is None else value for _, value in drawn])
+    whole = Series(times, values, np.zeros(len(times), np.int64))
+    cut = data.draw(st.integers(1, len(times) - 1))
+    first, second = whole.part(0, cut), whole.part(cut, len(times))
+    end = int(times[-1]) + 10
+    found, parts = rollup(whole, end), together([rollup(first, int(times[cut])), rollup(second, end)])
+    assert found[:5] == parts[:5]
+    assert found.integral == pytest.approx(parts.integral, rel=1e-9, abs=1e-3)
+    assert joined([second, first]).times.tolist() == times.tolist()

@@ -1,0 +1,191 @@
+"""Tail, chunks and roll-ups: the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from linecontrol.core.image import Scan
+from linecontrol.core.model import Sample, Status, Tag
+from linecontrol.history import Historian, HistoryReader, open_reader
+from linecontrol.history.rows import micros
+from linecontrol.history.sql import engine_for, parse_url
+
+T0 = 1_750_000_000.0
+SCANS = 400
+
+MakeScan = Callable[[int], Scan]
+Record = Callable[..., Any]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, db: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{db}"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+def offered(n: int) -> Scan:
+    """A counter, a step value with outages, a switch, a text, and a tag that its device stamps itself."""
+    now = T0 + n
+    draw = random.Random(n)
+    is_out = 100 <= n < 130
+    bad = Sample(None, Status.BAD_SENSOR_FAILURE, now)
+    return Scan(
+        "drying",
+        now,
+        {
+            "SEQ": Sample(float(n), Status.GOOD, now),
+            "TT-1": bad if is_out else Sample(draw.randrange(2000, 2100) / 100, Status.GOOD, now),
+            "TT-2": Sample(draw.random(), Status.GOOD, now - draw.random() / 2),
+            "XS-1": Sample(n % 10 < 5, Status.GOOD, now),
+            "ZT-1": Sample("相 A" if n % 20 < 10 else "", Status.GOOD, now),
+        },
+    )
+
+
+async def record(url: str, folder: Path, tags: Sequence[Tag], scans: range, line: str = "demo") -> Historian:
+    """Offered in several commits, some of them sealed."""
+    history = Historian(url, folder / "spool", line, tags, flush_s=0.02)
+    await history.start()
+    for n in scans:
+        history.offer(offered(n))
+        if n % 40 == 39:
+            await history.flush()
+    await history.stop()
+    assert history.counters.adds_up
+    assert history.counters.stored == history.counters.accepted
+    return history
+
+
+def count(url: str, table: str) -> int:
+    engine = engine_for(parse_url(url))
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()  # noqa: S608
+    engine.dispose()
+    return int(found)
+
+
+def held(name: str, at: float) -> Sample:
+    """What a step-hold reader must see at ``at``."""
+    return offered(int(at - T0)).samples[name]
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_chunks_and_tail_together_give_back_what_was_offered(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    await record(url, tmp_path, tags, range(SCANS))
+    assert count(url, "block") >= 3
+    assert count(url, "tail") >= 1
+    with open_reader(url) as reader:
+        for name in ("SEQ", "TT-1", "XS-1", "ZT-1"):
+            rows = reader.samples([name], T0, T0 + SCANS)[name]
+            at = 0
+            for n in range(SCANS):
+                while at + 1 < len(rows) and rows[at + 1].time <= T0 + n:
+                    at += 1
+                wanted = offered(n).samples[name]
+                assert (rows[at].value, rows[at].status) == (wanted.value, wanted.status)
+        own = reader.samples(["TT-2"], T0 - 1, T0 + SCANS)["TT-2"]
+        assert [(s.value, micros(s.time)) for s in own if s.is_good] == [
+            (s.value, micros(s.time)) for s in (offered(n).samples["TT-2"] for n in range(SCANS))
+        ]
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_any_stretch_of_time_is_the_same_part_of_the_whole(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    await record(url, tmp_path, tags, range(SCANS))
+    names = [tag.name for tag in tags]
+    draw = random.Random(5)
+    with open_reader(url) as reader:
+        whole = {name: reader.samples([name], T0 - 10)[name] for name in names}
+        many = reader.series(names * 2, T0 - 10)
+        assert {name: len(rows) for name, rows in many.items()} == {name: len(rows) for name, rows in whole.items()}
+        for _ in range(10):
+            start = T0 + draw.randrange(-5, SCANS * 2) / 2
+            end = start + draw.randrange(1, SCANS) / 2
+            limit = draw.choice([3, 10_000])
+            for name in names:
+                before = [s for s in whole[name] if s.time < start][-1:]
+                inside = [s for s in whole[name] if start <= s.time < end][:limit]
+                if inside and inside[0].time == start:
+                    before = []
+                assert reader.samples([name], start, end, limit)[name] == [*before, *inside]
+                assert reader.samples([name], start, end, limit, hold=False)[name] == inside
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_rollups_say_what_the_rows_say(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    await record(url, tmp_path, tags, range(SCANS))
+    draw = random.Random(6)
+    with open_reader(url) as reader:
+        for _ in range(10):
+            start = float(draw.randrange(0, SCANS - 10))
+            end = float(draw.randrange(int(start) + 1, SCANS))
+            found = reader.statistics(["TT-1", "SEQ", "ZT-1"], T0 + start, T0 + end)
+            seen = [held("TT-1", T0 + n).number for n in range(int(start), int(end))]
+            good = [value for value in seen if value == value]
+            assert found["TT-1"].mean == (pytest.approx(np.mean(good)) if good else None)
+            assert found["TT-1"].weight_us == len(good) * 1_000_000
+            assert found["SEQ"].mean == pytest.approx((start + end - 1) / 2)
+            assert (found["SEQ"].low, found["SEQ"].high) == (start, end - 1)
+            assert found["SEQ"].rows == found["SEQ"].numbers == end - start
+            assert found["ZT-1"].numbers == 0
+            assert found["ZT-1"].mean is None
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_a_trend_keeps_peaks_and_outages(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    await record(url, tmp_path, tags, range(SCANS))
+    with open_reader(url) as reader:
+        trend = reader.trend(["TT-1"], T0, T0 + SCANS, 60)["TT-1"]
+        whole = reader.series(["TT-1"], T0, T0 + SCANS)["TT-1"]
+    assert len(trend.times) <= 60 + 10 < trend.rows == len(whole)
+    assert np.nanmax(trend.values) == np.nanmax(whole.values)
+    assert np.nanmin(trend.values) == np.nanmin(whole.values)
+    gaps = trend.times[np.isnan(trend.values)]
+    assert T0 + 99 < gaps[0] / 1e6 <= T0 + 101
+    after = trend.times[(trend.times > gaps[-1])][0]
+    assert after / 1e6 == pytest.approx(T0 + 130)
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_recording_again_brackets_the_gap_also_behind_chunks(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    await record(url, tmp_path, tags, range(100))
+    second = await record(url, tmp_path, tags, range(200, 300))
+    assert second.counters.duplicates == 0
+    with open_reader(url) as reader:
+        rows = reader.samples(["SEQ"], T0)["SEQ"]
+        gap = reader.statistics(["SEQ"], T0 + 99, T0 + 200)["SEQ"]
+    assert [s.value for s in rows if s.is_good] == [float(n) for n in (*range(100), *range(200, 300))]
+    assert [round(s.time - T0, 3) for s in rows if not s.is_good] == [99.0]
+    assert gap.weight_us == 1  # known for a microsecond, then nothing
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_lines_of_a_site_share_a_database_and_nothing_else(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    await record(url, tmp_path, tags, range(100), "north")
+    await record(url, tmp_path, tags, range(100, 200), "south")
+    for line, wanted in (("north", range(100)), ("south", range(100, 200))):
+        with open_reader(url, line) as reader:
+            rows = reader.series(["SEQ"], 0.0)["SEQ"]
+            many = reader.series([tag.name for tag in tags] * 2, 0.0)
+        assert rows.values[rows.is_number].tolist() == [float(n) for n in wanted]
+        assert many["SEQ"].values[many["SEQ"].is_number].tolist() == [float(n) for n in wanted]
+
+
+async def test_a_reader_that_stays_sees_what_comes_later_and_cannot_write(
+    url: str, tmp_path: Path, tags: list[Tag]
+) -> None:
+    await record(url, tmp_path, tags, range(10))
+    with HistoryReader(url, "demo") as reader:
+        assert len(reader.series(["SEQ"], T0)["SEQ"]) == 10
+        await record(url, tmp_path, tags, range(20, 30))
+        assert len(reader.series(["SEQ"], T0)["SEQ"]) == 21
+        with reader._connected() as connection, pytest.raises(sa.exc.SQLAlchemyError, match=r"read-?only"):
+            connection.exec_driver_sql("DELETE FROM tail")
