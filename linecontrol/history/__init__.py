@@ -15,6 +15,7 @@ from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
+from linecontrol.history.versions import VersionRow
 
 if TYPE_CHECKING:
     from linecontrol.history.reader import HistoryReader
@@ -33,6 +34,7 @@ __all__ = [
     "SessionRow",
     "TokenRow",
     "UserRow",
+    "VersionRow",
     "open_reader",
 ]
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linecontrol.history import schema
-from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
+from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, SAMPLE, VERSION, Row
 
 Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row]], int]
 """(connection, line id, tag ids, kind, rows) -> how many of the rows the database had already."""
@@ -32,6 +32,9 @@ def inserter(engine: sa.Engine) -> Insert:
         elif kind == LAB:
             for record in records:
                 _insert_lab(connection, record)
+        elif kind == VERSION:
+            for record in records:
+                _insert_version(connection, record)
         elif kind == ALARM:
             for record in records:
                 _upsert_alarm(connection, record)
@@ -67,6 +70,19 @@ def _upsert_run(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
     if not connection.execute(run.update().where(key), record).rowcount:
         connection.execute(run.insert(), record)
+
+
+def _insert_version(connection: sa.Connection, record: dict[str, Any]) -> None:
+    """A version is kept once; the newest becomes the run's record, in the same transaction."""
+    kept, run = schema.run_version, schema.run
+    mine = sa.and_(kept.c.line_id == record["line_id"], kept.c.run_id == record["run_id"])
+    newest = connection.execute(sa.select(sa.func.max(kept.c.version)).where(mine)).scalar() or 0
+    here = sa.and_(mine, kept.c.version == record["version"])
+    if connection.execute(sa.select(kept.c.version).where(here)).scalar() is None:
+        connection.execute(kept.insert(), record)
+    if record["version"] >= newest:
+        key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
+        connection.execute(run.update().where(key).values(record=record["record"]))
 
 
 def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
