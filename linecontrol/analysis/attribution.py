@@ -123,6 +123,14 @@ def attribute(record_a: Mapping[str, Any], record_b: Mapping[str, Any]) -> Attri
     return Attribution(a.powder, b.powder, difference, steps, left_out)
 
 
+def attribution_or_refusal(record_a: Mapping[str, Any], record_b: Mapping[str, Any]) -> Attribution | str:
+    """As ``attribute``; where that raises CannotAttribute, its sentence. For a process of its own."""
+    try:
+        return attribute(record_a, record_b)
+    except CannotAttribute as error:
+        return str(error)
+
+
 class _Run:
     """One run, reconciled again from what its record holds."""
 

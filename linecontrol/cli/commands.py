@@ -11,6 +11,7 @@ import typer
 from linecontrol import __version__
 from linecontrol.cli import access, alarms, client, lab, moisture
 from linecontrol.cli.assess import assess
+from linecontrol.cli.attribute import attribute
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.reconcile import reconcile
@@ -346,16 +347,21 @@ def runs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, data: Data =
 
 @app.command()
 def show(
-    run_id: Annotated[str, typer.Argument(help="Run id, or 'last'.")], data: Data = None, as_json: Json = False
+    run_id: Annotated[str, typer.Argument(help="Run id, or 'last'.")],
+    version: Annotated[int | None, typer.Option(min=1, help="As it was in this version; default: the newest.")] = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
-    """The batch record of one run. Needs no running controller."""
-    from linecontrol.cli.records import read_run
+    """The batch record of one run, with its balance and versions. Needs no running controller."""
+    from linecontrol.cli.balance_view import print_balance
+    from linecontrol.cli.records import read_run, read_version, read_versions
 
-    record = read_run(data, run_id)
+    record = read_run(data, run_id) if version is None else read_version(data, run_id, version)
     if as_json:
         print_json(record, one_line=True)
     else:
         paper.print(record_table(record))
+        print_balance(record, read_versions(data, record["run_id"]))
 
 
 @app.command()
@@ -432,6 +438,7 @@ def certificate(
 app.command()(tune)
 app.command()(assess)
 app.command()(reconcile)
+app.command()(attribute)
 
 
 def guarded_value(work: Any) -> Any:

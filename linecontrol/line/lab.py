@@ -336,7 +336,8 @@ class LabBook:
     def _meter_of(self, tag: str) -> _Meter:
         meter = self._meters.get(tag)
         if meter is None:
-            accepted = ", ".join(self._meters) or "none: the line file has no section laboratory"
+            known = [*self._meters, *(row.name for row in self._line.config.line.samples)]
+            accepted = ", ".join(known) or "none: the line file has neither laboratory nor samples"
             raise ConfigError([Problem("", None, "tag", f"{tag!r} is not checked by a laboratory", accepted)])
         return meter
 
