@@ -82,7 +82,8 @@ class Plant:
         self.lot = lot or self._draw()
         self.load(p.hopper.start_kg, self.lot)
         self.root_starch_pct = self.hopper.starch_pct_wb(0.0)
-        self._amounts: list[float] = [0.0] * 11
+        self._amounts: list[float] = [0.0] * len(TOTAL_TAGS)
+        self._drained_m3 = 0.0  # what the flume behind the wet end has passed
         rates = true_rates(self, 1.0)
         self.sensors = Sensors(f"{seed}:calibration", dict(zip(RATE_TAGS, rates, strict=True)))
         if self.sensors.tags != RATE_TAGS or self.sensors.total_tags != TOTAL_TAGS:
@@ -134,6 +135,10 @@ class Plant:
         amounts[2] = (screened_kj - before_kj) / 3600.0
         amounts[6] = (ground_kj - screened_kj) / 3600.0
         amounts[10] = dried_kj / 3600.0
+        drained_m3 = m.volume_m3(self.books.exits["wet_drain"])
+        amounts[11] = drained_m3 - self._drained_m3
+        self._drained_m3 = drained_m3
+        amounts[12] = (heat_in["fuel"] - fuel_kj) / 3600.0
         self.sensors.step(true_rates(self, dt_s), amounts, noise[_WANDERS:], dt_s)
         self.time_s += dt_s
 

@@ -15,6 +15,7 @@ RATE_TAGS = (
 )  # fmt: skip
 TOTAL_TAGS = (
     "WQ-102", "FQ-104", "JQ-110", "FQ-203", "WQ-208", "WQ-207", "JQ-210", "WQ-313", "WQ-314", "WQ-315", "JQ-316",
+    "FQ-212", "JQ-321",
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ from linecontrol.api.site import site_routes
 from linecontrol.api.trail import AuditTrail
 from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.users import audit_routes, token_routes, user_routes
+from linecontrol.api.versions import version_routes
 from linecontrol.api.wire import (
     CommandIn,
     EventOut,
@@ -105,6 +106,7 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         _runs(line),
         recipe_routes(line),
         _records(line, bridge, aside),
+        version_routes(line),
         lab_routes(line),
         alarm_routes(line),
         advice_routes(line, bridge, aside),

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from linecontrol.api.callers import signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
-from linecontrol.api.wire import WHO
+from linecontrol.api.wire import WHO, Titles
+from linecontrol.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -24,9 +25,13 @@ class LabIn(BaseModel):
             "examples": [{"tag": "MT-306", "value": 12.9, "sampled_at": "2026-01-12T10:40:00+08:00", "u": 0.1}]
         },
     )
-    tag: str = Field(max_length=80, description="The meter it is a check of, in the tag's unit.")
+    tag: str = Field(max_length=80, description="The meter it is a check of, or the sample point; in its unit.")
     value: float = Field(allow_inf_nan=False)
-    sampled_at: AwareDatetime = Field(description="When the sample was taken, with its offset from UTC.")
+    sampled_at: AwareDatetime | None = Field(
+        None,
+        description="When the sample was taken, with its offset from UTC. For a sample point it may be left out where "
+        "the run is named: then it is the run's end.",
+    )
     who: str | None = WHO
     u: float | None = Field(None, allow_inf_nan=False, description="Standard uncertainty; default: the line file's.")
     note: str = Field("", max_length=500)
@@ -54,6 +59,18 @@ class LabOut(BaseModel):
     difference: float | None = Field(examples=[0.3], description="meter - laboratory")
 
 
+class SamplePointOut(BaseModel):
+    """What the laboratory may be asked of a run. Its values are entered as those of a meter, under ``name``."""
+
+    name: str = Field(examples=["PULP-BOUND"])
+    title: Titles
+    unit: str = Field(examples=["% wb"])
+    low: float
+    high: float
+    u: float = Field(description="Standard uncertainty of one determination, where none is entered.")
+    sampling_u: float = Field(description="How far one sample may differ from all that passed.")
+
+
 class BiasOut(BaseModel):
     """The bias of a meter (what it shows minus what is true) and its standard uncertainty (k = 1)."""
 
@@ -76,17 +93,15 @@ def lab_routes(line: Line) -> APIRouter:
     @routes.post("", status_code=201, response_model=LabOut)
     async def enter(request: Request, wish: LabIn) -> Any:
         """Enter a value. 422 for a sample in the future, a value out of range, a wrong tag or a wrong run."""
-        return await line.lab.add(
-            wish.tag,
-            wish.value,
-            sampled_at=wish.sampled_at.timestamp(),
-            who=signed(request, wish.who).partition(":")[2],
-            u=wish.u,
-            note=wish.note,
-            run_id=wish.run_id,
-            lab_id=wish.lab_id,
-            replaces=wish.replaces,
-        )
+        rest: dict[str, Any] = wish.model_dump(include={"u", "note", "run_id", "lab_id", "replaces"})
+        rest["who"] = signed(request, wish.who).partition(":")[2]
+        sampled_at = None if wish.sampled_at is None else wish.sampled_at.timestamp()
+        if wish.tag in line.samples.points:
+            return await line.samples.add(wish.tag, wish.value, sampled_at=sampled_at, **rest)
+        if sampled_at is None:
+            message = "is missing: a meter's check needs the time of its sample"
+            raise ConfigError([Problem("", None, "sampled_at", message, "a time with its offset from UTC")])
+        return await line.lab.add(wish.tag, wish.value, sampled_at=sampled_at, **rest)
 
     @routes.get("", response_model=list[LabOut])
     async def entered(
@@ -94,7 +109,15 @@ def lab_routes(line: Line) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Any:
         """The values of the last 30 days, newest sample first."""
-        return line.lab.rows(tag, limit)
+        if tag in line.samples.points:
+            return (await line.samples.rows(tag))[:limit]
+        rows = line.lab.rows(tag, limit) + ([] if tag is not None else await line.samples.rows())
+        return sorted(rows, key=lambda row: (row["sampled_at"], row["entered_at"]), reverse=True)[:limit]
+
+    @routes.get("/samples", response_model=list[SamplePointOut])
+    async def sample_points() -> Any:
+        """The sample points of this line."""
+        return [row.model_dump() for row in line.samples.points.values()]
 
     @routes.get("/bias", response_model=list[BiasOut])
     async def biases() -> Any:

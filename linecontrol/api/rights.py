@@ -76,6 +76,9 @@ ROUTES: dict[str, Right] = {
     "POST /runs": Right.OPERATE,
     "GET /runs/current": Right.VIEW,
     "GET /runs/{run_id}": Right.VIEW,
+    "GET /runs/{run_id}/versions": Right.VIEW,
+    "GET /runs/{run_id}/versions/{version}": Right.VIEW,
+    "GET /runs/{run_id}/attribution/{other}": Right.VIEW,
     "POST /runs/{run_id}/commands": Right.HALT,  # and OPERATE for what goes on: see right_to_command
     "GET /runs/{run_id}/set-point-advice": Right.VIEW,
     "POST /runs/{run_id}/set-point-advice": Right.OPERATE,
@@ -98,6 +101,7 @@ ROUTES: dict[str, Right] = {
     "GET /lab": Right.VIEW,
     "POST /lab": Right.LAB,
     "GET /lab/bias": Right.VIEW,
+    "GET /lab/samples": Right.VIEW,
     # tuning
     "GET /tuning": Right.VIEW,
     "GET /tuning/{loop}": Right.VIEW,

@@ -239,6 +239,20 @@ class RunRecord(BaseModel):
     suspect_kg: float | None
     water_m3: float | None
     energy_kwh: float | None
+    extraction_yield_reconciled: float | None = Field(
+        None, examples=[0.879], description="Once the run has ended: what agrees best with every measured stream."
+    )
+    extraction_yield_reconciled_u: float | None = Field(None, examples=[0.012])
+    extraction_yield_low_95: float | None = Field(None, description="95 % interval of the reconciled yield.")
+    extraction_yield_high_95: float | None = None
+    energy_kwh_per_kg: float | None = Field(None, examples=[1.64], description="Per kg of good powder.")
+    water_l_per_kg: float | None = Field(None, examples=[60.5])
+    co2_kg_per_kg: float | None = Field(None, examples=[0.57])
+    cost_per_kg: float | None = Field(None, examples=[1.08], description="Energy and water, in ``currency``.")
+    currency: str | None = Field(None, examples=["CNY"])
+    version: int | None = Field(None, examples=[1], description="Of the record; a later laboratory value makes one.")
+    version_by: str | None = None
+    version_why: str | None = None
     samples: int
     reads: dict[str, int] = Field(examples=[{"modbus": 24012, "opcua": 6003}])
     alarms: int

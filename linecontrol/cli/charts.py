@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from linecontrol.analysis.attribution import Attribution
     from linecontrol.analysis.reconcile import Reconciled
     from linecontrol.cli.assess_source import Stretch
     from linecontrol.cli.tune_file import Outcome
@@ -136,4 +137,32 @@ def draw_balance_tests(found: Reconciled, path: Path) -> None:
     axis.axvline(0.0, color=GREY, lw=0.8)
     axis.set_xlabel("test [standard deviations]; dashed: its limit, at 5 % in all")
     axis.set_title(fill(found.statement(), 110), fontsize=9, loc="left")
+    save(figure, path)
+
+
+def draw_attribution(found: Attribution, names: Sequence[str], path: Path) -> None:
+    """A waterfall from one run's good powder to the other's, each step with its 95 % interval."""
+    from linecontrol.analysis.attribution import TITLES
+
+    figure, axes = new_figure(1)
+    figure.set_size_inches(9.5, 4.5)
+    axis = axes[0][0]
+    labels = [names[0], *(TITLES[step.name][0] for step in found.steps), names[1]]
+    level = found.powder_a.value
+    axis.bar(0, level, color=GREY, width=0.6)
+    for at, step in enumerate(found.steps, 1):
+        change = step.part.value
+        axis.bar(at, change, bottom=level, color=BLUE if change >= 0.0 else RED, width=0.6)
+        half = 0.5 * (step.part.interval[1] - step.part.interval[0])
+        axis.errorbar(at, level + change, yerr=half, color="black", lw=1.0, capsize=3)
+        axis.plot([at - 0.7, at + 0.7], [level, level], color=GREY, lw=0.6)
+        level += change
+    axis.bar(len(labels) - 1, found.powder_b.value, color=GREY, width=0.6)
+    heights = np.cumsum([found.powder_a.value, *(step.part.value for step in found.steps)])
+    spans = [0.5 * (step.part.interval[1] - step.part.interval[0]) for step in found.steps]
+    low, high = heights.min() - max(spans, default=0.0), heights.max() + max(spans, default=0.0)
+    axis.set_ylim(max(0.0, low - 0.1 * (high - low)), high + 0.1 * (high - low))
+    axis.set_xticks(range(len(labels)), [fill(label, 16) for label in labels], fontsize=7)
+    axis.set_ylabel("good powder [kg]; bars: 95 %")
+    axis.set_title(f"Good powder: {found.difference.value:+.2f} ± {found.difference.u:.2f} kg (k = 1)")
     save(figure, path)

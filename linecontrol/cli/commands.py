@@ -11,6 +11,7 @@ import typer
 from linecontrol import __version__
 from linecontrol.cli import access, alarms, client, lab, moisture
 from linecontrol.cli.assess import assess
+from linecontrol.cli.attribute import attribute
 from linecontrol.cli.compare import compare
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.histories import Where
@@ -367,16 +368,21 @@ def runs(
 
 @app.command()
 def show(
-    run_id: Annotated[str, typer.Argument(help="Run id, or 'last'.")], data: Data = None, as_json: Json = False
+    run_id: Annotated[str, typer.Argument(help="Run id, or 'last'.")],
+    version: Annotated[int | None, typer.Option(min=1, help="As it was in this version; default: the newest.")] = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
-    """The batch record of one run. Needs no running controller."""
-    from linecontrol.cli.records import read_run
+    """The batch record of one run, with its balance and versions. Needs no running controller."""
+    from linecontrol.cli.balance_view import print_balance
+    from linecontrol.cli.records import read_run, read_version, read_versions
 
-    record = read_run(data, run_id)
+    record = read_run(data, run_id) if version is None else read_version(data, run_id, version)
     if as_json:
         print_json(record, one_line=True)
     else:
         paper.print(record_table(record))
+        print_balance(record, read_versions(data, record["run_id"]))
 
 
 @app.command()
@@ -457,6 +463,7 @@ app.command()(compare)
 app.command()(spc)
 app.command()(power)
 app.command()(surface)
+app.command()(attribute)
 
 
 def guarded_value(work: Any) -> Any:

@@ -21,9 +21,12 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 @app.command()
 def add(
-    tag: Annotated[str, typer.Argument(help="The meter it is a check of, e.g. MT-306.")],
-    value: Annotated[float, typer.Argument(help="What the laboratory found, in the tag's unit.")],
-    at: Annotated[str, typer.Option(help='When the SAMPLE was taken: "10:40", or a date and time.')],
+    tag: Annotated[str, typer.Argument(help="The meter it is a check of, e.g. MT-306, or the sample point.")],
+    value: Annotated[float, typer.Argument(help="What the laboratory found, in its unit.")],
+    at: Annotated[
+        str | None,
+        typer.Option(help='When the SAMPLE was taken: "10:40", or a date and time. Not needed with a point and --run.'),
+    ] = None,
     who: Annotated[str | None, typer.Option("--who", help="Your name, for the record.")] = None,
     u: Annotated[float | None, typer.Option(help="Standard uncertainty; default: the line file's.")] = None,
     note: Annotated[str, typer.Option(help="For the record.")] = "",
@@ -35,21 +38,43 @@ def add(
     """Enter a laboratory value with the time its sample was taken."""
     from linecontrol.cli.client import ask
 
-    now = datetime.fromisoformat(ask("GET", url, "/status")["time"])
-    body: dict[str, Any] = {"tag": tag, "value": value, "sampled_at": moment(at, now).isoformat(), "who": who}
+    sampled_at = None
+    if at is not None:
+        sampled_at = moment(at, datetime.fromisoformat(ask("GET", url, "/status")["time"])).isoformat()
+    body: dict[str, Any] = {"tag": tag, "value": value, "sampled_at": sampled_at, "who": who}
     body |= {"u": u, "note": note, "run_id": run, "replaces": replaces}
     row = ask("POST", url, "/lab", body)
     if as_json:
         print_json(row)
         return
+    said = f"{row['lab_id']}: {row['tag']} {row['value']:g} ± {row['u']:g} {row['unit']}"
+    if tag in [point["name"] for point in ask("GET", url, "/lab/samples")]:
+        paper.print(f"{said}, of run {row['run_id']}", markup=False, soft_wrap=True)
+        return
     then = "no good reading then" if row["meter"] is None else f"meter {row['meter']:.2f} then"
     paper.print(
-        f"{row['lab_id']}: {row['tag']} {row['value']:g} ± {row['u']:g} {row['unit']}, sample of "
-        f"{local(row['sampled_at'])} ({then}): {row['verdict']}",
-        markup=False,
-        soft_wrap=True,
+        f"{said}, sample of {local(row['sampled_at'])} ({then}): {row['verdict']}", markup=False, soft_wrap=True
     )
     paper.print(_bias_text(url, tag), markup=False, soft_wrap=True)
+
+
+@app.command()
+def points(url: Url = None, as_json: Json = False) -> None:
+    """The sample points: what the laboratory may be asked of a run."""
+    from linecontrol.cli.client import ask
+
+    rows = ask("GET", url, "/lab/samples")
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("Sample point", "", "", "Range", "u", "u of sampling"):
+        table.add_column(title)
+    for row in rows:
+        limits = f"{row['low']:g} to {row['high']:g} {row['unit']}"
+        words = (row["name"], row["title"]["en"], row["title"]["zh"])
+        table.add_row(*words, limits, f"{row['u']:g}", f"{row['sampling_u']:g}")
+    paper.print(table)
 
 
 @app.command("list")

@@ -50,6 +50,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+PER_KG: tuple[tuple[str, str, str], ...] = (
+    ("energy_kwh_per_kg", "Energy per kg of powder", "kWh/kg"),
+    ("water_l_per_kg", "Water", "L/kg"),
+    ("co2_kg_per_kg", "Carbon", "kg CO₂/kg"),
+    ("cost_per_kg", "Energy and water cost", "¤/kg"),
+)
+
+
 def record_table(record: Mapping[str, Any]) -> Table:
     """The batch record as a person reads it."""
     table = Table(title=f"Batch record {record['run_id']}", title_justify="left", show_header=False, pad_edge=False)
@@ -71,6 +79,16 @@ def record_table(record: Mapping[str, Any]) -> Table:
         table.add_row("Extraction yield", f"[bold]{text}[/bold]", "% of the starch in the roots (k = 1)")
     else:
         table.add_row("Extraction yield", "-", "no roots were fed")
+    best, u = record.get("extraction_yield_reconciled"), record.get("extraction_yield_reconciled_u")
+    if best is not None:
+        low, high = record.get("extraction_yield_low_95"), record.get("extraction_yield_high_95")
+        interval = f"95 %: {100 * (low or 0.0):.1f} to {100 * (high or 0.0):.1f}"
+        table.add_row("  reconciled", f"[bold]{100 * best:.1f} ± {100 * (u or 0.0):.1f}[/bold]", interval)
+    for key, title, unit in PER_KG:
+        if (value := record.get(key)) is not None:
+            unit = unit.replace("¤", str(record.get("currency", "")))
+            table.add_row(title, f"{value:.2f} ± {record.get(f'{key}_u') or 0.0:.2f}", unit)
+    table.add_section()
     reads = record.get("reads", {})
     table.add_row("Reads answered", " ".join(f"{k} {v}" for k, v in reads.items()), "")
     table.add_row("Samples recorded", str(record.get("samples")), "")

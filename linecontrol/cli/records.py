@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.output import BAD_INPUT, FAILED, stop
 from linecontrol.core.errors import StorageError
+
+if TYPE_CHECKING:
+    from linecontrol.history import VersionRow
 
 
 def folders(data: Path | None) -> list[Path]:
@@ -51,6 +54,28 @@ def read_run(data: Path | None, run_id: str) -> dict[str, Any]:
     stop(f"there is no run {run_id!r} on record (see `linecontrol runs`)", BAD_INPUT)
 
 
+def read_version(data: Path | None, run_id: str, version: int) -> dict[str, Any]:
+    """A run's record as it was in this version."""
+    rows = read_versions(data, run_id)
+    for row in rows:
+        if row.version == version:
+            return row.record
+    known = ", ".join(str(row.version) for row in rows) or "none: the run had not ended, or is from before versions"
+    stop(f"run {run_id!r} has no version {version} (accepted: {known})", BAD_INPUT)
+
+
+def read_versions(data: Path | None, run_id: str) -> list[VersionRow]:
+    """Every version of a run's record, the first first."""
+    from linecontrol.history import open_reader
+
+    folder, name = folder_of(data, run_id)
+    try:
+        with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
+            return reader.versions(name)
+    except StorageError as error:
+        stop(str(error), FAILED)
+
+
 def folder_of(data: Path | None, run_id: str) -> tuple[Path, str]:
     """The folder whose history has this run (or, for ``last``, the newest), and the run's id."""
     from linecontrol.history import open_reader
@@ -79,6 +104,11 @@ def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
         ("Powder kg", "right"),
         ("Moisture % wb", "right"),
         ("Yield %", "right"),
+        ("reconciled %", "right"),
+        ("kWh/kg", "right"),
+        ("L/kg", "right"),
+        ("CO₂ kg/kg", "right"),
+        ("Cost/kg", "right"),
     ):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for row in rows:
@@ -90,9 +120,18 @@ def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
             _number(row.get("root_kg"), 1),
             _number(row.get("powder_kg"), 1),
             _number(row.get("moisture_mean_pct_wb"), 2),
-            "-" if found is None else f"{100 * found:.1f} ± {100 * (spread or 0):.1f}",
+            _share(found, spread),
+            _share(row.get("extraction_yield_reconciled"), row.get("extraction_yield_reconciled_u")),
+            _number(row.get("energy_kwh_per_kg"), 2),
+            _number(row.get("water_l_per_kg"), 1),
+            _number(row.get("co2_kg_per_kg"), 2),
+            _number(row.get("cost_per_kg"), 2),
         )
     return table
+
+
+def _share(value: float | None, u: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} ± {100 * (u or 0):.1f}"
 
 
 def _number(value: Any, digits: int) -> str:

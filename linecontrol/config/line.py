@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from linecontrol.config.alarm import LoopAlarm
+from linecontrol.config.balance import Consumption, RunBalance, Sample
 from linecontrol.config.fields import (
     TARGET,
     Bilingual,
@@ -289,6 +290,9 @@ class LineFile(Row):
     guard: Guard | None = None
     yield_: Annotated[Yield | None, Field(alias="yield")] = None
     laboratory: tuple[LabMeter, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    balance: RunBalance | None = None
+    consumption: Consumption | None = None
     alarms: tuple[LoopAlarm, ...] = ()
     database: Line | None = None
     names: tuple[HostName, ...] = ()

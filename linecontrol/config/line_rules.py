@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from linecontrol.config.access import access_problems
 from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
+from linecontrol.config.balance_rules import balance_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
 from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, Gate, Guard, Yield
@@ -30,6 +31,7 @@ def line_problems(scene: Scene) -> list[Problem]:
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
     problems += _laboratory_problems(scene)
+    problems += balance_problems(scene)
     problems += _alarm_problems(scene)
     return problems
 

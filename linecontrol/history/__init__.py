@@ -16,6 +16,7 @@ from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
 from linecontrol.history.recipe_versions import RecipeVersionRow, RecipeVersionStore
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
+from linecontrol.history.versions import VersionRow
 
 if TYPE_CHECKING:
     from linecontrol.history.reader import HistoryReader
@@ -36,6 +37,7 @@ __all__ = [
     "SessionRow",
     "TokenRow",
     "UserRow",
+    "VersionRow",
     "open_reader",
 ]
 

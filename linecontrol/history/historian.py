@@ -36,6 +36,7 @@ from linecontrol.history.rows import (
     SAMPLE,
     STARTED,
     STOPPED,
+    VERSION,
     RecipeRow,
     Row,
     RunRow,
@@ -47,6 +48,7 @@ from linecontrol.history.rows import (
     seconds,
 )
 from linecontrol.history.spool import Spool
+from linecontrol.history.versions import VersionRow, version_row
 from linecontrol.history.writer import Writer
 
 if TYPE_CHECKING:
@@ -208,6 +210,10 @@ class Historian:
         Raises StorageError when that could not be confirmed in time; it may still be kept later.
         """
         await self._durable(RUN, _checked(run_row, run))
+
+    async def save_version(self, version: VersionRow) -> None:
+        """Keep a version of a finished run's record; the newest is what the run shows. As ``save_run``."""
+        await self._durable(VERSION, _checked(version_row, version))
 
     async def save_recipe(self, recipe: RecipeRow) -> None:
         """Keep a recipe text under its hash; as ``save_run``."""
@@ -387,6 +393,10 @@ class Historian:
         """One run as it was saved last; None when there is none of that name."""
         waiting = self._writer.unstored_runs.get(run_id)
         return waiting or await self._ask(lambda reader: reader.run(run_id))
+
+    async def versions(self, run_id: str) -> list[VersionRow]:
+        """See HistoryReader.versions. What only the spool has is missing."""
+        return await self._ask(lambda reader: reader.versions(run_id))
 
     async def last_run(self) -> RunRow | None:
         """The run saved last; None when there has been none."""

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from linecontrol.history import schema, tail
-from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, Row
+from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, VERSION, Row
 
 
 def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Row]) -> None:
@@ -23,6 +23,9 @@ def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Ro
     elif kind == LAB:
         for record in records:
             _insert_lab(connection, record)
+    elif kind == VERSION:
+        for record in records:
+            _insert_version(connection, record)
     elif kind == ALARM:
         for record in records:
             _upsert_alarm(connection, record)
@@ -50,6 +53,19 @@ def _upsert_run(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
     if not connection.execute(run.update().where(key), record).rowcount:
         connection.execute(run.insert(), record)
+
+
+def _insert_version(connection: sa.Connection, record: dict[str, Any]) -> None:
+    """A version is kept once; the newest becomes the run's record, in the same transaction."""
+    kept, run = schema.run_version, schema.run
+    mine = sa.and_(kept.c.line_id == record["line_id"], kept.c.run_id == record["run_id"])
+    newest = connection.execute(sa.select(sa.func.max(kept.c.version)).where(mine)).scalar() or 0
+    here = sa.and_(mine, kept.c.version == record["version"])
+    if connection.execute(sa.select(kept.c.version).where(here)).scalar() is None:
+        connection.execute(kept.insert(), record)
+    if record["version"] >= newest:
+        key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
+        connection.execute(run.update().where(key).values(record=record["record"]))
 
 
 def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:

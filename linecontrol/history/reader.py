@@ -27,6 +27,7 @@ from linecontrol.history.rows import (
     EVENT,
     LAB,
     RUN,
+    VERSION,
     QuarantinedRow,
     RecipeRow,
     RunRow,
@@ -40,6 +41,7 @@ from linecontrol.history.rows import (
 from linecontrol.history.series import Rollup, Series
 from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of, sqlite_path
 from linecontrol.history.trend import Trend, trend_of
+from linecontrol.history.versions import VersionRow, version_of
 
 _STATUSES: dict[int, Status] = {int(status): status for status in Status}
 
@@ -320,6 +322,16 @@ class HistoryReader:
             )
             row = connection.execute(query).first()
         return None if row is None else run_of(tuple(row))
+
+    def versions(self, run_id: str) -> list[VersionRow]:
+        """Every version of a run's record, the first first; none before the run has ended."""
+        table = schema.run_version
+        with self._connected() as connection:
+            if not sa.inspect(connection).has_table(table.name):
+                return []  # a history from before there were versions, which a reader does not migrate
+            mine = sa.and_(table.c.line_id == self._line_id(connection), table.c.run_id == run_id)
+            rows = connection.execute(_columns(VERSION).where(mine).order_by(table.c.version)).all()
+        return [version_of(tuple(row)) for row in rows]
 
     def last_run(self) -> RunRow | None:
         """The run saved last; None when there has been none."""

@@ -18,7 +18,7 @@ from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, V
 Row = tuple[Any, ...]
 
 SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", "run", "recipe", "quarantine"
-LAB, ALARM, AUDIT = "lab", "alarm", "audit"
+LAB, ALARM, AUDIT, VERSION = "lab", "alarm", "audit", "run_version"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -50,6 +50,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     QUARANTINE: ("time_us", "kind", "row", "reason"),
     LAB: ("lab_id", "tag", "value", "u", "sampled_us", "entered_us", "who", "note", "run_id", "replaces"),
     ALARM: ("name", "state", "updated_us"),
+    VERSION: ("run_id", "version", "made_us", "who", "why", "record"),
     AUDIT: (
         "time_us",
         "who",
@@ -70,7 +71,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 STARTED, STOPPED = "historian.started", "historian.stopped"
 """Kinds of the events between which a recording lies."""
 
-_TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2, AUDIT: 0}
+_TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2, AUDIT: 0, VERSION: 2}
 _EXACT_INT = 2**53
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0010")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -155,6 +155,19 @@ run = sa.Table(
     sa.Column("updated_us", Micros, nullable=False),
     sa.Index("run_by_update", "line_id", "updated_us"),
 )
+
+run_version = sa.Table(
+    "run_version",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("run_id", sa.String(200), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("made_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+)
+"""Every version of a finished run's record. Only ever added to; the newest is also in ``run``."""
 
 recipe = sa.Table(
     "recipe",

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from linecontrol.core.errors import LineError, StorageError
@@ -21,6 +22,7 @@ from linecontrol.history.rows import (
     RUN,
     SAMPLE,
     STOPPED,
+    VERSION,
     Batch,
     Row,
     SampleRow,
@@ -29,6 +31,7 @@ from linecontrol.history.rows import (
     seconds,
 )
 from linecontrol.history.spool import Spool, SpoolDamage
+from linecontrol.history.versions import version_of
 
 if TYPE_CHECKING:
     from linecontrol.history.opening import Opened
@@ -165,6 +168,10 @@ class Writer:
     def _remember_runs(self, batch: Batch) -> None:
         for row in batch.rows.get(RUN, ()):
             self.unstored_runs = {**self.unstored_runs, row[0]: run_of(row)}
+        for row in batch.rows.get(VERSION, ()):
+            if (run := self.unstored_runs.get(row[0])) is not None:
+                newer = replace(run, record=version_of(row).record)
+                self.unstored_runs = {**self.unstored_runs, row[0]: newer}
 
     # -- the spool goes into the database
     def _can_drain(self) -> bool:

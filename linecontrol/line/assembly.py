@@ -25,6 +25,7 @@ from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, V
 from linecontrol.core.station import Duty, Station
 from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.alarms import AlarmDesk
+from linecontrol.line.balances import BalanceDesk
 from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.lab import LabBook, lab_tags
@@ -36,6 +37,7 @@ from linecontrol.line.recipe_book import RecipeBook
 from linecontrol.line.recipes import RecipeEntry
 from linecontrol.line.rest import RestKeeper
 from linecontrol.line.runs import RunDirector
+from linecontrol.line.samples import SampleBook
 from linecontrol.line.status import accounting, line_status
 from linecontrol.line.tuning import TuningDesk
 from linecontrol.line.watch import PlantWatch
@@ -109,6 +111,7 @@ class Line:
         self.is_closing, self.is_running = True, False
         self._taking_up.cancel()
         self.lab.close()
+        self.balances.close()
         self.alarms.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
@@ -139,6 +142,9 @@ class Line:
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
         self.lab = LabBook(self)
+        self.samples = SampleBook(self)
+        self.balances = BalanceDesk(self)
+        self.lab.on_run_value = self.balances.revise
         self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best, self._strategies())
         self.lab.hear = self.bank.hear
         self.guard = divert_guard(config)
@@ -246,6 +252,7 @@ class Line:
         """After a crash: the unfinished run is taken up as Held, as soon as the stations can be written to."""
         row = await self.runs.unfinished()
         if row is None:
+            await self.balances.take_up(await self.runs.last())
             return
         if self.fresh_plant:
             await self.runs.close_as_lost(row)

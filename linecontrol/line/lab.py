@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +154,8 @@ class LabBook:
         }
         self.hear: Callable[[str, LabCheck, float], None] = lambda _tag, _check, _now: None
         """Is told of every new value that is believed: the meter's tag, the value, line time."""
+        self.on_run_value: Callable[[str, str, str], Awaitable[None]] = _nobody
+        """Is told of a value of a run: its id, who entered it, what it is."""
         self._is_loaded = not self._meters
         self._unread: set[str] = set()
         self._adding = asyncio.Lock()
@@ -274,6 +276,24 @@ class LabBook:
         Raises:
             ConfigError: saying which value is wrong and what is accepted. StorageError: it could not be kept.
         """
+        row = await self._take_in(tag, value, sampled_at, who, u, note, run_id, lab_id, replaces)
+        if row["run_id"] is not None:
+            why = f"{tag} {row['value']:g} ± {row['u']:g} {row['unit']} in the laboratory ({row['lab_id']})"
+            await self.on_run_value(row["run_id"], who, why)
+        return row
+
+    async def _take_in(
+        self,
+        tag: str,
+        value: float,
+        sampled_at: float,
+        who: str,
+        u: float | None,
+        note: str,
+        run_id: str | None,
+        lab_id: str | None,
+        replaces: str | None,
+    ) -> dict[str, Any]:
         async with self._adding:
             now = self._line.clock.now()
             meter = self._meter_of(tag)
@@ -301,10 +321,23 @@ class LabBook:
             self._pass_on(meter, now)
             return self._row(meter, row)
 
+    def of_run(self, tag: str, run_id: str) -> list[tuple[LabRow, float, Verdict]]:
+        """Values of a run that have not been replaced: each with what the meter showed then, and what is thought of
+        it. Those without a reading are left out."""
+        meter = self._meters[tag]
+        return [
+            (row, reading.mean, meter.judged[row.lab_id].verdict)
+            for row in meter.counted
+            if row.run_id == run_id
+            and row.lab_id in meter.judged
+            and (reading := meter.readings.get(row.lab_id)) is not None
+        ]
+
     def _meter_of(self, tag: str) -> _Meter:
         meter = self._meters.get(tag)
         if meter is None:
-            accepted = ", ".join(self._meters) or "none: the line file has no section laboratory"
+            known = [*self._meters, *(row.name for row in self._line.config.line.samples)]
+            accepted = ", ".join(known) or "none: the line file has neither laboratory nor samples"
             raise ConfigError([Problem("", None, "tag", f"{tag!r} is not checked by a laboratory", accepted)])
         return meter
 
@@ -456,3 +489,7 @@ class LabBook:
             "meter": None if reading is None else round(reading.mean, 4),
             "difference": None if judged is None or math.isnan(judged.difference) else round(judged.difference, 4),
         }
+
+
+async def _nobody(_run_id: str, _who: str, _why: str) -> None:
+    """Nobody wants to know."""

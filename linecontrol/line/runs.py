@@ -12,7 +12,7 @@ from linecontrol.analysis.extraction import Extraction
 from linecontrol.analysis.metrics import RUN_DATA
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity
-from linecontrol.history import RecipeRow, RunRow
+from linecontrol.history import RecipeRow, RunRow, VersionRow
 from linecontrol.line.plant import LinePlant
 from linecontrol.line.run_view import iso, run_view
 from linecontrol.recipe.bench import Ports
@@ -176,12 +176,16 @@ class RunDirector:
         if self.is_under_way:
             needed = self._line.yield_tags
             self.extraction.advance({name: self._line.image.at(name, now) for name in needed}, dt_s)
+            self._line.balances.tick(now)
             real = self._line.clock.real()
             if real - self._saved_at >= self._line.wiring.save_period_s and (
                 self._saving is None or self._saving.done()
             ):
                 self._saved_at = real
                 self._saving = asyncio.ensure_future(self.engine.save())
+        elif self.engine.state in ENDED:
+            self._line.balances.ended(self.engine.run_id)
+        self._line.balances.again(now)
         if self.on_view is not None:
             self.on_view(self.view_of_current())
 
@@ -196,6 +200,7 @@ class RunDirector:
         now = self._line.clock.now()
         if self.extraction is not None:
             self.extraction.advance({name: self._line.image.at(name, now) for name in self._line.yield_tags}, 0.0)
+        self._line.balances.begin()
         self._alarms = 0
         self._final_counts = None
         self._base = {key: -count for key, count in self._counts().items()}
@@ -233,6 +238,7 @@ class RunDirector:
             "started_at": iso(status.started_at),
             "ended_at": iso(status.ended_at),
             **measured,
+            **self._line.balances.fields(engine.run_id, measured.get("powder_kg") or 0.0),
             "samples": counts.pop("samples"),
             "reads": {"modbus": counts.get("modbus", 0), "opcua": counts.get("opcua", 0)},
             "alarms": self._alarms,
@@ -247,15 +253,32 @@ class RunDirector:
 
     async def record(self, run_id: str) -> dict[str, Any] | None:
         """The batch record of any run; None when there is none of that id."""
-        if self.engine is not None and self.engine.run_id == run_id:
+        engine = self.engine
+        if engine is not None and engine.run_id == run_id:
+            if engine.state in ENDED:
+                self._line.balances.ended(run_id)
+                await self._line.balances.settled(run_id)
             return self.current_record()
         row = await self._line.historian.run(run_id)
         return None if row is None else row.record
 
+    async def versions(self, run_id: str) -> list[VersionRow]:
+        """Every version of a run's record, the first first. Raises StorageError."""
+        return await self._line.historian.versions(run_id)
+
+    async def spans(self, limit: int = 200) -> list[tuple[str, float | None, float | None]]:
+        """Name, start and end [line s] of the latest runs, newest first; None = not yet. Raises StorageError."""
+        found = []
+        if self.engine is not None and self.engine.run_id:
+            status = self.engine.status()
+            found.append((self.engine.run_id, status.started_at, status.ended_at))
+        kept = await self._line.historian.runs(limit)
+        return found + [(r.run_id, r.started_at, r.ended_at) for r in kept if not found or r.run_id != found[0][0]]
+
     async def records(self, limit: int) -> list[dict[str, Any]]:
-        """Records, newest first."""
-        rows = [row.record for row in await self._line.historian.runs(limit)]
-        current = self.current_record() if self.engine is not None and self.engine.run_id else None
+        """Records, newest first, without the balances behind their yields."""
+        rows = [without_balance(row.record) for row in await self._line.historian.runs(limit)]
+        current = without_balance(self.current_record()) if self.engine is not None and self.engine.run_id else None
         if current is None:
             return rows
         return [current, *(row for row in rows if row.get("run_id") != current["run_id"])][:limit]
@@ -269,7 +292,7 @@ class RunDirector:
         if engine is None:
             raise StateError("there is no run in hand")
         now = self._line.clock.now()
-        return run_view(engine.status(), now, self._line.bank.view(now), self.current_record())
+        return run_view(engine.status(), now, self._line.bank.view(now), without_balance(self.current_record()))
 
     # -- keeping and taking up
     async def _save(self, snapshot: dict[str, Any]) -> None:
@@ -290,6 +313,7 @@ class RunDirector:
                 snapshot={
                     "engine": snapshot,
                     "extraction": self.extraction.to_dict() if self.extraction is not None else None,
+                    "sums": self._line.balances.state(),
                     "guard": self._line.guard.to_dict() if self._line.guard is not None else None,
                     "counts": self._run_counts(engine),
                     "alarms": self._alarms,
@@ -299,17 +323,22 @@ class RunDirector:
 
     async def unfinished(self) -> RunRow | None:
         """The run a stopped controller left under way."""
+        row = await self.last()
+        return row if row is not None and row.snapshot and RunState(row.state) in UNDER_WAY else None
+
+    async def last(self) -> RunRow | None:
+        """The run saved last; None when there is none, or the history is away."""
         try:
-            row = await self._line.historian.last_run()
+            return await self._line.historian.last_run()
         except StorageError:
             return None
-        return row if row is not None and row.snapshot and RunState(row.state) in UNDER_WAY else None
 
     async def take_up(self, row: RunRow) -> None:
         """Go on with a run that was under way: it is Held, and says why and since when. Heat does not come back."""
         snapshot = row.snapshot
         control = ControlRecipe.from_text(snapshot["engine"]["recipe"]["text"], snapshot["engine"]["recipe"]["values"])
         self.extraction = self._line.new_extraction(control.values, snapshot["extraction"])
+        self._line.balances.restore(snapshot.get("sums"))
         if self._line.guard is not None and snapshot["guard"] is not None:
             self._line.guard.restore(snapshot["guard"])
         self._alarms = int(snapshot["alarms"])
@@ -362,6 +391,11 @@ class RunDirector:
 
     def _new_id(self, control: ControlRecipe, now: float) -> str:
         return f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{control.name}"
+
+
+def without_balance(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as a list or a live view has room for: its yields and figures, not the streams behind them."""
+    return {key: value for key, value in record.items() if key != "balance"}
 
 
 def mode_named(word: str) -> RunMode:

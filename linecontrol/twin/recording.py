@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
-from linecontrol.history import AlarmStateRow, Historian, LabRow, RecipeRow, RunRow
+from linecontrol.history import AlarmStateRow, Historian, LabRow, RecipeRow, RunRow, VersionRow
 from linecontrol.history.intake import Counters
 
 
@@ -25,6 +25,7 @@ class Kept:
     commands: list[Receipt] = field(default_factory=list)
     recipes: list[RecipeRow] = field(default_factory=list)
     labs: list[LabRow] = field(default_factory=list)
+    versions: list[VersionRow] = field(default_factory=list)
     alarms: dict[str, AlarmStateRow] = field(default_factory=dict)
     run: RunRow | None = None
 
@@ -44,6 +45,8 @@ class Kept:
             historian.alarm(alarm)
         if self.run is not None:
             await historian.save_run(self.run)
+        for version in self.versions:
+            await historian.save_version(version)
 
 
 class MemoryRecording:
@@ -131,6 +134,16 @@ class MemoryRecording:
     async def save_run(self, run: RunRow) -> None:
         """The newest state of the run replaces the one before."""
         self.kept.run = run
+
+    async def save_version(self, version: VersionRow) -> None:
+        """Keep a version of the run's record, which the run then shows."""
+        self.kept.versions.append(version)
+        if self.kept.run is not None and self.kept.run.run_id == version.run_id:
+            self.kept.run = replace(self.kept.run, record=version.record)
+
+    async def versions(self, run_id: str) -> list[VersionRow]:
+        """Every version of the run's record, the first first."""
+        return [version for version in self.kept.versions if version.run_id == run_id]
 
     async def save_recipe(self, recipe: RecipeRow) -> None:
         """Keep a recipe text."""

@@ -18,6 +18,7 @@ from linecontrol.line.gains_kept import NoKeeper
 from linecontrol.line.wiring import Wiring
 from linecontrol.twin.invariants import Breach, Watchman
 from linecontrol.twin.judge import Judge
+from linecontrol.twin.laboratory import Laboratory
 from linecontrol.twin.link import TwinFace, TwinLink
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.operators import Attendant, Hand, Holder, Tester
@@ -55,6 +56,7 @@ class Trial:
         faults: as ``python -m simulator --fault`` takes them, or ``random`` for a schedule drawn from the seed.
         every_s: how often a scan of each station is kept [line s].
         watched: check the invariants at every step.
+        has_laboratory: samples are taken during the run and their values entered when it has ended.
     """
 
     recipe: str
@@ -69,6 +71,7 @@ class Trial:
     faults: Sequence[str] = ()
     every_s: float = 30.0
     watched: bool = False
+    has_laboratory: bool = False
 
     @property
     def run_id(self) -> str:
@@ -182,6 +185,7 @@ class Twin:
         self.line: Line = assemble(config, data=Path(), fresh_plant=True, wiring=wiring)
         self.judge = Judge(self.plant, _moisture_limit(config))
         self.watchman = Watchman(self) if trial.watched else None
+        self.laboratory = Laboratory(self.plant, trial.seed) if trial.has_laboratory else None
 
     def _link(self, station: StationConfig) -> TwinLink:
         plc = self.floor.cabinets[station.name].plc
@@ -196,7 +200,7 @@ class Twin:
     async def pass_time(self) -> None:
         """Step the plant and its PLCs until cancelled."""
         loop, floor, due = asyncio.get_running_loop(), self.floor, 0.0
-        judge, watchman = self.judge, self.watchman
+        judge, watchman, laboratory = self.judge, self.watchman, self.laboratory
         while True:
             due += STEP_S
             await asyncio.sleep(due - loop.time())
@@ -205,6 +209,8 @@ class Twin:
             await floor.faults.advance(floor.time_s)
             floor.step(STEP_S, STEP_S)
             judge.look()
+            if laboratory is not None:
+                laboratory.look()
             if self.plant.hopper.mass_kg < TIP_BELOW_KG:
                 self.plant.load(TRUCK_KG)  # the next truck, with a lot of its own
             if watchman is not None:
@@ -246,6 +252,8 @@ async def _run(trial: Trial, plant: Plant | None) -> Outcome:
             await _until_either(working, passing)
             await line.runs.settled()
             await line.clock.sleep(LINGER_S)
+            if twin.laboratory is not None:
+                await twin.laboratory.report(line, trial.run_id)
             record = line.runs.current_record()
             line_s = asyncio.get_running_loop().time()
         if twin.watchman is not None:

@@ -43,6 +43,7 @@ class Solution:
         columns: what is left of the balances once the others are projected out, by measured quantity, whitened: their
             residual ``columns @ (m - x)`` has unit covariance. Rows = independent balances that can be tested.
         residual: of these, from the measured values.
+        gain: how the values move with each measured one; ``covariance`` is that of the measurements seen through it.
     """
 
     names: tuple[str, ...]
@@ -51,6 +52,7 @@ class Solution:
     loose: FloatArray
     columns: FloatArray
     residual: FloatArray
+    gain: FloatArray
 
     def at(self) -> dict[str, float]:
         return dict(zip(self.names, self.values.tolist(), strict=True))
@@ -58,6 +60,15 @@ class Solution:
     def of(self, name: str) -> Quantity:
         k = self.names.index(name)
         return Quantity(float(self.values[k]), _sd(self.covariance[k, k]))
+
+    def slopes(self, wanted: Expression) -> FloatArray:
+        """How a function of the reconciled values moves with each measured value, in the order of ``names``; NaN where
+        it cannot be determined. Raises CannotReconcile where it divides by 0."""
+        if math.isnan(self.quantity(wanted).u):
+            return np.full(self.gain.shape[1], np.nan)
+        slopes = wanted.gradient(self.at())
+        used = [self.names.index(name) for name in wanted.names]
+        return np.asarray(np.array([slopes[name] for name in wanted.names]) @ self.gain[used])
 
     def quantity(self, wanted: Expression) -> Quantity:
         """A function of the reconciled values with its uncertainty. Raises CannotReconcile where it divides by 0."""
@@ -181,11 +192,12 @@ class _Step:
         v_x = system.v - system.v @ self.columns.T @ self.columns @ system.v
         maps = np.vstack([np.eye(n), -self.inverse_z @ self.of_x])
         covariance = maps @ v_x @ maps.T
+        gain = maps @ (np.eye(n) - system.v @ self.columns.T @ self.columns)
         loose = np.vstack([np.zeros((n, self.loose_z.shape[1])), self.loose_z])
         free = np.any(np.abs(loose) > 1e-7 * np.concatenate([system.scale_x, system.scale_z])[:, None], axis=1)
         covariance[free] = covariance[:, free] = np.nan
         residual = self.columns @ (system.m - x)
-        return Solution(system.names, np.concatenate([x, z]), covariance, loose, self.columns, residual)
+        return Solution(system.names, np.concatenate([x, z]), covariance, loose, self.columns, residual, gain)
 
 
 def _typical(system: _System, name: str, flow: float) -> float:
