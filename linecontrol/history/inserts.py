@@ -9,10 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linecontrol.history import schema
-from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
+from linecontrol.history.rows import ALARM, BYPASS, CALIBRATION, COLUMNS, DEVIATION, LAB, RECIPE, RUN, SAMPLE, Row
 
 Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row]], int]
 """(connection, line id, tag ids, kind, rows) -> how many of the rows the database had already."""
+
+
+_KEYS = {DEVIATION: "deviation_id", CALIBRATION: "calibration_id", BYPASS: "bypass_id"}
+"""Kinds whose newest row replaces the one of the same name."""
 
 
 def inserter(engine: sa.Engine) -> Insert:
@@ -35,6 +39,9 @@ def inserter(engine: sa.Engine) -> Insert:
         elif kind == ALARM:
             for record in records:
                 _upsert_alarm(connection, record)
+        elif kind in _KEYS:
+            for record in records:
+                _upsert(connection, schema.metadata.tables[kind], _KEYS[kind], record)
         else:
             connection.execute(schema.metadata.tables[kind].insert(), records)
         return 0
@@ -74,6 +81,12 @@ def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(alarm.c.line_id == record["line_id"], alarm.c.name == record["name"])
     if not connection.execute(alarm.update().where(key), record).rowcount:
         connection.execute(alarm.insert(), record)
+
+
+def _upsert(connection: sa.Connection, table: sa.Table, key: str, record: dict[str, Any]) -> None:
+    found = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
+    if not connection.execute(table.update().where(found), record).rowcount:
+        connection.execute(table.insert(), record)
 
 
 def _insert_recipe(connection: sa.Connection, record: dict[str, Any]) -> None:
