@@ -31,6 +31,7 @@ from simulator.material import Material
 from simulator.parameters import Parameters, default_parameters
 from simulator.psychrometrics import Isotherm, humidity_kg_kg
 from simulator.sensors import Noise, Sensors
+from simulator.sentinels import Sentinels
 from simulator.taps import RATE_TAGS, TOTAL_TAGS, true_rates
 from simulator.truth import describe
 from simulator.wet_clocks import WetClocks
@@ -69,6 +70,7 @@ class Plant:
         self.dryer = FlashDryer(p.dryer, self.isotherm, p.site.ambient_c, self.books)
         self.packing = Packing(p.packing, self.isotherm, p.site.ambient_c, self.books)
         self.optics = Optics(p.optics, p.clocks)
+        self.sentinels = Sentinels(seed, p.packing.transport_s, p.packing.cooler_s)
         self._met: Lot | None = None
         self._power, self._drives, self._wander = power_switches(), ramped_drives(p), Wanderings(p)
         self.heater_valve, self.fan_motor = heater_valve(p.heater), fan_motor(p.exhaust)
@@ -186,6 +188,8 @@ class Plant:
         pressure = 1.0 + self._wander.sieve_pressure.step(dt_s, noise[4])
         flow_m3_h = p.sieves.valve_full_m3_h * self._drive("FV-203", True, dt_s) / 100.0 * pressure
         raw_milk = self.sieves.step(mash, self.rasp.fines_um, flow_m3_h, p.site.water_c, powered, dt_s)
+        sieves = self.sieves
+        self.sentinels.look_at_milk(raw_milk, flow_m3_h, sieves.blinding, sieves.tear_share, dt_s)
         self.slurry_c = m.temperature_c(self.sieves.slurry, self.slurry_c)
         milk = self.concentrator.step(raw_milk, self._drive("FV-204", True, dt_s), powered, dt_s)
         pumped = self.milk_tank.step(milk, self._drive("SC-206", powered, dt_s), dt_s)
@@ -194,7 +198,7 @@ class Plant:
         self.sieve_m3_h = flow_m3_h + (p.site.rinse_m3_h if on["XC-209"] else 0.0)
         self._rinse(on["XC-209"], dt_s)
         if self.clocks.is_due(dt_s):
-            sieves, peeler = self.sieves, self.peeler
+            peeler = self.peeler
             tanks = (
                 sieves.sump,
                 sieves.slurry,
@@ -245,6 +249,7 @@ class Plant:
             fed, air_kg_s, heater.inlet_c, self.ambient_humidity, self.ambient_c, dt_s, packing.spill_share
         )
         packing.step(powder, self.inputs["XV-312"], powered, dryer.outlet_c, self.ambient_c, dt_s)
+        self.sentinels.look_at_powder(powered, m.mass_kg(packing.window), dt_s)
         self._look(packing.window, on["XC-209"], dt_s)
         self._amounts[7:10] = packing.bin_kg
 
@@ -265,6 +270,7 @@ class Plant:
         """What the instruments show now, by tag; NaN where one sees nothing. Looking changes nothing."""
         values = self.sensors.shown()
         values["ZT-312"] = float(self.packing.gate.position)
+        values.update(self.sentinels.shown())
         return values
 
     def truth(self) -> dict[str, float]:

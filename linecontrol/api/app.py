@@ -24,6 +24,8 @@ from linecontrol.api.callers import noted, permit, signed
 from linecontrol.api.docs_page import docs_routes, with_log_in
 from linecontrol.api.door import Door
 from linecontrol.api.gatekeeper import Gatekeeper
+from linecontrol.api.haccp import haccp_routes
+from linecontrol.api.interlocks import interlock_routes
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
 from linecontrol.api.live import Broadcast, live_routes
@@ -109,6 +111,8 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         version_routes(line),
         lab_routes(line),
         alarm_routes(line),
+        interlock_routes(line),
+        haccp_routes(line),
         advice_routes(line, bridge, aside),
         tuning_routes(line),
         assessment_routes(line, bridge, aside),

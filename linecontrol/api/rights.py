@@ -97,6 +97,18 @@ ROUTES: dict[str, Right] = {
     "POST /alarms/{name}/comment": Right.OPERATE,
     "POST /alarms/{name}/out-of-service": Right.TUNE,  # maintenance
     "POST /alarms/{name}/return": Right.TUNE,
+    # interlocks, HACCP plan
+    "GET /interlocks": Right.VIEW,
+    "GET /interlocks/{name}": Right.VIEW,
+    "POST /interlocks/{name}/bypass": Right.APPROVE,
+    "POST /interlocks/{name}/bypass/end": Right.OPERATE,  # towards safety
+    "POST /interlocks/{name}/reset": Right.OPERATE,
+    "GET /ccp": Right.VIEW,
+    "GET /deviations": Right.VIEW,
+    "POST /deviations/{deviation_id}/action": Right.OPERATE,
+    "POST /deviations/{deviation_id}/close": Right.APPROVE,
+    "GET /calibrations": Right.VIEW,
+    "POST /calibrations": Right.OPERATE,  # and TUNE for a calibration
     # laboratory
     "GET /lab": Right.VIEW,
     "POST /lab": Right.LAB,

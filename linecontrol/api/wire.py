@@ -104,6 +104,7 @@ def receipt_row(receipt: Receipt) -> dict[str, Any]:
         "reason": command.reason,
         "outcome": receipt.outcome.value,
         "why": receipt.reason,
+        "why_zh": receipt.reason_zh or None,
         "old": receipt.old,
         "readback": receipt.readback,
     }
@@ -171,6 +172,7 @@ class ReceiptOut(BaseModel):
     reason: str = Field(description="Why it was asked for")
     outcome: str = Field(examples=["confirmed"], description="confirmed, refused or failed")
     why: str = Field(description="Why it was refused or failed")
+    why_zh: str | None = Field(None, description="The same in Chinese, where it is known")
     old: Value | None
     readback: Value | None
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, lab, moisture
+from linecontrol.cli import access, alarms, client, interlocks, lab, moisture, quality
 from linecontrol.cli.assess import assess
 from linecontrol.cli.attribute import attribute
 from linecontrol.cli.compare import compare
@@ -30,6 +30,10 @@ app = typer.Typer(
 )
 
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(interlocks.app, name="interlocks")
+app.add_typer(quality.deviations_app, name="deviations")
+app.add_typer(quality.calibrations_app, name="calibrations")
+app.command()(quality.ccp)
 app.add_typer(lab.app, name="lab")
 app.add_typer(access.users, name="users")
 app.add_typer(access.tokens, name="tokens")

@@ -23,9 +23,9 @@ from linecontrol.config.fields import (
     Whole,
     WordOrder,
 )
+from linecontrol.config.haccp import Check, CriticalLimit, NotNegative, Positive, Spoilage, WetHold
+from linecontrol.config.interlock import InterlockRow
 
-Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
-NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
 Share = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
@@ -193,19 +193,8 @@ class Gate(Row):
     waste: Whole
 
 
-class CriticalLimit(Row):
-    """A limit whose breach turns the gate [unit of the tag]."""
-
-    name: Name
-    tag: Name
-    title: Bilingual
-    low: Number | None = None
-    high: Number | None = None
-    source: Annotated[str, Field(min_length=1, max_length=1000)]
-
-
 class Guard(Row):
-    """The gate, the flow through it, the totals behind it and the critical limits."""
+    """The gate, the flow through it, the totals behind it, the HACCP plan's limits, and what is checked how often."""
 
     gate: Gate
     good_total: Name
@@ -213,6 +202,9 @@ class Guard(Row):
     flow: Flow
     settle_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 0.0
     critical_limits: Annotated[tuple[CriticalLimit, ...], Field(min_length=1)]
+    checks: tuple[Check, ...] = ()
+    wet_hold: WetHold | None = None
+    spoilage: Spoilage | None = None
 
 
 class LabMeter(Row):
@@ -294,6 +286,7 @@ class LineFile(Row):
     balance: RunBalance | None = None
     consumption: Consumption | None = None
     alarms: tuple[LoopAlarm, ...] = ()
+    interlocks: tuple[InterlockRow, ...] = ()
     database: Line | None = None
     names: tuple[HostName, ...] = ()
     four_eyes: Flag = False

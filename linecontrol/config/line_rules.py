@@ -9,6 +9,8 @@ from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
 from linecontrol.config.balance_rules import balance_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
+from linecontrol.config.haccp_rules import haccp_problems, own_tags
+from linecontrol.config.interlock_rules import interlock_problems
 from linecontrol.config.line import ACCESS_KEYS, REPORTING_KEYS, Gate, Guard, Yield
 from linecontrol.config.loop_rules import loop_problems
 from linecontrol.config.reporting import reporting_problems
@@ -28,11 +30,13 @@ def line_problems(scene: Scene) -> list[Problem]:
     ]
     if scene.line.guard is not None:
         problems += _guard_problems(scene, scene.line.guard)
+        problems += haccp_problems(scene, scene.line.guard)
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
     problems += _laboratory_problems(scene)
     problems += balance_problems(scene)
     problems += _alarm_problems(scene)
+    problems += _interlock_problems(scene)
     return problems
 
 
@@ -221,3 +225,22 @@ def _alarm_problems(scene: Scene) -> Iterator[Problem]:
     yield from loop_alarm_problems(scene.doc, [(at, row) for at, row in rows if row.loop not in wrong], loops, models)
     for at, row in rows:
         yield from needs_problems(scene.doc, ("alarms", at), row, scene.tag, scene.unknown)
+
+
+def _interlock_problems(scene: Scene) -> Iterator[Problem]:
+    rows = [(scene.checked.row("interlocks", at), row) for at, row in enumerate(scene.line.interlocks)]
+    own = own_tags(scene.line.guard)
+
+    def unknown(loc: Loc, name: str) -> Iterator[Problem]:
+        if name not in own:
+            yield from scene.unknown(loc, name, sorted({*scene.owners, *own}))
+
+    yield from interlock_problems(scene.doc, rows, scene.tag, unknown)
+    taken = {row.name.casefold() for _, row in rows}
+    for site in scene.sites.values():
+        for at, row in enumerate(site.profile.interlocks if site.profile is not None else ()):
+            if row.name.casefold() in taken and site.checked is not None:
+                loc: Loc = ("interlocks", site.checked.row("interlocks", at), "name")
+                message = f"the interlock {row.name} is there already on this line"
+                yield site.checked.doc.problem(loc, message, "a name of its own on the line")
+            taken.add(row.name.casefold())

@@ -24,6 +24,7 @@ from linecontrol.config.fields import (
     Slug,
     Whole,
 )
+from linecontrol.config.interlock import InterlockRow
 from linecontrol.core.model import DataType, Tag, Text, Value
 
 
@@ -85,6 +86,7 @@ class StationProfile(Row):
         trip: tag that is on while the PLC has tripped; a run is held then.
         keep: outputs that stay as they are when the station is stopped, so ``safe_outputs.stopped`` leaves them out.
         alarms: what calls for a person, beside the tags it is seen in.
+        interlocks: what is refused, held or diverted while a condition on its tags is not met.
     """
 
     kind: Literal["station"]
@@ -103,6 +105,7 @@ class StationProfile(Row):
     safe_outputs: SafeOutputs = SafeOutputs()
     keep: tuple[Name, ...] = ()
     alarms: tuple[TagAlarm, ...] = ()
+    interlocks: tuple[InterlockRow, ...] = ()
     notes: Note = ""
 
     @property

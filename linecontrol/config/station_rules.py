@@ -9,6 +9,7 @@ from linecontrol.config.alarm_rules import tag_alarm_problems
 from linecontrol.config.brand import Brand
 from linecontrol.config.document import Document, Loc
 from linecontrol.config.fields import near_names
+from linecontrol.config.interlock_rules import interlock_problems
 from linecontrol.config.reading import Checked
 from linecontrol.config.station import Placed, StationProfile, StationTag, tag_of
 from linecontrol.config.tag_rules import Finding, probe_findings, tag_findings, value_finding, wire_of
@@ -271,6 +272,8 @@ def _alarm_problems(
 
     rows = [(checked.row("alarms", at), row) for at, row in enumerate(profile.alarms)]
     yield from tag_alarm_problems(doc, rows, tags.get, unknown)
+    locks = [(checked.row("interlocks", at), row) for at, row in enumerate(profile.interlocks)]
+    yield from interlock_problems(doc, locks, tags.get, unknown)
 
 
 def scan_problem(scan_s: float, profile: StationProfile) -> tuple[str, str] | None:

@@ -13,8 +13,8 @@ from typing import Protocol
 from linecontrol.core.clock import Clock
 from linecontrol.core.errors import LinkError
 from linecontrol.core.image import ProcessImage
-from linecontrol.core.model import Command, Outcome, Receipt, Sample, Value
-from linecontrol.core.rules import RULES, Rule, Situation, same_value
+from linecontrol.core.model import Command, Outcome, Receipt, Sample, Text, Value
+from linecontrol.core.rules import RULES, Rule, Situation, is_not_interlocked, same_value
 
 
 class Writer(Protocol):
@@ -26,6 +26,7 @@ class Writer(Protocol):
 
 
 Owner = Callable[[Command], tuple[str, str] | None]
+Interlocks = Callable[[Command], Text | None]
 
 
 class CommandGate:
@@ -35,6 +36,7 @@ class CommandGate:
         owner_of: who holds the tag of a command against its asker, and why, e.g. ``("loop:TIC-303", "TIC-303 is in
             AUTO")``; None = nobody.
         journal: takes every receipt, granted or not.
+        interlock_of: which interlock is against a command, with what clears it; None = none.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class CommandGate:
         journal: Callable[[Receipt], None],
         owner_of: Owner = lambda _command: None,
         rules: Sequence[Rule] = RULES,
+        interlock_of: Interlocks = lambda _command: None,
     ) -> None:
         self._image = image
         self._writers = writers
@@ -52,24 +55,32 @@ class CommandGate:
         self._journal = journal
         self._owner_of = owner_of
         self._rules = rules
+        self._interlock_of = interlock_of
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._under_way: set[asyncio.Future[Receipt]] = set()
 
     def objection(self, command: Command) -> str | None:
         """Why this command would be refused right now; None = it would be written."""
+        found = self._objection(command)
+        return None if found is None else found.en
+
+    def _objection(self, command: Command) -> Text | None:
+        """The same in both languages; the Chinese is empty where only the English is known."""
         tag = self._image.tags.get(command.tag)
         if tag is None:
-            return f"there is no tag {command.tag!r} on this line"
+            return Text(f"there is no tag {command.tag!r} on this line", f"本线没有位号 {command.tag!r}")
         writer = self._writers.get(tag.station)
         situation = Situation(
             tag=tag,
             present=self._image.at(tag.name, self._clock.now()),
             owner=self._owner_of(command),
             station_objection="its station is not part of this line" if writer is None else writer.why_not_write(),
+            interlock=self._interlock_of(command),
         )
         for rule in self._rules:
             if (reason := rule(command, situation)) is not None:
-                return reason
+                lock = situation.interlock if rule is is_not_interlocked else None
+                return Text(reason, "" if lock is None else f"{command.tag} 被联锁：{lock.zh}")
         return None
 
     async def submit(self, command: Command) -> Receipt:
@@ -90,8 +101,8 @@ class CommandGate:
         return receipt
 
     async def _execute(self, command: Command) -> Receipt:
-        if (reason := self.objection(command)) is not None:
-            return Receipt(command, Outcome.REFUSED, self._clock.now(), reason)
+        if (why := self._objection(command)) is not None:
+            return Receipt(command, Outcome.REFUSED, self._clock.now(), why.en, reason_zh=why.zh)
         tag = self._image.tags[command.tag]
         old = self._image.latest(command.tag).value
         try:

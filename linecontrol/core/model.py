@@ -211,7 +211,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a command. Every receipt is journalled."""
+    """What became of a command. Every receipt is journalled.
+
+    Attributes:
+        reason_zh: the reason in Chinese, where whoever refused knows it; "" = only in English.
+    """
 
     command: Command
     outcome: Outcome
@@ -219,6 +223,7 @@ class Receipt:
     reason: str = ""
     readback: Value | None = None
     old: Value | None = None
+    reason_zh: str = ""
 
     @property
     def ok(self) -> bool:

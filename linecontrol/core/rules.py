@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from linecontrol.core.model import Command, Sample, Tag, Value
+from linecontrol.core.model import Command, Sample, Tag, Text, Value
 
 # Safe outputs and the guard pass where a person or a recipe may not.
 PRIVILEGED = frozenset({"guard", "system"})
@@ -23,12 +23,14 @@ class Situation:
         tag: the tag asked for. present: its latest sample.
         owner: which kind of asker holds the tag now, and why; None = nobody.
         station_objection: why the station cannot be written to; None = it can.
+        interlock: what interlock is against this value, with what clears it; None = none.
     """
 
     tag: Tag
     present: Sample
     owner: tuple[str, str] | None
     station_objection: str | None
+    interlock: Text | None = None
 
 
 Rule = Callable[[Command, Situation], str | None]
@@ -72,6 +74,13 @@ def is_for_the_owner(command: Command, situation: Situation) -> str | None:
     return f"{command.tag} is held by {owner[0]}: {owner[1]}"
 
 
+def is_not_interlocked(command: Command, situation: Situation) -> str | None:
+    """Safe outputs and the divert gate are never refused: what is towards safety has no permissive."""
+    if situation.interlock is None or command.source in PRIVILEGED:
+        return None
+    return f"{command.tag} is interlocked: {situation.interlock.en}"
+
+
 def is_reachable(_command: Command, situation: Situation) -> str | None:
     return situation.station_objection
 
@@ -95,6 +104,7 @@ RULES: tuple[Rule, ...] = (
     has_right_kind,
     is_in_range,
     is_for_the_owner,
+    is_not_interlocked,
     is_reachable,
     is_as_seen,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from linecontrol.history.access import AccessStore, SessionRow, TokenRow, UserRow
 from linecontrol.history.alarms import AlarmStateRow
 from linecontrol.history.audit import AuditRow
+from linecontrol.history.guarded import BypassRow, CalibrationRow, DeviationRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
@@ -25,7 +26,10 @@ __all__ = [
     "AccessStore",
     "AlarmStateRow",
     "AuditRow",
+    "BypassRow",
+    "CalibrationRow",
     "Counters",
+    "DeviationRow",
     "Historian",
     "HistoryReader",
     "LabRow",

@@ -20,6 +20,14 @@ from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
 from linecontrol.history.alarms import AlarmStateRow, alarm_row
 from linecontrol.history.audit import AuditRow, audit_row
+from linecontrol.history.guarded import (
+    BypassRow,
+    CalibrationRow,
+    DeviationRow,
+    bypass_row,
+    calibration_row,
+    deviation_row,
+)
 from linecontrol.history.intake import Counters, Intake
 from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
@@ -27,7 +35,10 @@ from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import (
     ALARM,
     AUDIT,
+    BYPASS,
+    CALIBRATION,
     COMMAND,
+    DEVIATION,
     EVENT,
     LAB,
     QUARANTINE,
@@ -232,6 +243,27 @@ class Historian:
             return
         self._intake.add(ALARM, [row])
 
+    def deviation(self, deviation: DeviationRow) -> None:
+        """Keep a deviation as it stands. Never blocks; durable within the flush time (``flush`` waits for it)."""
+        try:
+            row = _checked(deviation_row, deviation)
+        except StorageError as error:
+            self._quarantine(DEVIATION, (deviation,), error)
+            return
+        self._intake.add(DEVIATION, [row])
+
+    async def save_deviation(self, deviation: DeviationRow) -> None:
+        """Keep a deviation with what a person did about it; as ``save_run``."""
+        await self._durable(DEVIATION, _checked(deviation_row, deviation))
+
+    async def save_calibration(self, calibration: CalibrationRow) -> None:
+        """Keep an entry of the calibration register; as ``save_run``."""
+        await self._durable(CALIBRATION, _checked(calibration_row, calibration))
+
+    async def save_bypass(self, bypass: BypassRow) -> None:
+        """Keep a bypass of an interlock; as ``save_run``."""
+        await self._durable(BYPASS, _checked(bypass_row, bypass))
+
     async def save_audit(self, audit: AuditRow) -> None:
         """Keep a row of the audit trail; as ``save_run``."""
         await self._durable(AUDIT, _checked(audit_row, audit))
@@ -359,6 +391,27 @@ class Historian:
     async def alarms(self) -> list[AlarmStateRow]:
         """See HistoryReader.alarms. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.alarms())
+
+    async def deviations(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        run_id: str | None = None,
+        state: str | None = None,
+    ) -> list[DeviationRow]:
+        """See HistoryReader.deviations. What only the spool has is missing."""
+        return await self._ask(lambda reader: reader.deviations(since, until, limit, run_id, state))
+
+    async def calibrations(self, item: str | None = None, limit: int = 1000) -> list[CalibrationRow]:
+        """See HistoryReader.calibrations. What only the spool has is missing."""
+        return await self._ask(lambda reader: reader.calibrations(item, limit))
+
+    async def bypasses(
+        self, since: float | None = None, until: float | None = None, limit: int = 1000
+    ) -> list[BypassRow]:
+        """See HistoryReader.bypasses. What only the spool has is missing."""
+        return await self._ask(lambda reader: reader.bypasses(since, until, limit))
 
     async def audit(
         self,

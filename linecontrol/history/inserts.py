@@ -8,7 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from linecontrol.history import schema, tail
-from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, VERSION, Row
+from linecontrol.history.rows import ALARM, BYPASS, CALIBRATION, COLUMNS, DEVIATION, LAB, RECIPE, RUN, VERSION, Row
+
+_KEYS = {DEVIATION: "deviation_id", CALIBRATION: "calibration_id", BYPASS: "bypass_id"}
+"""Kinds whose newest row replaces the one of the same name."""
 
 
 def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Row]) -> None:
@@ -29,6 +32,9 @@ def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Ro
     elif kind == ALARM:
         for record in records:
             _upsert_alarm(connection, record)
+    elif kind in _KEYS:
+        for record in records:
+            _upsert(connection, schema.metadata.tables[kind], _KEYS[kind], record)
     else:
         connection.execute(schema.metadata.tables[kind].insert(), records)
 
@@ -73,6 +79,12 @@ def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(alarm.c.line_id == record["line_id"], alarm.c.name == record["name"])
     if not connection.execute(alarm.update().where(key), record).rowcount:
         connection.execute(alarm.insert(), record)
+
+
+def _upsert(connection: sa.Connection, table: sa.Table, key: str, record: dict[str, Any]) -> None:
+    found = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
+    if not connection.execute(table.update().where(found), record).rowcount:
+        connection.execute(table.insert(), record)
 
 
 def _insert_recipe(connection: sa.Connection, record: dict[str, Any]) -> None:

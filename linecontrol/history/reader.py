@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import DataType, Event, Receipt, Sample, Status
-from linecontrol.history import before_chunks, schema, signals
+from linecontrol.history import before_chunks, guarded_queries, schema, signals
 from linecontrol.history.alarms import AlarmStateRow, alarm_of
 from linecontrol.history.audit import AuditRow, audit_of
+from linecontrol.history.guarded import BypassRow, CalibrationRow, DeviationRow
 from linecontrol.history.lab import LabRow, lab_of
 from linecontrol.history.migrate import check_known, revision_of
 from linecontrol.history.rows import (
@@ -385,6 +386,30 @@ class HistoryReader:
             query = _columns(ALARM).where(table.c.line_id == self._line_id(connection))
             rows = connection.execute(query.order_by(table.c.name)).all()
         return [alarm_of(tuple(row)) for row in rows]
+
+    # -- the guard
+    def deviations(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        run_id: str | None = None,
+        state: str | None = None,
+    ) -> list[DeviationRow]:
+        """The newest deviations whose suspect interval touches [since, until), of one run or in one state."""
+        with self._connected() as connection:
+            line_id = self._line_id(connection)
+            return guarded_queries.deviations(connection, line_id, since, until, limit, run_id, state)
+
+    def calibrations(self, item: str | None = None, limit: int = 1000) -> list[CalibrationRow]:
+        """The calibration register, newest first."""
+        with self._connected() as connection:
+            return guarded_queries.calibrations(connection, self._line_id(connection), item, limit)
+
+    def bypasses(self, since: float | None = None, until: float | None = None, limit: int = 1000) -> list[BypassRow]:
+        """Bypasses of interlocks that were on some time in [since, until), newest first."""
+        with self._connected() as connection:
+            return guarded_queries.bypasses(connection, self._line_id(connection), since, until, limit)
 
     # -- audit trail
     def audit(

@@ -19,6 +19,7 @@ Row = tuple[Any, ...]
 
 SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", "run", "recipe", "quarantine"
 LAB, ALARM, AUDIT, VERSION = "lab", "alarm", "audit", "run_version"
+DEVIATION, CALIBRATION, BYPASS = "deviation", "calibration", "bypass"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -65,6 +66,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "outcome",
         "detail",
     ),
+    DEVIATION: (
+        *("deviation_id", "run_id", "ccp", "kind", "stage", "since_us", "opened_us", "until_us", "value", "limit"),
+        *("unit", "text", "text_zh", "corrective_action", "corrective_action_zh", "responsible", "suspect_kg"),
+        *("state", "action", "acted_by", "acted_us", "closed_by", "closed_us", "note"),
+    ),
+    CALIBRATION: (
+        *("calibration_id", "item", "kind", "tag", "done_us", "due_us", "entered_us", "who", "result"),
+        *("found", "certificate"),
+    ),
+    BYPASS: ("bypass_id", "interlock", "who", "reason", "since_us", "until_us", "ended_us", "ended_by"),
 }
 """Kinds of rows and the columns of each, in the order of the tuple."""
 
@@ -72,6 +83,7 @@ STARTED, STOPPED = "historian.started", "historian.stopped"
 """Kinds of the events between which a recording lies."""
 
 _TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2, AUDIT: 0, VERSION: 2}
+_TIME_AT |= {DEVIATION: 6, CALIBRATION: 6, BYPASS: 4}
 _EXACT_INT = 2**53
 
 

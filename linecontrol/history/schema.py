@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008", "0010")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -297,6 +297,72 @@ audit = sa.Table(
     sa.Index("audit_by_time", "line_id", "time_us"),
 )
 """One row for every change that was asked for over the API, also when it was refused. Only ever added to."""
+
+deviation = sa.Table(
+    "deviation",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("deviation_id", sa.String(60), primary_key=True),
+    sa.Column("run_id", sa.String(200), nullable=False),
+    sa.Column("ccp", sa.String(100), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("stage", sa.String(100), nullable=False),
+    sa.Column("since_us", Micros, nullable=False),
+    sa.Column("opened_us", Micros, nullable=False),
+    sa.Column("until_us", Micros),
+    sa.Column("value", Real),
+    sa.Column("limit", Real),
+    sa.Column("unit", sa.String(50), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("text_zh", sa.Text, nullable=False),
+    sa.Column("corrective_action", sa.Text, nullable=False),
+    sa.Column("corrective_action_zh", sa.Text, nullable=False),
+    sa.Column("responsible", sa.String(20), nullable=False),
+    sa.Column("suspect_kg", Real, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("acted_by", sa.String(200), nullable=False),
+    sa.Column("acted_us", Micros),
+    sa.Column("closed_by", sa.String(200), nullable=False),
+    sa.Column("closed_us", Micros),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Index("deviation_by_run", "line_id", "run_id"),
+)
+"""Limits that were broken: what is suspect (``since_us`` to ``until_us``, at ``stage``) and what was done about it."""
+
+calibration = sa.Table(
+    "calibration",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("calibration_id", sa.String(60), primary_key=True),
+    sa.Column("item", sa.String(100), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("tag", sa.String(200), nullable=False),
+    sa.Column("done_us", Micros, nullable=False),
+    sa.Column("due_us", Micros, nullable=False),
+    sa.Column("entered_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("result", sa.String(20), nullable=False),
+    sa.Column("found", sa.Text, nullable=False),
+    sa.Column("certificate", sa.Text, nullable=False),
+    sa.Index("calibration_by_item", "line_id", "item", "done_us"),
+)
+"""The register of calibrations, verifications and cleanings. Only ever added to."""
+
+bypass = sa.Table(
+    "bypass",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("bypass_id", sa.String(60), primary_key=True),
+    sa.Column("interlock", sa.String(100), nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since_us", Micros, nullable=False),
+    sa.Column("until_us", Micros, nullable=False),
+    sa.Column("ended_us", Micros),
+    sa.Column("ended_by", sa.String(200), nullable=False),
+)
+"""Interlocks that a supervisor has set out of action for a time."""
 
 quarantine = sa.Table(
     "quarantine",

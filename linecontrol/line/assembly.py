@@ -27,12 +27,16 @@ from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.alarms import AlarmDesk
 from linecontrol.line.balances import BalanceDesk
 from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
+from linecontrol.line.checks import CheckRegister
 from linecontrol.line.cycle import ControlCycle
+from linecontrol.line.haccp import HaccpDesk
+from linecontrol.line.interlocks import InterlockDesk
 from linecontrol.line.lab import LabBook, lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
 from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
-from linecontrol.line.permissives import permissives
+from linecontrol.line.permissives import Permissive, permissives
+from linecontrol.line.quality_tags import QualityTags, quality_tags
 from linecontrol.line.recipe_book import RecipeBook
 from linecontrol.line.recipes import RecipeEntry
 from linecontrol.line.rest import RestKeeper
@@ -113,6 +117,9 @@ class Line:
         self.lab.close()
         self.balances.close()
         self.alarms.close()
+        self.interlocks.close()
+        self.checks.close()
+        self.haccp.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.tuning.close()
@@ -135,7 +142,7 @@ class Line:
         titles, units, op_units = loop_words(config)
         run_rows = run_tags()
         loop_tags = soft_tags(settings, titles, units, op_units)
-        own_tags = [*loop_tags, *moisture_tags(config.line.loops), *lab_tags(config), *run_rows]
+        own_tags = [*loop_tags, *moisture_tags(config.line.loops), *lab_tags(config), *quality_tags(config), *run_rows]
         tags = [*config.tags, *own_tags]
         self.historian = self.wiring.historian(config, self.data, tags, self._tell)
         await asyncio.gather(self.historian.start(), self.wiring.load(config.stations.values()))
@@ -148,6 +155,10 @@ class Line:
         self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best, self._strategies())
         self.lab.hear = self.bank.hear
         self.guard = divert_guard(config)
+        self.interlocks = InterlockDesk(self)
+        self.checks = CheckRegister(self)
+        self.haccp = HaccpDesk(self)
+        self.quality = QualityTags(self)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
         self.tuning = TuningDesk(self)
@@ -186,11 +197,18 @@ class Line:
         )
         self.rest = RestKeeper(self)
         self.cycle = ControlCycle(self)
-        self.cycle.show()
         self.book = RecipeBook(self)
-        await asyncio.gather(self.alarms.load(), self.book.load())
+        await asyncio.gather(
+            self.alarms.load(), self.book.load(), self.checks.load(), self.haccp.load(), self.interlocks.load()
+        )
+        self.cycle.show()
         self.gate = CommandGate(
-            self.image, {**self.stations, STATION: self.soft}, self.clock, self._journal, self._owner_of
+            self.image,
+            {**self.stations, STATION: self.soft},
+            self.clock,
+            self._journal,
+            self._owner_of,
+            interlock_of=self.interlocks.refusal,
         )
         self.writes = Writes(self.gate, self.image)
         self.yield_tags = yield_tag_names(config)
@@ -307,7 +325,7 @@ class Line:
     # -- what is asked of the plant
     def is_available(self, tag: str) -> bool:
         station = self.stations.get(self.image.tags[tag].station)
-        return station is not None and station.why_not_write() is None
+        return station is not None and station.why_not_write() is None and not self.interlocks.blocks_loop(tag)
 
     def _owner_of(self, command: Command) -> tuple[str, str] | None:
         tag = command.tag
@@ -328,9 +346,12 @@ class Line:
         await self.drive(kind, f"run {self.runs.state}", lambda _station: True)
 
     async def drive(self, kind: str, reason: str, is_wanted: Callable[[str], bool]) -> None:
-        """Safe outputs of some stations. Raises LineError naming what failed."""
+        """Safe outputs of some stations, but for those that an interlock lets come later, as a fan that overruns: the
+        rest keeper brings them. Raises LineError naming what failed."""
         outputs: dict[str, Mapping[str, Mapping[str, Value]]] = {
-            name: dict(station.profile.safe_outputs.named())
+            name: {
+                which: self._at_once(values, which == kind) for which, values in station.profile.safe_outputs.named()
+            }
             for name, station in self.config.stations.items()
             if is_wanted(name)
         }
@@ -340,6 +361,16 @@ class Line:
         failed += [f"{self.stations[name].why_not_write()} ({self._meanwhile(name)})" for name in away]
         if failed:
             raise LineError("; ".join(failed))
+
+    def _at_once(self, values: Mapping[str, Value], is_told: bool) -> dict[str, Value]:
+        """Of these safe outputs, those that nothing postpones."""
+        waits = {tag: why for tag, value in values.items() if (why := self.interlocks.postpones(tag, value))}
+        if is_told:
+            now = self.clock.now()
+            for tag, why in waits.items():
+                text = f"{tag} = {values[tag]} waits: {why.en}"
+                self.emit(Event(now, "interlock.postponed", tag, text, Severity.INFO, data={"zh": why.zh}))
+        return {tag: value for tag, value in values.items() if tag not in waits}
 
     def _meanwhile(self, station: str) -> str:
         """What keeps a station safe that cannot be written to."""
@@ -356,9 +387,10 @@ class Line:
         self.runs.hold(f"the PLC {station} was restarted: its outputs and totals began anew", "plc")
 
     # -- what others ask
-    def permissives(self, control: ControlRecipe) -> list[str]:
-        """What is not ready for a start, each as a sentence; empty when all is."""
-        return [row.why for row in permissives(self, control.recipe) if row.why and row.name not in ("run", "recipes")]
+    def permissives(self, control: ControlRecipe, *, is_first: bool) -> list[str]:
+        """What is not ready for a start or a Restart, each as a sentence with what clears it; empty when all is."""
+        rows = permissives(self, control.recipe, is_first=is_first)
+        return [_refused(row) for row in rows if row.why and row.name not in ("run", "recipes")]
 
     def recipes(self) -> list[RecipeEntry]:
         """Those that can be run, each in the version that is in force."""
@@ -377,6 +409,11 @@ class Line:
     def accounting(self) -> dict[str, int]:
         """accepted = stored + spooled + quarantined + dropped + pending."""
         return accounting(self)
+
+
+def _refused(row: Permissive) -> str:
+    """Interlocks and checks say what clears them; a station's sentence does so itself."""
+    return row.why if row.name.startswith("station.") else f"{row.why}. {row.clears.en}"
 
 
 async def _until(event: asyncio.Event) -> None:

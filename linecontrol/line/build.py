@@ -13,6 +13,7 @@ from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
 from linecontrol.line.lab import lab_tags
 from linecontrol.line.loops import STATION, loop_settings, loop_words, soft_tags
 from linecontrol.line.moisture import moisture_tags
+from linecontrol.line.quality_tags import quality_tags
 
 
 def run_tags() -> list[Tag]:
@@ -39,7 +40,14 @@ def known_constant(station: StationConfig) -> tuple[str, float] | None:
 def line_tags(config: LineConfig) -> list[Tag]:
     """Every tag of a line: of its stations, loops, checked meters and run. Raises ConfigError for a wrong loop."""
     loops = soft_tags(loop_settings(config), *loop_words(config))
-    return [*config.tags, *loops, *moisture_tags(config.line.loops), *lab_tags(config), *run_tags()]
+    return [
+        *config.tags,
+        *loops,
+        *moisture_tags(config.line.loops),
+        *lab_tags(config),
+        *quality_tags(config),
+        *run_tags(),
+    ]
 
 
 def divert_guard(config: LineConfig) -> DivertGuard | None:
@@ -67,6 +75,7 @@ def divert_guard(config: LineConfig) -> DivertGuard | None:
             row.source,
         )
         for row in rows.critical_limits
+        if row.diverts
     ]
     return DivertGuard(settings, limits)
 

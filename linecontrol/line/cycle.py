@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from linecontrol.core.model import Command, Event, Severity, Value
 from linecontrol.core.ticker import ticker
 from linecontrol.guard.divert import Verdict
+from linecontrol.guard.interlocks import Act
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -43,6 +44,9 @@ class ControlCycle:
         line = self._line
         self.count += 1
         line.lab.tick(dt_s, now)
+        line.checks.tick(now)
+        line.quality.tick(dt_s, now)
+        line.interlocks.tick(now)
         self._guard(now)
         line.tuning.before()
         for write in line.bank.tick(dt_s, now, line.is_available):
@@ -54,17 +58,31 @@ class ControlCycle:
         reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state, dt_s)
         if reason is not None:
             line.runs.hold(reason, "plant")
+        self._interlocked(now)
         line.rest.tick(now)
         line.alarms.tick(now)
         line.runs.tick(dt_s, now)
         self.show()
+
+    def _interlocked(self, now: float) -> None:
+        """What an interlock does to the run in hand."""
+        found = self._line.interlocks.to_hold(now)
+        if found is None:
+            return
+        act, why = found
+        if act is Act.STOP:
+            self._line.runs.stop(why.en, "interlock", why.zh)
+        else:
+            self._line.runs.hold(why.en, "interlock", why.zh)
 
     def _guard(self, now: float) -> None:
         guard, line = self._line.guard, self._line
         if guard is None:
             return
         samples = {name: line.image.at(name, now) for name in guard.tags}
-        verdict = guard.tick(now, samples, line.lab.for_guard(samples), line.bank.doubts(guard.limits))
+        doubts = line.bank.doubts(guard.limits) | line.interlocks.doubts(now)
+        verdict = guard.tick(now, samples, line.lab.for_guard(samples), doubts)
+        line.haccp.tick(now, verdict)
         tag = guard.settings.tag
         if line.is_available(tag):
             line.writes.submit(Command(tag, verdict.position, "guard", "; ".join(verdict.deviations.values())))
@@ -86,6 +104,7 @@ class ControlCycle:
         values: dict[str, Value | None] = {
             **self._line.bank.show(),
             **self._line.lab.show(self._line.clock.now()),
+            **self._line.quality.show(),
             "RUN.STATE": engine.state.value if engine is not None else "Idle",
             "RUN.MODE": engine.mode.value if engine is not None else "Automatic",
             "RUN.ID": engine.run_id if engine is not None else "",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.model import Text
+from linecontrol.guard.interlocks import sentence
 from linecontrol.line.recipe_book import AWAY
 
 if TYPE_CHECKING:
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Permissive:
-    """One condition. ``why`` is the sentence a refusal names it with; empty when it is met."""
+    """One condition. ``why`` is the sentence a refusal names it with; empty when it is met.
+
+    ``why_zh``: the same in Chinese, where it is known.
+    """
 
     name: str
     title: Text
     why: str
     clears: Text
+    why_zh: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -29,12 +34,17 @@ class Permissive:
             "title": {"en": self.title.en, "zh": self.title.zh},
             "is_met": not self.why,
             "why": self.why,
+            "why_zh": self.why_zh or None,
             "clears": {"en": self.clears.en, "zh": self.clears.zh},
         }
 
 
-def permissives(line: Line, recipe: Recipe) -> list[Permissive]:
-    """Every condition of a start of this recipe: no other run in hand, and each station takes commands."""
+def permissives(line: Line, recipe: Recipe, *, is_first: bool = True) -> list[Permissive]:
+    """Every condition of a start of this recipe: no other run in hand, each station takes commands, no interlock is
+    against it, nothing that must be checked is overdue.
+
+    ``is_first``: False for a Restart or Resume, which only what holds a run forbids.
+    """
     engine = line.runs.engine
     busy = ""
     if engine is not None and line.runs.is_under_way:
@@ -62,6 +72,15 @@ def permissives(line: Line, recipe: Recipe) -> list[Permissive]:
         words = Text(f"{title.en}: takes commands", f"{title.zh}：可接受指令")
         why = station.why_not_write() or ""
         found.append(Permissive(f"station.{name}", words, why, _clears(station) if why else Text("", "")))
+    now = line.clock.now()
+    for standing in line.interlocks.against_start(recipe.name, now, is_first=is_first):
+        row, why_not = standing.row, sentence(standing.row, standing.told_value)
+        found.append(Permissive(f"interlock.{row.name}", row.title, why_not.en, row.clears, why_not.zh))
+    if is_first:
+        found += [
+            Permissive(f"check.{row.name}", row.title, row.why.en, row.clears, row.why.zh)
+            for row in line.checks.against_start(recipe.name, now)
+        ]
     return found
 
 

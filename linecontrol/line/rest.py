@@ -84,12 +84,14 @@ class RestKeeper:
         if line.stations[name].why_not_write() is not None:
             self._unsafe_since.pop(name, None)
             return False
-        samples = [(line.image.tags[tag], line.image.at(tag, now), value) for tag, value in self._safe[name][kind]]
+        due = [(tag, value) for tag, value in self._safe[name][kind] if line.interlocks.postpones(tag, value) is None]
+        samples = [(line.image.tags[tag], line.image.at(tag, now), value) for tag, value in due]
         if any(not sample.is_good for _, sample, _ in samples):
             return False
         if all(same_value(value, sample.value, tag.step) for tag, sample, value in samples):
             self._unsafe_since.pop(name, None)
-            self._open.discard(name)
+            if len(due) == len(self._safe[name][kind]):
+                self._open.discard(name)
             return False
         since = self._unsafe_since.setdefault(name, now)
         again_s = max(AGAIN_S, self._patience_s)

@@ -24,6 +24,7 @@ def run_view(status: RunStatus, now: float, loops: Mapping[str, Any], record: Ma
         "legal": list(status.legal),
         "is_ended": status.state in _ENDED,
         "reason": None if status.reason is None else status.reason.text,
+        "reason_zh": (status.reason.zh or None) if status.reason is not None else None,
         "cause": None if status.reason is None else status.reason.cause,
         "since": None if status.reason is None else iso(status.reason.since),
         "elapsed_s": round((status.ended_at or now) - status.started_at, 1) if status.started_at else 0.0,

@@ -86,7 +86,7 @@ class RunDirector:
             control = self._line.book.prepare(recipe, values)
             if self.engine is not None and self.is_under_way:
                 raise StateError(f"run {self.engine.run_id} is {self.engine.state}; Stop or Abort it first")
-            failed = self._line.permissives(control)
+            failed = self._line.permissives(control, is_first=True)
             if failed:
                 raise StateError("not started: " + "; ".join(failed))
             if run_id is not None and await self._line.historian.run(run_id) is not None:
@@ -121,7 +121,7 @@ class RunDirector:
             if wanted is RunCommand.START:
                 raise StateError("a run is started once; start another with POST /runs")
             goes_on = wanted in (RunCommand.RESTART, RunCommand.RESUME) and wanted in legal(engine.state)
-            if goes_on and (failed := self._line.permissives(engine.recipe)):
+            if goes_on and (failed := self._line.permissives(engine.recipe, is_first=False)):
                 raise StateError(f"no {wanted} yet: " + "; ".join(failed))
             engine.command(wanted, who, reason)
         return self.view_of_current()
@@ -138,7 +138,7 @@ class RunDirector:
         for unit in waiting:
             engine.proceed(unit, who)
 
-    def hold(self, text: str, cause: str) -> None:
+    def hold(self, text: str, cause: str, zh: str = "") -> None:
         """Hold the run because of the plant. Does nothing when there is none to hold."""
         if self.engine is not None and self.engine.state in (
             RunState.RUNNING,
@@ -146,7 +146,12 @@ class RunDirector:
             RunState.PAUSED,
             RunState.RESTARTING,
         ):
-            self.engine.command(RunCommand.HOLD, "controller", text, cause)
+            self.engine.command(RunCommand.HOLD, "controller", text, cause, zh)
+
+    def stop(self, text: str, cause: str, zh: str = "") -> None:
+        """Stop the run because of the plant. Does nothing when there is none to stop."""
+        if self.engine is not None and RunCommand.STOP in legal(self.engine.state):
+            self.engine.command(RunCommand.STOP, "controller", text, cause, zh)
 
     async def finished(self, run_id: str) -> None:
         """Wait until the run has ended, or was Held by something other than a person (which then needs one)."""
@@ -202,6 +207,7 @@ class RunDirector:
             self.extraction.advance({name: self._line.image.at(name, now) for name in self._line.yield_tags}, 0.0)
         self._line.balances.begin()
         self._alarms = 0
+        self._line.haccp.begin()
         self._final_counts = None
         self._base = {key: -count for key, count in self._counts().items()}
 
@@ -249,6 +255,8 @@ class RunDirector:
             **self._roots,
             "mode": engine.mode.value,
             "reason": engine.reason.text if engine.reason is not None else None,
+            "reason_zh": (engine.reason.zh or None) if engine.reason is not None else None,
+            **self._line.haccp.record(),
         }
 
     async def record(self, run_id: str) -> dict[str, Any] | None:
@@ -315,6 +323,7 @@ class RunDirector:
                     "extraction": self.extraction.to_dict() if self.extraction is not None else None,
                     "sums": self._line.balances.state(),
                     "guard": self._line.guard.to_dict() if self._line.guard is not None else None,
+                    "haccp": self._line.haccp.to_dict(),
                     "counts": self._run_counts(engine),
                     "alarms": self._alarms,
                 },
@@ -341,6 +350,7 @@ class RunDirector:
         self._line.balances.restore(snapshot.get("sums"))
         if self._line.guard is not None and snapshot["guard"] is not None:
             self._line.guard.restore(snapshot["guard"])
+        self._line.haccp.take_up(snapshot.get("haccp"))
         self._alarms = int(snapshot["alarms"])
         self._roots = {name: row.record.get(name) for name in RUN_DATA}
         self._final_counts = None

@@ -86,14 +86,19 @@ class Engine:
         self._enter(RunState.RUNNING, who, f"started by {who}")
         return run_id
 
-    def command(self, command: RunCommand, who: str, reason: str = "", cause: str = "operator") -> RunState:
-        """Give any command but Start; returns the state it led to, at once. Raises StateError with the reason."""
+    def command(
+        self, command: RunCommand, who: str, reason: str = "", cause: str = "operator", reason_zh: str = ""
+    ) -> RunState:
+        """Give any command but Start; returns the state it led to, at once. Raises StateError with the reason.
+
+        ``reason_zh``: the reason in Chinese, where it is known.
+        """
         if command is RunCommand.START:
             raise ValueError("start() starts a run: it takes a run id")
         target = self._judge(command)
         text = f"{command} by {who}{f': {reason}' if reason else ''}"
         if command is not RunCommand.RESET:
-            self._run.reason = Reason(reason or text, cause, self.ports.now(), who)
+            self._run.reason = Reason(reason or text, cause, self.ports.now(), who, reason_zh)
         if command in (RunCommand.RESTART, RunCommand.RESUME):
             self._run.reason = None
         self._enter(target, who, text)
@@ -264,7 +269,8 @@ class Engine:
         text = f"safe outputs ({kind}) failed: {why}"
         self.tell("run.safe_failed", text, Severity.ALARM, safe=kind)
         if (old := self._run.reason) is not None:
-            self._run.reason = Reason(f"{old.text}; {text}", old.cause, old.since, old.who)
+            zh = f"{old.zh}；{text}" if old.zh else ""
+            self._run.reason = Reason(f"{old.text}; {text}", old.cause, old.since, old.who, zh)
 
     def _hold_for(self, text: str, cause: str) -> None:
         if self.state in ACTIVE:

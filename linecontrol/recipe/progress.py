@@ -20,15 +20,17 @@ class Reason:
     Attributes:
         cause: operator, phase, guard, controller, or another part's name.
         since: line time [s since 1970] of what it tells of.
+        zh: the text in Chinese, where whoever told it knows it; "" = only in English.
     """
 
     text: str
     cause: str
     since: float
     who: str
+    zh: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {"text": self.text, "cause": self.cause, "since": self.since, "who": self.who}
+        return {"text": self.text, "cause": self.cause, "since": self.since, "who": self.who, "zh": self.zh}
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,14 @@ class Attendant:
         if held_s >= GIVE_UP_AFTER_S or self.restarts >= MOST_RESTARTS:
             await self._give("stop", "it cannot be brought to run")
         elif held_s >= RESTART_AFTER_S:
+            await self._reset()
             await self._give("restart", "")
+
+    async def _reset(self) -> None:
+        """Latched interlocks whose cause is gone, after a look at what had tripped them."""
+        for row in self.line.interlocks.rows():
+            if row["can_reset"]:
+                await self.line.interlocks.reset(row["name"], self.who, "looked at")
 
     async def _give(self, command: str, reason: str) -> None:
         try:

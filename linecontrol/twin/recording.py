@@ -12,7 +12,17 @@ from dataclasses import dataclass, field, replace
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
-from linecontrol.history import AlarmStateRow, Historian, LabRow, RecipeRow, RunRow, VersionRow
+from linecontrol.history import (
+    AlarmStateRow,
+    BypassRow,
+    CalibrationRow,
+    DeviationRow,
+    Historian,
+    LabRow,
+    RecipeRow,
+    RunRow,
+    VersionRow,
+)
 from linecontrol.history.intake import Counters
 
 
@@ -27,6 +37,9 @@ class Kept:
     labs: list[LabRow] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
     alarms: dict[str, AlarmStateRow] = field(default_factory=dict)
+    deviations: dict[str, DeviationRow] = field(default_factory=dict)
+    calibrations: dict[str, CalibrationRow] = field(default_factory=dict)
+    bypasses: dict[str, BypassRow] = field(default_factory=dict)
     run: RunRow | None = None
 
     async def store(self, historian: Historian) -> None:
@@ -43,6 +56,12 @@ class Kept:
             await historian.save_lab(lab)
         for alarm in self.alarms.values():
             historian.alarm(alarm)
+        for deviation in self.deviations.values():
+            await historian.save_deviation(deviation)
+        for calibration in self.calibrations.values():
+            await historian.save_calibration(calibration)
+        for bypass in self.bypasses.values():
+            await historian.save_bypass(bypass)
         if self.run is not None:
             await historian.save_run(self.run)
         for version in self.versions:
@@ -130,6 +149,58 @@ class MemoryRecording:
     async def alarms(self) -> list[AlarmStateRow]:
         """Where the alarms of this run stand."""
         return list(self.kept.alarms.values())
+
+    def deviation(self, deviation: DeviationRow) -> None:
+        """The newest state of a deviation replaces the one before."""
+        self.kept.deviations[deviation.deviation_id] = deviation
+
+    async def save_deviation(self, deviation: DeviationRow) -> None:
+        """As ``deviation``."""
+        self.deviation(deviation)
+
+    async def save_calibration(self, calibration: CalibrationRow) -> None:
+        """Keep an entry of the register."""
+        self.kept.calibrations[calibration.calibration_id] = calibration
+
+    async def save_bypass(self, bypass: BypassRow) -> None:
+        """The newest state of a bypass replaces the one before."""
+        self.kept.bypasses[bypass.bypass_id] = bypass
+
+    async def deviations(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 1000,
+        run_id: str | None = None,
+        state: str | None = None,
+    ) -> list[DeviationRow]:
+        """Newest first; those whose suspect interval touches [since, until)."""
+        found = [
+            row
+            for row in self.kept.deviations.values()
+            if (since is None or row.until is None or row.until >= since)
+            and (until is None or row.since < until)
+            and run_id in (None, row.run_id)
+            and state in (None, row.state)
+        ]
+        return sorted(found, key=lambda row: row.opened, reverse=True)[:limit]
+
+    async def calibrations(self, item: str | None = None, limit: int = 1000) -> list[CalibrationRow]:
+        """Newest first."""
+        found = [row for row in self.kept.calibrations.values() if item in (None, row.item)]
+        return sorted(found, key=lambda row: row.done, reverse=True)[:limit]
+
+    async def bypasses(
+        self, since: float | None = None, until: float | None = None, limit: int = 1000
+    ) -> list[BypassRow]:
+        """Newest first; those that were on some time in [since, until)."""
+        found = [
+            row
+            for row in self.kept.bypasses.values()
+            if (since is None or (row.until if row.ended is None else row.ended) >= since)
+            and (until is None or row.since < until)
+        ]
+        return sorted(found, key=lambda row: row.since, reverse=True)[:limit]
 
     async def save_run(self, run: RunRow) -> None:
         """The newest state of the run replaces the one before."""

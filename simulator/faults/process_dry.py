@@ -115,6 +115,22 @@ def dirty_window(scene: Scene, times: float) -> Undo:
     return scene.lay(scene.site.machines.optics, "fouling_times", times)
 
 
+def metal_shower(scene: Scene, _argument: None) -> Undo:
+    """A beater of the powder sifter breaks and sheds bits of steel into the powder, with a ticking noise.
+
+    The metal detector jumps within half a minute; what fell in between is on its way to the bags.
+    """
+    return scene.lay(scene.site.machines.sentinels, "is_shedding", True)
+
+
+def sparks(scene: Scene, _argument: None) -> Undo:
+    """A nest of powder glows in the duct and throws sparks towards the filter.
+
+    Nothing is to be smelled yet. The spark detector counts; only stopping heat and feed keeps it from a fire.
+    """
+    return scene.lay(scene.site.machines.sentinels, "is_sparking", True)
+
+
 def _share(default: float, low: float = 0.0, most: float = 1.0) -> Number:
     return Number("SHARE", "", default, low, most)
 
@@ -137,6 +153,8 @@ KINDS = (
     Kind("air-lock-blocked", air_lock_blocked, "air-lock-blocked:packing@1500+300", ("packing",)),
     Kind("cooler-warm", cooler_warm, "cooler-warm:packing:0.3@1500", ("packing",), Number("EFFECT", "", 0.3, 0.0, 1.0)),
     Kind("sifter-tear", sifter_tear, "sifter-tear:packing@1500", ("packing",)),
+    Kind("metal-shower", metal_shower, "metal-shower:packing@1500+20", ("packing",)),
+    Kind("sparks", sparks, "sparks:dryer@1500+30", ("dryer",)),
     Kind("gate-stuck", gate_stuck, "gate-stuck:packing@1500+300", ("packing",)),
     Kind(
         "dirty-window",

@@ -1,0 +1,40 @@
+"""What an interlock says, in both languages: condition, value, limit, what clears it. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from linecontrol.core.model import Text
+from linecontrol.guard.interlocks.interlock import Interlock
+
+
+def number(value: float, unit: str) -> str:
+    """A value for people: as many digits as it is worth, with its unit; a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}{f' {unit}' if unit else ''}"
+
+
+def sentence(row: Interlock, value: float) -> Text:
+    """Why it is not met, as ``IL-301 Fan runs: SC-307 = 12.0 %, must be at least 20.0 %``."""
+    measured = row.value.text
+    if math.isnan(value):
+        return Text(
+            f"{row.name} {row.title.en}: {measured} is not measured well",
+            f"{row.name} {row.title.zh}：{measured} 测量值无效",
+        )
+    is_low = value < row.low + row.deadband and not value > row.high - row.deadband
+    limit = number(row.low if is_low else row.high, row.unit)
+    must, muss = ("at least", "应不低于") if is_low else ("at most", "应不高于")
+    shown = number(value, row.unit)
+    return Text(
+        f"{row.name} {row.title.en}: {measured} = {shown}, must be {must} {limit}",
+        f"{row.name} {row.title.zh}：{measured} = {shown}，{muss} {limit}",
+    )
+
+
+def refusal_text(row: Interlock, value: float) -> Text:
+    """The sentence with what clears it: what a refused command and a held run are told."""
+    why = sentence(row, value)
+    return Text(f"{why.en}. {row.clears.en}", f"{why.zh}。{row.clears.zh}")

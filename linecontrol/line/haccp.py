@@ -1,0 +1,434 @@
+"""The HACCP plan of a running line: limits as they stand, deviations with what was done about them, spoilage of a run.
+
+A deviation is opened on the cycle on which the gate turns, and kept at once. Everything made from its last good check
+until it was back inside is suspect; it cannot be closed before somebody has recorded a corrective action by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from linecontrol.config.haccp import Check
+from linecontrol.config.haccp import CriticalLimit as LimitRow
+from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
+from linecontrol.core.model import Event, Sample, Severity, Text
+from linecontrol.guard.deviations import Breach, Deviation, DeviationBook
+from linecontrol.guard.divert import CriticalLimit, Verdict
+from linecontrol.guard.interlocks import sentence
+from linecontrol.guard.spoilage import SpoilageSums
+from linecontrol.history import DeviationRow
+from linecontrol.line.interlock_rows import oprp_interlocks
+from linecontrol.line.run_view import iso
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+PATIENCE_S = 2.0  # real time
+MOST_SHOWN = 1000
+_NO_ACTION = Text("Hold what is suspect; find the cause; decide.", "隔离可疑产品；查明原因；作出处置。")
+
+
+class UnknownDeviation(LineError):
+    """There is no deviation of that id."""
+
+
+class HaccpDesk:
+    """``tick`` once per control cycle, with what the gate's guard has found."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        guard = line.config.line.guard
+        self._rows: dict[str, LimitRow] = {row.name: row for row in guard.critical_limits} if guard is not None else {}
+        self._extra = {
+            name: CriticalLimit(
+                name,
+                row.tag,
+                -math.inf if row.low is None else row.low,
+                math.inf if row.high is None else row.high,
+                row.title.text(),
+                row.source,
+            )
+            for name, row in self._rows.items()
+            if not row.diverts
+        }
+        self._oprp = oprp_interlocks(line.config)
+        self._units = {tag.name: tag.unit for tag in line.config.tags}
+        self.book = DeviationBook()
+        self._open: dict[str, DeviationRow] = {}  # by name of the limit, while it is broken
+        self._all: dict[str, DeviationRow] = {}  # by id, of this process and those not closed before it
+        self._all_good = math.nan
+        self._good_kg = math.nan
+        self.spoilage = SpoilageSums()
+        self._loading: asyncio.Task[None] | None = None
+
+    # -- the line's share
+    async def load(self) -> None:
+        """Take up deviations that are not closed. What was broken when the controller ended is suspect until now."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                rows = await self._line.historian.deviations(limit=MOST_SHOWN)
+        except (LineError, TimeoutError):
+            return
+        now = self._line.clock.now()
+        for row in rows:
+            if row.deviation_id in self._all:
+                continue
+            if row.until is None:
+                row = replace(row, until=now, note=_joined(row.note, "the controller was away; its end is not known"))
+                self._line.historian.deviation(row)
+            self._all[row.deviation_id] = row
+
+    def close(self) -> None:
+        """The line ends: what is broken stays open in the history."""
+
+    def begin(self) -> None:
+        """A run begins."""
+        self.spoilage = SpoilageSums()
+        self._good_kg = math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the run snapshot."""
+        sums = self.spoilage
+        return {
+            "wet": self._line.quality.to_dict(),
+            "at": self._line.clock.now(),
+            "spoilage": {key: getattr(sums, key) for key in SpoilageSums.__dataclass_fields__},
+        }
+
+    def take_up(self, saved: Mapping[str, Any] | None) -> None:
+        """Go on after a restart."""
+        if saved:
+            self.spoilage = SpoilageSums(**saved["spoilage"])
+            away_h = (self._line.clock.now() - float(saved["at"])) / 3600.0
+            self._line.quality.take_up(saved["wet"], away_h)
+
+    def tick(self, now: float, verdict: Verdict) -> None:
+        """Open, follow and end deviations; add up what the good powder was like."""
+        guard = self._line.guard
+        if guard is None:
+            return
+        self._bagged(now, guard.settings.good_total)
+        if not guard.reasons and not verdict.deviations:
+            self._all_good = now
+        breaches = self._breaches(now, verdict, is_diverting=guard.is_deviating, is_good=guard.is_on_good)
+        may_end = not guard.is_deviating
+        watched = {name: may_end for name in (*self._rows, *self.book.current) if name not in self._oprp}
+        watched |= dict.fromkeys(self._oprp, True)
+        for found in self.book.tick(now, breaches, watched, self._since(now, breaches), verdict.suspect_kg):
+            self._note(found, now)
+
+    def _breaches(self, now: float, verdict: Verdict, *, is_diverting: bool, is_good: bool) -> dict[str, Breach]:
+        found: dict[str, Breach] = {}
+        if is_diverting:
+            for name, why in verdict.deviations.items():
+                found[name] = self._breach(name, Text(why, why), now)
+        for name, limit in self._extra.items():
+            judged = limit.judge(self._line.image.at(limit.tag, now)) if is_good else None
+            if judged is not None:
+                found[name] = self._breach(name, Text(judged, judged), now)
+        for name in self._oprp:
+            standing = self._line.interlocks.system.standings[name]
+            if not standing.is_met and standing.is_active:
+                text = sentence(standing.row, standing.told_value)
+                is_low = standing.told_value < standing.row.low
+                found[name] = Breach(standing.told_value, standing.row.low if is_low else standing.row.high, text)
+        return found
+
+    def _breach(self, name: str, text: Text, now: float) -> Breach:
+        row = self._rows.get(name)
+        standing = self._line.interlocks.system.standings.get(name)
+        if standing is not None:
+            is_low = standing.told_value < standing.row.low
+            both = sentence(standing.row, standing.told_value)
+            return Breach(standing.told_value, standing.row.low if is_low else standing.row.high, both)
+        if row is None:  # a doubt of the model about its meter: no limit of its own
+            return Breach(math.nan, math.nan, text)
+        value = self._worse(row, self._line.image.at(row.tag, now))
+        low, high = _limits(row)
+        is_low = value < low
+        limit, zh = (low, "低于") if is_low else (high, "高于")
+        unit = self._units.get(row.tag, "")
+        if math.isnan(value):
+            return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} 测量值无效"))
+        return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} = {value:.2f} {unit}，{zh} {limit:g}"))
+
+    def _worse(self, row: LimitRow, sample: Sample) -> float:
+        """The reading or the corrected one, whichever lies farther out, as the gate's guard believes it."""
+        corrected = self._line.lab.for_guard({row.tag: sample}).get(row.tag)
+        value = sample.number
+        if corrected is None:
+            return value
+        other = corrected.sample.number
+        low, high = _limits(row)
+        return (
+            other if max(low - other, other - high) > max(low - value, value - high) or corrected.is_accepted else value
+        )
+
+    def _since(self, now: float, breaches: Mapping[str, Breach]) -> dict[str, float]:
+        """Last good check of each: the last passed test where the plan says so, else the last good reading."""
+        found = {}
+        engine = self._line.runs.engine
+        started = engine.status().started_at if breaches and engine is not None else None
+        for name in breaches:
+            if name in self.book.current:
+                continue
+            row = self._rows.get(name)
+            if row is not None and row.since_check:
+                passed = self._line.checks.last_passed(row.checked_by)
+                found[name] = passed if passed is not None else started if started is not None else now
+            elif (standing := self._line.interlocks.system.standings.get(name)) is not None:
+                found[name] = standing.outside_since if standing.outside_since is not None else now
+            elif name not in self.book.last_good and not math.isnan(self._all_good):
+                found[name] = self._all_good
+        return found
+
+    def _note(self, found: Deviation, now: float) -> None:
+        """Keep a deviation as it stands, and tell when it opens and ends."""
+        old = self._open.get(found.ccp)
+        row = self._new(found) if old is None else old
+        row = replace(
+            row,
+            until=found.until,
+            value=found.value,
+            limit=found.limit,
+            text=found.text.en,
+            text_zh=found.text.zh,
+            suspect_kg=found.suspect_kg,
+        )
+        if old is not None and (kept := self._all.get(row.deviation_id)) is not None:  # what people did meanwhile
+            row = replace(
+                row, state=kept.state, action=kept.action, acted_by=kept.acted_by, acted=kept.acted, note=kept.note
+            )
+        self._all[row.deviation_id] = row
+        if found.until is None:
+            self._open[found.ccp] = row
+        else:
+            self._open.pop(found.ccp, None)
+        self._line.historian.deviation(row)
+        if old is None or found.until is not None:
+            self._tell(row, now, is_new=old is None)
+
+    def _tell(self, row: DeviationRow, now: float, *, is_new: bool) -> None:
+        verb = "deviation" if is_new else "back inside"
+        text = f"{row.ccp} {verb}: {row.text}"
+        data = {"deviation_id": row.deviation_id, "zh": row.text_zh, "run_id": row.run_id, "since": row.since}
+        severity = Severity.WARNING  # the alarm is the gate's or the interlock's; one cause is told once
+        self._line.emit(Event(now, "haccp.deviation", row.ccp, text, severity, is_new, data))
+
+    def _new(self, found: Deviation) -> DeviationRow:
+        engine = self._line.runs.engine
+        row, standing = self._rows.get(found.ccp), self._line.interlocks.system.standings.get(found.ccp)
+        kind, stage, responsible, unit = "interlock", "line", "operator", ""
+        action = _NO_ACTION
+        if row is not None:
+            kind, stage, responsible = row.kind, row.stage, row.responsible
+            unit = self._units.get(row.tag, "")
+            action = row.corrective_action.text() if row.corrective_action is not None else _NO_ACTION
+        elif standing is not None:
+            kind = "oprp" if found.ccp in self._oprp else "interlock"
+            stage, unit, action = standing.row.station, standing.row.unit, standing.row.clears
+        else:
+            kind, stage = "ccp", next((r.stage for r in self._rows.values() if r.kind == "ccp"), "line")
+        return DeviationRow(
+            deviation_id=f"D{round(found.opened * 1000.0)}-{found.ccp}"[:60],
+            run_id=engine.run_id if engine is not None and self._line.runs.is_under_way else "",
+            ccp=found.ccp,
+            kind=kind,
+            stage=stage,
+            since=found.since,
+            opened=found.opened,
+            until=found.until,
+            value=found.value,
+            limit=found.limit,
+            unit=unit,
+            text=found.text.en,
+            text_zh=found.text.zh,
+            corrective_action=action.en,
+            corrective_action_zh=action.zh,
+            responsible=responsible,
+        )
+
+    def check_failed(self, item: Check, found: str, passed: float | None, now: float) -> None:
+        """A verification has failed: what its limits vouched for since it was last passed is suspect."""
+        engine = self._line.runs.engine
+        started = engine.status().started_at if engine is not None else None
+        since = passed if passed is not None else started if started is not None else now
+        for name, row in self._rows.items():
+            if item.name not in row.checked_by:
+                continue
+            text = Text(f"{item.title.en} failed: {found}", f"{item.title.zh}不合格：{found}")
+            deviation = Deviation(name, since, now, math.nan, _limits(row)[1], text, until=now)
+            new = self._new(deviation)
+            new = replace(new, deviation_id=f"D{round(now * 1000.0)}-{item.name}-{name}"[:60])
+            self._all[new.deviation_id] = new
+            self._line.historian.deviation(new)
+            self._tell(new, now, is_new=True)
+
+    def _bagged(self, now: float, good_total: str) -> None:
+        spoilage = self._line.quality.spoilage
+        if spoilage is None:
+            return
+        total_kg = self._line.image.at(good_total, now).number
+        if math.isnan(total_kg):
+            return
+        if total_kg >= self._good_kg and self._line.runs.is_under_way:
+            self.spoilage.add(self._line.quality.activity, spoilage.limit, total_kg - self._good_kg)
+        self._good_kg = total_kg
+
+    # -- what people do
+    def _named(self, deviation_id: str) -> DeviationRow:
+        row = self._all.get(deviation_id)
+        if row is None:
+            raise UnknownDeviation(f"there is no deviation {deviation_id!r}, or it is an old one that is closed")
+        return row
+
+    async def act(self, deviation_id: str, who: str, action: str) -> dict[str, Any]:
+        """Record the corrective action that was taken; durable when this returns.
+
+        Raises ConfigError without words, StateError when it is closed, StorageError when it cannot be kept.
+        """
+        row, now = self._named(deviation_id), self._line.clock.now()
+        if not action.strip():
+            raise ConfigError([Problem("", None, "action", "is empty", "what was done, in your words")])
+        if row.state == "closed":
+            raise StateError(f"{deviation_id} was closed by {row.closed_by}")
+        added = _joined(row.action, action.strip())
+        return await self._changed(
+            replace(row, state="acted", action=added, acted_by=who, acted=now), f"corrective action by {who}: {action}"
+        )
+
+    async def verify(self, deviation_id: str, who: str, why: str = "") -> dict[str, Any]:
+        """Close a deviation: its action was enough. Raises StateError with what is missing."""
+        row, now = self._named(deviation_id), self._line.clock.now()
+        if row.state == "closed":
+            raise StateError(f"{deviation_id} was closed by {row.closed_by}")
+        if row.state == "open":
+            raise StateError(f"{deviation_id} has no corrective action yet: record it first ({row.corrective_action})")
+        if row.until is None:
+            raise StateError(f"{deviation_id} is still going on: {row.text}")
+        closed = replace(row, state="closed", closed_by=who, closed=now, note=_joined(row.note, why.strip()))
+        return await self._changed(closed, f"closed by {who}{f': {why}' if why else ''}")
+
+    async def _changed(self, row: DeviationRow, what: str) -> dict[str, Any]:
+        await self._line.historian.save_deviation(row)
+        self._all[row.deviation_id] = row
+        now = self._line.clock.now()
+        data = {"deviation_id": row.deviation_id, "run_id": row.run_id}
+        self._line.emit(Event(now, f"haccp.{row.state}", row.ccp, f"{row.deviation_id}: {what}", data=data))
+        return deviation_view(row)
+
+    # -- what others ask
+    def unresolved(self, run_id: str | None = None) -> list[DeviationRow]:
+        """Deviations nobody has recorded an action for, of one run or of all: nothing of theirs may be released."""
+        return [row for row in self._all.values() if row.state == "open" and run_id in (None, row.run_id)]
+
+    async def deviations(
+        self, run_id: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Newest first; those of this process as they stand, older ones from the history."""
+        stored = await self._line.historian.deviations(limit=MOST_SHOWN, run_id=run_id)
+        merged = {row.deviation_id: row for row in stored} | self._all
+        rows = [row for row in merged.values() if run_id in (None, row.run_id) and state in (None, row.state)]
+        rows.sort(key=lambda row: (row.opened, row.deviation_id), reverse=True)
+        return [deviation_view(row) for row in rows[:limit]]
+
+    def plan(self) -> list[dict[str, Any]]:
+        """Every limit of the plan as it stands: what is measured, the limits, the state, what is done."""
+        now = self._line.clock.now()
+        return [self._limit_view(row, now) for row in self._rows.values()]
+
+    def _limit_view(self, row: LimitRow, now: float) -> dict[str, Any]:
+        value = self._worse(row, self._line.image.at(row.tag, now))
+        low, high = _limits(row)
+        broken, inner = self._open.get(row.name), row.operational
+        state = "inside"
+        if broken is not None:
+            state = "deviation"
+        elif math.isnan(value):
+            state = "unmeasured"
+        elif not low <= value <= high:
+            state = "outside"  # but nothing good is being made
+        elif (inner.high is not None and value > inner.high) or (inner.low is not None and value < inner.low):
+            state = "operational"
+        return {
+            "name": row.name,
+            "kind": row.kind,
+            "title": {"en": row.title.en, "zh": row.title.zh},
+            "hazard": _words(row.hazard),
+            "tag": row.tag,
+            "unit": self._units.get(row.tag, ""),
+            "value": None if math.isnan(value) else round(value, 4),
+            "low": row.low,
+            "high": row.high,
+            "operational": {"low": inner.low, "high": inner.high},
+            "state": state,
+            "deviation_id": None if broken is None else broken.deviation_id,
+            "diverts": row.diverts,
+            "stage": row.stage,
+            "monitoring": None
+            if row.monitoring is None
+            else {"every_s": row.monitoring.every_s, "how": _words(row.monitoring.how)},
+            "corrective_action": _words(row.corrective_action),
+            "responsible": row.responsible,
+            "source": row.source,
+            "standard": None if row.standard is None else row.standard.model_dump(),
+            "checked_by": list(row.checked_by),
+            "last_good_check": iso(self._line.checks.last_passed(row.checked_by)) if row.checked_by else None,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What the run record says: spoilage and how many deviations."""
+        spoilage, engine = self._line.quality.spoilage, self._line.runs.engine
+        run_id = "" if engine is None else engine.run_id
+        mine = [row for row in self._all.values() if row.run_id == run_id]
+        found: dict[str, Any] = {
+            "deviations": len(mine),
+            "deviations_open": sum(row.state == "open" for row in mine),
+        }
+        if spoilage is not None:
+            found["spoilage"] = self.spoilage.record(spoilage.limit)
+        return found
+
+
+def deviation_view(row: DeviationRow) -> dict[str, Any]:
+    """A deviation for people and programs."""
+    return {
+        "deviation_id": row.deviation_id,
+        "run_id": row.run_id or None,
+        "ccp": row.ccp,
+        "kind": row.kind,
+        "stage": row.stage,
+        "since": iso(row.since),
+        "opened": iso(row.opened),
+        "until": iso(row.until),
+        "value": None if math.isnan(row.value) else row.value,
+        "limit": row.limit if math.isfinite(row.limit) else None,
+        "unit": row.unit,
+        "text": {"en": row.text, "zh": row.text_zh},
+        "corrective_action": {"en": row.corrective_action, "zh": row.corrective_action_zh},
+        "responsible": row.responsible,
+        "suspect_kg": round(row.suspect_kg, 3),
+        "state": row.state,
+        "action": row.action,
+        "acted_by": row.acted_by or None,
+        "acted_at": iso(row.acted),
+        "closed_by": row.closed_by or None,
+        "closed_at": iso(row.closed),
+        "note": row.note,
+    }
+
+
+def _limits(row: LimitRow) -> tuple[float, float]:
+    return -math.inf if row.low is None else row.low, math.inf if row.high is None else row.high
+
+
+def _words(said: Any) -> dict[str, str] | None:
+    return None if said is None else {"en": said.en, "zh": said.zh}
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
