@@ -52,7 +52,7 @@ class Bench:
     def emit(self, event: Event) -> None:
         self.events.append(event)
 
-    async def have_run(self) -> None:
+    async def have_run(self, state: str = "Complete") -> None:
         """A run of an hour that a controller has seen to its end, and was then stopped."""
         self.balances.begin()
         self.now += 3600.0
@@ -60,8 +60,8 @@ class Bench:
             self.shown[name] += amount
         self.balances.tick(self.now)
         snapshot = json.loads(json.dumps({"sums": self.balances.state()}))
-        record = {"run_id": RUN, "state": "Complete", "powder_kg": 51.5, "extraction_yield": 0.88}
-        row = RunRow(RUN, "kudzu", "h", "Complete", self.now, T0, self.now, record, snapshot)
+        record = {"run_id": RUN, "state": state, "powder_kg": 51.5, "extraction_yield": 0.88}
+        row = RunRow(RUN, "kudzu", "h", state, self.now, T0, self.now, record, snapshot)
         await self.historian.save_run(row)
         await self.balances.take_up(await self.runs.last())
 
@@ -137,6 +137,16 @@ async def test_late_values_make_versions_and_say_who_and_why(tmp_path: Path) -> 
         assert len(await line.versions()) == 4
         restarted = SampleBook(cast(Any, line))
         assert [row["value"] for row in await restarted.rows("DRAIN-STARCH")] == [1.15, 11.5]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_run_that_was_aborted_is_not_taken_for_one_that_ran_empty(tmp_path: Path) -> None:
+    async with bench(tmp_path) as line:
+        await line.have_run("Aborted")
+        record = await line.record()
+        assert record["balance"]["streams"]["roots.left"]["kind"] == "none"
+        assert "did not come to its end" in record["balance"]["streams"]["slurry_left"]["source"]
+        assert not record["balance"]["gross_error"]["found"]
 
 
 @pytest.mark.usefixtures("at_once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from typer.testing import CliRunner
 from linecontrol.api.problems import install
 from linecontrol.api.versions import version_routes
 from linecontrol.cli.commands import app
-from linecontrol.twin.campaign import numbered, rows_of
+from linecontrol.config import read_line
+from linecontrol.history import Historian
+from linecontrol.line.build import line_tags
 from linecontrol.twin.trial import Outcome, Trial, run_trial
 from simulator import material as m
 from simulator.plant import Plant
@@ -88,12 +91,23 @@ def test_energy_is_that_of_the_plant(watched: Watched) -> None:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
-    """Two runs on record: the second with a slower rasp, which opens fewer cells."""
-    out = tmp_path_factory.mktemp("study") / "runs"
-    slow = Trial(SHORT.recipe, seed=1, values={**SHORT.values, "rasp_rpm": 900.0}, has_laboratory=True)
-    usual = Trial(SHORT.recipe, seed=1, values=SHORT.values, has_laboratory=True)
-    return out, [row["record"] for row in rows_of(numbered([usual, slow]), out=out)]
+def study(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """Two runs of one lot on record: the second with a slower rasp, which opens fewer cells."""
+    values = {**SHORT.values, "rasp_rpm": 900.0}
+    slow = run_trial(Trial(SHORT.recipe, number=1, seed=3, values=values, has_laboratory=True))
+    folder = tmp_path_factory.mktemp("study")
+    asyncio.run(_stored(folder, [watched.outcome, slow]))
+    return folder, [watched.outcome.record, slow.record]
+
+
+async def _stored(folder: Path, outcomes: list[Outcome]) -> None:
+    tags = line_tags(read_line("demo"))
+    history = Historian(f"sqlite:///{folder / 'history.sqlite3'}", folder / "spool", "demo", tags)
+    await history.start()
+    for outcome in outcomes:
+        assert outcome.kept is not None
+        await outcome.kept.store(history)
+    await history.stop()
 
 
 def asked(*words: str) -> str:
