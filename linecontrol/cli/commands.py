@@ -169,6 +169,9 @@ def simulate(
     line_type: LineType = "",
     line: Annotated[str, typer.Option(help="Line file, or the name of a shipped one.")] = "demo",
     every: Annotated[float, typer.Option(min=1, max=3600, help="Record a scan each so many line seconds.")] = 30.0,
+    laboratory: Annotated[
+        bool, typer.Option("--laboratory", help="Samples of every run are analysed, with the laboratory's errors.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; a stopped campaign goes on from it.")] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to hand the runs to.")] = None,
     validate: Annotated[
@@ -181,7 +184,7 @@ def simulate(
 
     values, parts = formula_values(sets), plant_values(plant)
     if validate:
-        if any((values, policy, fault, vary, seeds, out, dask)) or runs > 1:
+        if any((values, policy, fault, vary, seeds, out, dask, laboratory)) or runs > 1:
             stop("--validate runs its own plants; it goes with --plant and --json only", BAD_INPUT)
         raise typer.Exit(guarded(lambda: run_validate(parts, as_json=as_json)))
     trials = guarded_value(
@@ -197,6 +200,7 @@ def simulate(
             faults=fault or [],
             vary=vary,
             every_s=every,
+            laboratory=laboratory,
         )
     )
     raise typer.Exit(guarded(lambda: run_simulate(trials, jobs, dask, out, as_json=as_json)))

@@ -95,24 +95,25 @@ def folder_of(data: Path | None, run_id: str) -> tuple[Path, str]:
 
 
 def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Runs side by side; the yield is the reconciled one where there is one, else as measured."""
     table = Table(box=None, pad_edge=False)
-    for title, justify in (
-        ("Run", "left"),
-        ("Recipe", "left"),
-        ("State", "left"),
-        ("Roots kg", "right"),
-        ("Powder kg", "right"),
-        ("Moisture % wb", "right"),
-        ("Yield %", "right"),
-        ("reconciled %", "right"),
-        ("kWh/kg", "right"),
-        ("L/kg", "right"),
-        ("CO₂ kg/kg", "right"),
-        ("Cost/kg", "right"),
+    table.add_column("Run", overflow="fold")
+    table.add_column("Recipe", overflow="fold")
+    table.add_column("State")
+    for title in (
+        "Roots\nkg",
+        "Powder\nkg",
+        "Moisture\n% wb",
+        "Yield\n%",
+        "Energy\nkWh/kg",
+        "Water\nL/kg",
+        "CO₂\nkg/kg",
+        "Cost\nper kg",
     ):
-        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+        table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        found, spread = row.get("extraction_yield"), row.get("extraction_yield_u")
+        best = "_reconciled" if row.get("extraction_yield_reconciled") is not None else ""
+        found, spread = (row.get(f"extraction_yield{best}{end}") for end in ("", "_u"))
         table.add_row(
             str(row["run_id"]),
             str(row["recipe"]),
@@ -121,7 +122,6 @@ def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
             _number(row.get("powder_kg"), 1),
             _number(row.get("moisture_mean_pct_wb"), 2),
             _share(found, spread),
-            _share(row.get("extraction_yield_reconciled"), row.get("extraction_yield_reconciled_u")),
             _number(row.get("energy_kwh_per_kg"), 2),
             _number(row.get("water_l_per_kg"), 1),
             _number(row.get("co2_kg_per_kg"), 2),

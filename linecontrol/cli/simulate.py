@@ -45,6 +45,7 @@ def plan(
     faults: Sequence[str],
     vary: str | None,
     every_s: float,
+    laboratory: bool = False,
 ) -> list[Trial]:
     """The trials of a campaign. Raises ConfigError for whatever is wrong before the first one is run."""
     for policy in policies:
@@ -57,7 +58,14 @@ def plan(
     if count > MOST_TRIALS:
         raise ConfigError([Problem("", None, "simulate", f"{count} trials are too many", f"up to {MOST_TRIALS}")])
     first = Trial(
-        recipe, line=line, faults=written, every_s=every_s, watched=bool(written), species=species, line_type=line_type
+        recipe,
+        line=line,
+        faults=written,
+        every_s=every_s,
+        watched=bool(written),
+        species=species,
+        line_type=line_type,
+        has_laboratory=laboratory,
     )
     trials = []
     for point in study:

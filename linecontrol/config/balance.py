@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from linecontrol.config.fields import Bilingual, Line, Name, Number, Row
+from linecontrol.config.fields import Bilingual, Flag, Line, Name, Number, Row
 from linecontrol.config.flowsheet import Equation, InOut, NotNegative, StreamName, Uncertain
 
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
@@ -41,10 +41,15 @@ class Sample(Row):
 
 
 class Assumed(Row):
-    """What is taken for true until the laboratory has spoken: ``u`` must hold how far runs differ."""
+    """What is taken for true until the laboratory has spoken: ``u`` must hold how far runs differ.
+
+    ``only_complete``: holds only for a run that came to its end, as what stays behind in machines that were run empty;
+    of a stopped or aborted run it is not known.
+    """
 
     value: Number
     u: NotNegative
+    only_complete: Flag = False
     source: Source
 
 

@@ -66,10 +66,10 @@ def _insert_version(connection: sa.Connection, record: dict[str, Any]) -> None:
     kept, run = schema.run_version, schema.run
     mine = sa.and_(kept.c.line_id == record["line_id"], kept.c.run_id == record["run_id"])
     newest = connection.execute(sa.select(sa.func.max(kept.c.version)).where(mine)).scalar() or 0
-    here = sa.and_(mine, kept.c.version == record["version"])
-    if connection.execute(sa.select(kept.c.version).where(here)).scalar() is None:
-        connection.execute(kept.insert(), record)
-    if record["version"] >= newest:
+    if connection.execute(sa.select(kept.c.version).where(mine, kept.c.version == record["version"])).first():
+        return
+    connection.execute(kept.insert(), record)
+    if record["version"] > newest:
         key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
         connection.execute(run.update().where(key).values(record=record["record"]))
 

@@ -33,18 +33,22 @@ def _counters(config: LineConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys([tag for row in carriers for tag in (*row.totals, *row.minus)] + list(water)))
 
 
-def run_inputs(config: LineConfig, balance: RunBalance, sums: RunSums) -> Inputs:
-    """What was measured, before the laboratory has spoken."""
+def run_inputs(config: LineConfig, balance: RunBalance, sums: RunSums, *, is_complete: bool = True) -> Inputs:
+    """What was measured, before the laboratory has spoken.
+
+    Args:
+        is_complete: the run came to its end; else some assumptions do not hold.
+    """
     rows: dict[str, Input] = {}
     for name, stream in balance.streams.items():
-        rows[name] = _stream(stream, sums)
+        rows[name] = _stream(stream, sums, is_complete)
         for part, fraction in stream.fractions.items():
-            rows[f"{name}.{part}"] = _fraction(config, stream, fraction, sums)
+            rows[f"{name}.{part}"] = _fraction(config, stream, fraction, sums, is_complete)
     factors = {str(name): text for name, text in balance.factors.items()}
     return Inputs(rows, balance.equations, balance.extraction_yield, balance.powder, dict(balance.wanted), factors)
 
 
-def _stream(stream: BalanceStream, sums: RunSums) -> Input:
+def _stream(stream: BalanceStream, sums: RunSums, is_complete: bool) -> Input:
     scale = stream.scale or ""
     if stream.totals:
         found = [sums.total(tag) for tag in stream.totals]
@@ -58,12 +62,12 @@ def _stream(stream: BalanceStream, sums: RunSums) -> Input:
         if change is None:
             return Input(None, None, NONE, f"never read: {stream.change}")
         return Input(stream.factor * change, stream.u, METER, stream.change, instrument=scale)
-    return _assumed(stream.assumed, stream.sample)
+    return _assumed(stream.assumed, stream.sample, is_complete)
 
 
-def _fraction(config: LineConfig, stream: BalanceStream, fraction: Fraction, sums: RunSums) -> Input:
+def _fraction(config: LineConfig, stream: BalanceStream, fraction: Fraction, sums: RunSums, is_complete: bool) -> Input:
     if fraction.tag is None:
-        return _assumed(fraction.assumed, fraction.sample)
+        return _assumed(fraction.assumed, fraction.sample, is_complete)
     tag = next(row for row in config.tags if row.name == fraction.tag)
     share = SHARE_OF[tag.unit]
     checked = any(row.tag == tag.name for row in config.line.laboratory)
@@ -76,9 +80,12 @@ def _fraction(config: LineConfig, stream: BalanceStream, fraction: Fraction, sum
     return Input(mean * share, (fraction.u or 0.0) * share, METER, tag.name, instrument=tag.name, sample=sample)
 
 
-def _assumed(assumed: Assumed | None, sample: str | None) -> Input:
+def _assumed(assumed: Assumed | None, sample: str | None, is_complete: bool) -> Input:
     if assumed is None:
         return Input(sample=sample or "")
+    if assumed.only_complete and not is_complete:
+        reason = "the run did not come to its end, so that nothing can be assumed"
+        return Input(source=reason, sample=sample or "", guess=assumed.value)
     return Input(assumed.value, assumed.u, ASSUMED, assumed.source, sample=sample or "")
 
 

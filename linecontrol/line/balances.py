@@ -21,7 +21,7 @@ from linecontrol.history import RunRow, VersionRow
 from linecontrol.line.aside import aside
 from linecontrol.line.balance_inputs import balance_sums, equation_problems, run_footprint, run_inputs
 from linecontrol.line.run_view import iso
-from linecontrol.recipe.states import ENDED
+from linecontrol.recipe.states import ENDED, RunState
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 AGAIN_S = 60.0  # between tries at a version that could not be made [line s]
 _ENDED = frozenset(state.value for state in ENDED)
 CONTROLLER = "controller"
+
+
+def is_of_roots(record: Mapping[str, Any]) -> bool:
+    """Whether a run has anything to balance: a cleaning run has not."""
+    return record.get("root_kg") != 0.0
 
 
 class BalanceDesk:
@@ -69,9 +74,11 @@ class BalanceDesk:
         return None if self.sums is None else self.sums.to_dict()
 
     def restore(self, saved: Mapping[str, Any] | None) -> None:
-        """Go on with what a stopped controller had saved; None = it had nothing."""
+        """Go on with what a stopped controller had saved; None = it had nothing, and this run gets no balance."""
         self.begin()
-        if self.sums is not None and saved is not None:
+        if saved is None:
+            self.sums = None
+        elif self.sums is not None:
             self.sums.restore(saved)
 
     def fields(self, run_id: str, powder_kg: float) -> dict[str, Any]:
@@ -95,9 +102,10 @@ class BalanceDesk:
 
     async def _finish(self, run_id: str, record: dict[str, Any], sums: RunSums) -> None:
         balance = self._line.config.line.balance
-        if balance is None:
+        if balance is None or not is_of_roots(record):
             return
-        inputs = run_inputs(self._line.config, balance, sums)
+        is_complete = record["state"] == RunState.COMPLETE.value
+        inputs = run_inputs(self._line.config, balance, sums, is_complete=is_complete)
         try:
             await self._make(run_id, record, inputs, 1, CONTROLLER, "the run has ended")
         except LineError as error:
@@ -107,12 +115,10 @@ class BalanceDesk:
         """Make the balance of a run that ended just before the controller did."""
         if row is None or row.state not in _ENDED or "balance" in row.record or not row.snapshot.get("sums"):
             return
-        sums, balance = balance_sums(self._line.config), self._line.config.line.balance
-        if sums is not None and balance is not None:
+        sums = balance_sums(self._line.config)
+        if sums is not None:
             sums.restore(row.snapshot["sums"])
-            await self._make(
-                row.run_id, row.record, run_inputs(self._line.config, balance, sums), 1, CONTROLLER, "the run has ended"
-            )
+            await self._finish(row.run_id, row.record, sums)
 
     # -- versions
     async def revise(self, run_id: str, who: str, why: str) -> None:

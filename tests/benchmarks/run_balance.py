@@ -3,11 +3,11 @@
     python tests/benchmarks/run_balance.py [--seeds 12] [--first 1] [--jobs 2] [--species NAME]
 
 Each seed is a lot of its own on a plant whose instruments have calibration errors of their own; the laboratory takes
-samples during the run and its values are entered after it. Three yields of every run are held against the books: as the
-meters measured it, reconciled as the run ended (what the laboratory would say is still assumed), and reconciled with the
-laboratory's values. For each: how often the 95 % interval covers, with the exact 95 % interval of that share, how wide
-it is, and the mean error. A share that is significantly below 95 % fails. Beside them: false alarms of a gross error,
-of which there is none in these plants.
+samples during the run and its values are entered after it. Three yields of every run are held against the books: as
+the meters measured it, reconciled as the run ended (what the laboratory would say is still assumed), and reconciled
+with the laboratory's values. For each: how often the 95 % interval covers, with the exact 95 % interval of that share,
+how wide it is, and the mean error. A share that is significantly below 95 % fails. Beside them: false alarms of a gross
+error, of which there is none in these plants.
 """
 
 from __future__ import annotations
