@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, lab, moisture
+from linecontrol.cli import access, alarms, client, lab, moisture, recipes
 from linecontrol.cli.assess import assess
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(lab.app, name="lab")
+app.add_typer(recipes.app, name="recipes")
 app.add_typer(access.users, name="users")
 app.add_typer(access.tokens, name="tokens")
 app.command()(access.audit)
@@ -324,21 +325,6 @@ def status(url: Url = None, as_json: Json = False) -> None:
         print_json(found)
     else:
         paper.print(status_view(found))
-
-
-@app.command()
-def recipes(as_json: Json = False) -> None:
-    """The recipes that can be run, with their formula parameters and limits."""
-    from linecontrol.line.recipes import shipped_recipes
-
-    rows = [entry.summary() for entry in shipped_recipes()]
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        paper.print(f"[bold]{row['name']}[/bold]  {row['title']['en']} / {row['title']['zh']}")
-        for name, p in row["formula"].items():
-            paper.print(f"    {name} = {p['value']} {p['unit']}  ({p['low']} to {p['high']})  {p['title']['en']}")
 
 
 @app.command()
