@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from linecontrol.cli.csv_out import write_csv
 from linecontrol.cli.output import BAD_INPUT, DONE, paper, people, print_json, stop
 
 users = typer.Typer(help="Users: add, list, change, remove.", no_args_is_help=True, rich_markup_mode=None)
@@ -138,11 +139,17 @@ def revoke(token_id: Annotated[str, typer.Argument(help="Id, as `tokens list` sh
     people.print(f"{token_id} is revoked", markup=False)
 
 
+AUDIT_COLUMNS = (
+    "number", "time", "who", "role", "address", "action", "target", "old", "new", "why", "outcome", "detail",
+)  # fmt: skip
+
+
 def audit(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     who: Annotated[str | None, typer.Option(help="Only this one, e.g. operator:li.")] = None,
     outcome: Annotated[str | None, typer.Option(help="Only done, repeated, refused, denied or failed.")] = None,
     before: Annotated[int | None, typer.Option(help="Only rows with a smaller number, to turn the page.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for a spreadsheet.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -154,6 +161,23 @@ def audit(
     rows = _ask("GET", url, f"/audit?{query}")
     if as_json:
         print_json(rows)
+        return
+    if as_csv:
+        names = (
+            "number",
+            "time",
+            "who",
+            "role",
+            "address",
+            "action",
+            "target",
+            "old",
+            "new",
+            "why",
+            "outcome",
+            "detail",
+        )
+        write_csv(sys.stdout, names, ([row[name] for name in names] for row in rows))
         return
     table = _table("No.", "When (line)", "Who", "Asked for", "New", "Why", "Outcome")
     for row in rows:

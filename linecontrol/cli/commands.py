@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, interlocks, lab, moisture, quality
+from linecontrol.cli import access, alarms, client, interlocks, lab, moisture, quality, recipes
 from linecontrol.cli.assess import assess
 from linecontrol.cli.attribute import attribute
 from linecontrol.cli.compare import compare
@@ -35,6 +35,7 @@ app.add_typer(quality.deviations_app, name="deviations")
 app.add_typer(quality.calibrations_app, name="calibrations")
 app.command()(quality.ccp)
 app.add_typer(lab.app, name="lab")
+app.add_typer(recipes.app, name="recipes")
 app.add_typer(access.users, name="users")
 app.add_typer(access.tokens, name="tokens")
 app.command()(access.audit)
@@ -340,21 +341,6 @@ def status(url: Url = None, as_json: Json = False) -> None:
         print_json(found)
     else:
         paper.print(status_view(found))
-
-
-@app.command()
-def recipes(as_json: Json = False) -> None:
-    """The recipes that can be run, with their formula parameters and limits."""
-    from linecontrol.line.recipes import shipped_recipes
-
-    rows = [entry.summary() for entry in shipped_recipes()]
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        paper.print(f"[bold]{row['name']}[/bold]  {row['title']['en']} / {row['title']['zh']}")
-        for name, p in row["formula"].items():
-            paper.print(f"    {name} = {p['value']} {p['unit']}  ({p['low']} to {p['high']})  {p['title']['en']}")
 
 
 @app.command()

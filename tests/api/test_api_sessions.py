@@ -367,6 +367,42 @@ async def test_the_display_says_where_its_user_sits_and_nobody_else_does(tmp_pat
         assert [row["address"] for row in reversed(rows)] == ["10.1.2.3", "127.0.0.1", "127.0.0.1", "127.0.0.1"]
 
 
+async def test_a_new_password_for_a_one_time_token(tmp_path: Path) -> None:
+    """An administrator hands a token over and never knows the password."""
+    plant = Plant(tmp_path, clock=Skipping())
+    async with site(tmp_path, plant=plant) as here:
+        await here.make_users("operator", "technician")
+        new = "an even better one"
+
+        async def use(token: str, name: str = "operator", password: str = new) -> int:
+            body = {"token": token, "name": name, "new_password": password}
+            return (await here.anonymous.post("/users/reset", json=body)).status_code
+
+        async def offer(name: str = "operator") -> str:
+            made = await here.console.post(f"/users/{name}/reset", json={"reason": "forgot it"})
+            assert made.status_code == 201
+            return str(made.json()["token"])
+
+        assert (await here.as_("technician").post("/users/operator/reset", json={})).status_code == 403
+        void, token = await offer(), await offer()
+        assert (await here.log_in("operator")).status_code == 201  # the present one holds until then
+        assert await use(void) == 401
+        assert await use(token, "technician") == 401
+        assert await use(token, password="short") == 422
+        assert await use(token) == 200
+        assert await use(token) == 401  # good once
+        assert (await here.as_("operator").get("/session")).status_code == 401
+        assert (await here.log_in("operator")).status_code == 401
+        assert (await here.log_in("operator", new)).status_code == 201
+
+        late = await offer("technician")
+        plant.clock.leap = 25 * 3600.0
+        assert await use(late, "technician") == 401
+        assert all(token not in str(row) and new not in str(row) for row in await here.audit())
+        await here.console.patch("/users/technician", json={"is_enabled": False})
+        assert (await here.console.post("/users/technician/reset", json={})).status_code == 409
+
+
 async def test_the_last_administrator_stays(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         await here.make_users("admin")

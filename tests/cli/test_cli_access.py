@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from linecontrol.cli.commands import app
+from linecontrol.cli.csv_out import write_csv
 
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 from access_rig import PASSWORD, Site, site
@@ -72,3 +75,28 @@ async def test_without_a_token_one_is_asked_who_one_is(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         asked = await linecontrol(here, "status", token="")
         assert (asked.exit_code, "LINECONTROL_TOKEN" in asked.output) == (3, True)
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+2", "-2+3", "@SUM(A1)", "\t=1+1", "\r=1+1", " =1", '=HYPERLINK("http://x")']
+PLAIN = ["li", "O'Brien", "a=b", "12,4", "a\nb", '"', "湿料"]
+NUMBERS = ["-2.5", "+3", "-1e-3"]
+
+
+def test_no_text_in_a_spreadsheet_is_taken_for_a_formula() -> None:
+    """S13, read again as a spreadsheet reads it: what could be computed is marked as text, numbers stay numbers."""
+    file = io.StringIO()
+    write_csv(file, ["what"], [[text] for text in [*FORMULAS, *PLAIN, *NUMBERS, 3, -4.5, None, float("nan"), True]])
+    file.seek(0)
+    rows = [row[0] for row in csv.reader(file)][1:]
+    assert rows[: len(FORMULAS)] == [f"'{text}" for text in FORMULAS]
+    assert rows[len(FORMULAS) :] == [*PLAIN, *NUMBERS, "3", "-4.5", "", "", "true"]
+
+
+async def test_the_audit_trail_goes_to_a_spreadsheet(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        body = {"name": "li", "role": "operator", "password": PASSWORD, "reason": "=1+1"}
+        assert (await here.console.post("/users", json=body)).status_code == 201
+        told = await linecontrol(here, "audit", "--csv")
+        (row,) = csv.DictReader(io.StringIO(told.stdout))
+        assert (row["action"], row["why"], row["outcome"]) == ("POST /users", "'=1+1", "done")
+        assert PASSWORD not in told.stdout

@@ -62,6 +62,31 @@ class Stage:
     simulated: Simulator
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+    logged_in: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """Cookies of who has logged in already, by role and language."""
+    _open: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _browser: Any = None
+
+    async def browser(self) -> Any:
+        """One Chromium for all pages; it can reach this machine only."""
+        if self._browser is None:
+            from playwright.async_api import async_playwright
+
+            tool = await self._open.enter_async_context(async_playwright())
+            self._browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", OFFLINE])
+            self._open.push_async_callback(self._browser.close)
+        return self._browser
+
+    async def at_rest(self) -> None:
+        """No run in hand, nothing noted: as the next test wants it."""
+        for noted in (self.requests, self.errors, self.dialogs):
+            noted.clear()
+        view = await self.controller.run_view()
+        if view and view["state"] not in ("Complete", "Stopped", "Aborted", "Idle"):
+            body = {"command": "abort", "reason": "the test is over"}
+            await self.controller.ask("POST", f"/runs/{view['run_id']}/commands", body)
+            await self.controller.until_view(lambda view: view["state"] == "Aborted")
 
 
 @contextlib.asynccontextmanager
@@ -73,19 +98,27 @@ async def stage(folder: Path, speed: float) -> AsyncIterator[Stage]:
         display = DisplayProcess(controller.url, folder / "display")
         try:
             await display.start()
-            yield Stage(controller, display, simulated)
+            on = Stage(controller, display, simulated)
+            async with on._open:
+                yield on
         finally:
             await display.kill()
             await controller.stop()
 
 
+def user_of(role: str, language: str) -> str:
+    """Users named after their role; those who read English have it in their name."""
+    return role if language.startswith("zh") else f"{role}-en"
+
+
 async def log_in(on: Stage, page: Any, role: str, language: str) -> None:
-    """As the user named after the role, who is made when there is none yet."""
-    body = {"name": role, "role": role, "password": PASSWORD, "language": language[:2]}
+    """As the user of this role, who is made when there is none yet."""
+    name = user_of(role, language)
+    body = {"name": name, "role": role, "password": PASSWORD, "language": language[:2]}
     made = await on.controller.ask("POST", "/users", body)
     assert made.status_code in (201, 409), made.text
     await page.goto(on.display.url)
-    await page.locator('input[autocomplete="username"]').fill(role)
+    await page.locator('input[autocomplete="username"]').fill(name)
     await page.locator('input[autocomplete="current-password"]').fill(PASSWORD)
     await page.locator(".panel.narrow .btn.main").click()
     await page.locator('input[autocomplete="current-password"]').wait_for(state="detached")
@@ -95,23 +128,30 @@ async def log_in(on: Stage, page: Any, role: str, language: str) -> None:
 async def browser_page(
     on: Stage, language: str = "zh-CN", size: str = "panel", scale: float = 1, role: str = "operator"
 ) -> AsyncIterator[Any]:
-    """A page of a fresh browser that can reach this machine only, logged in; what it asks for and what fails is
-    written down."""
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as tool:
-        browser = await tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", OFFLINE])
-        width, height = SIZES[size]
-        context = await browser.new_context(
-            viewport={"width": width, "height": height}, locale=language, device_scale_factor=scale
-        )
+    """A page of somebody logged in, with cookies of their own; what it asks for and what fails is written down."""
+    browser, key = await on.browser(), (role, language[:2])
+    width, height = SIZES[size]
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        locale=language,
+        device_scale_factor=scale,
+        storage_state=on.logged_in.get(key),
+    )
+    try:
         context.set_default_timeout(PATIENCE_S * 1000)
         page = await context.new_page()
         page.on("request", lambda request: on.requests.append(request.url))
         page.on("websocket", lambda socket: on.requests.append(socket.url))
         page.on("pageerror", lambda error: on.errors.append(str(error)))
-        try:
+
+        async def dismiss(dialog: Any) -> None:
+            on.dialogs.append(dialog.message)
+            await dialog.dismiss()
+
+        page.on("dialog", dismiss)
+        if key not in on.logged_in:
             await log_in(on, page, role, language)
-            yield page
-        finally:
-            await browser.close()
+            on.logged_in[key] = await context.storage_state()
+        yield page
+    finally:
+        await context.close()

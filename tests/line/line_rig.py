@@ -129,16 +129,18 @@ class Controller:
 
     def __init__(self, line: Path, data: Path, speed: float, state: Path | None = None) -> None:
         self._command = [sys.executable, "-m", "linecontrol", "serve", "--line", str(line), "--data", str(data)]
-        self._command += ["--speed", f"{speed:g}", "--port", "0"]
+        self._command += ["--speed", f"{speed:g}"]
         self._env = dict(os.environ) | ({"XDG_STATE_HOME": str(state)} if state is not None else {})
         self.url = ""
         self._data = data
         self.said: list[str] = []
 
-    async def start(self) -> None:
+    async def start(self, *, same_port: bool = False) -> None:
+        port = self.url.rsplit(":", 1)[1] if same_port else "0"
         self.process = await asyncio.create_subprocess_exec(
-            *self._command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=self._env
-        )
+            *self._command, "--port", port,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=self._env,
+        )  # fmt: skip
         assert self.process.stderr is not None
         async with asyncio.timeout(PATIENCE_S):
             async for line in self.process.stderr:
