@@ -14,6 +14,7 @@ from linecontrol.history.audit import AuditRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
+from linecontrol.history.policy import Policy
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "Historian",
     "HistoryReader",
     "LabRow",
+    "Policy",
     "QuarantinedRow",
     "RecipeRow",
     "RunRow",

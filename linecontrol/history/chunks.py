@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from linecontrol.history import schema, series, tail
 from linecontrol.history.numbers import Ints, unpack_ints
-from linecontrol.history.seal import Block
+from linecontrol.history.seal import Block, Chunk
 from linecontrol.history.series import Rollup, Series
 
 
@@ -22,30 +22,32 @@ def insert_block(connection: sa.Connection, line_id: int, block: Block) -> int:
     if block.axes:
         axes = [{"block_id": block_id, "number": a.number, "count": a.count, "times": a.times} for a in block.axes]
         connection.execute(schema.axis.insert(), axes)
-    records = [
-        {
-            "line_id": line_id,
-            "block_id": block_id,
-            "tag_id": chunk.tag_id,
-            "start_us": chunk.start_us,
-            "end_us": chunk.end_us,
-            "count": chunk.rollup.rows,
-            "numbers": chunk.rollup.numbers,
-            "low": chunk.rollup.low,
-            "high": chunk.rollup.high,
-            "weight_us": chunk.rollup.weight_us,
-            "integral": chunk.rollup.integral,
-            "last": chunk.last,
-            "last_status": chunk.last_status,
-            "axis": chunk.axis,
-            "times": chunk.packed.times,
-            "data": chunk.packed.data,
-            "notes": chunk.packed.notes,
-        }
-        for chunk in block.chunks
-    ]
+    records = [chunk_record(line_id, block_id, chunk) for chunk in block.chunks]
     connection.execute(schema.chunk.insert(), records)
     return block_id
+
+
+def chunk_record(line_id: int, block_id: int, chunk: Chunk) -> dict[str, Any]:
+    """A chunk as a row of its table."""
+    return {
+        "line_id": line_id,
+        "block_id": block_id,
+        "tag_id": chunk.tag_id,
+        "start_us": chunk.start_us,
+        "end_us": chunk.end_us,
+        "count": chunk.rollup.rows,
+        "numbers": chunk.rollup.numbers,
+        "low": chunk.rollup.low,
+        "high": chunk.rollup.high,
+        "weight_us": chunk.rollup.weight_us,
+        "integral": chunk.rollup.integral,
+        "last": chunk.last,
+        "last_status": chunk.last_status,
+        "axis": chunk.axis,
+        "times": chunk.packed.times,
+        "data": chunk.packed.data,
+        "notes": chunk.packed.notes,
+    }
 
 
 def make_partition(connection: sa.Connection, line_id: int) -> None:

@@ -21,9 +21,11 @@ from linecontrol.core.model import Event, Receipt, Sample, Tag
 from linecontrol.history.alarms import AlarmStateRow, alarm_row
 from linecontrol.history.audit import AuditRow, audit_row
 from linecontrol.history.intake import Counters, Intake
+from linecontrol.history.keeper import Keeper
 from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import OnChange
+from linecontrol.history.policy import Policy
 from linecontrol.history.rows import (
     ALARM,
     AUDIT,
@@ -75,6 +77,7 @@ class Historian:
         spool_most_bytes: size of the spool; beyond it samples are dropped and counted.
         memory_rows: rows that may wait in memory when neither database nor spool takes any.
         save_patience_s: how long ``save_run`` and ``stop`` wait for durability [real s].
+        policy: how long samples are kept; None = for ever.
         on_event: takes the historian's own events (database away, back, spool filling), on the event loop.
     """
 
@@ -91,10 +94,11 @@ class Historian:
         memory_rows: int = 500_000,
         save_patience_s: float = 5.0,
         on_event: Callable[[Event], None] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._url, self._line = url, line
         self._tags = {tag.name: tag for tag in tags}
-        self._filter = OnChange(keepalive_s)
+        self._filter = OnChange(keepalive_s, {tag.name: tag.deadband for tag in tags})
         self._save_patience_s = save_patience_s
         self._on_event = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -112,6 +116,7 @@ class Historian:
             self._intake,
             name,
             flush_s=flush_s,
+            keeper=Keeper(url, line, policy or Policy()),
             notices=Notices(line, self._intake, self._pass_on, lambda: self._seen_at),
         )
 

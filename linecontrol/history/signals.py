@@ -18,6 +18,7 @@ _MANY = 8
 """From this many tags on, chunks are looked up by block, all tags of it at once."""
 
 _FOREVER_US = 2**62
+_OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
 
 
 def read(
@@ -77,19 +78,17 @@ def _by_block(
 ) -> dict[int, list[Series]]:
     """Chunks of the blocks that reach into [start_us, end_us)."""
     block = schema.block
-    since = (
-        sa.select(sa.func.max(block.c.start_us))
-        .where(block.c.line_id == line_id, block.c.start_us <= start_us)
-        .scalar_subquery()
+    mine = block.c.line_id == line_id
+    heads = sa.select(block.c.id, block.c.start_us, block.c.end_us)
+    before = heads.where(mine, block.c.start_us <= start_us).order_by(block.c.start_us.desc()).limit(_OVERLAP)
+    inside = heads.where(
+        mine, block.c.start_us > start_us, block.c.start_us < (_FOREVER_US if end_us is None else end_us)
     )
-    query = sa.select(block.c.id).where(
-        block.c.line_id == line_id,
-        block.c.start_us >= sa.func.coalesce(since, start_us),
-        block.c.start_us < (_FOREVER_US if end_us is None else end_us),
-    )
+    blocks = [row.id for row in connection.execute(before).all()[::-1] if row.end_us >= start_us]
+    blocks += [row.id for row in connection.execute(inside.order_by(block.c.start_us))]
     found: dict[int, list[Series]] = {}
     wanted = set(ids)
-    for block_id in connection.execute(query.order_by(block.c.start_us)).scalars().all():
+    for block_id in blocks:
         rows = chunks.of_block(connection, line_id, block_id)
         for tag_id, parts in decoded(connection, [row for row in rows if row[0] in wanted]).items():
             found.setdefault(tag_id, []).extend(parts)
