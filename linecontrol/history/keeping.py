@@ -15,7 +15,6 @@ from linecontrol.core.errors import StorageError
 from linecontrol.history import chunks, parquet, schema
 from linecontrol.history.migrate import revision_of
 from linecontrol.history.policy import Policy
-from linecontrol.history.signals import decoded
 from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of, sqlite_path
 
 _DAY_US = 86_400_000_000
@@ -105,7 +104,7 @@ def _archive(connection: sa.Connection, line_id: int, line: str, blocks: list[in
     with writer:
         for block_id in blocks:
             with connection.begin():
-                found = decoded(connection, chunks.of_block(connection, line_id, block_id))
+                found = chunks.series_of(connection, chunks.of_block(connection, line_id, block_id))
             for tag_id, parts in sorted(found.items()):
                 for part in parts:
                     writer.add(names[tag_id].name, names[tag_id].unit, part)

@@ -34,16 +34,17 @@ class Late:
         """Rewrite the chunks. The caller's transaction."""
         chunk, block = schema.chunk, schema.block
         for block_id, tag_id, rows in self.chunks:
-            record = chunks.chunk_record(self.line_id, block_id, chunk_of(tag_id, rows))
+            query = sa.select(block.c.data).where(block.c.id == block_id)
+            data = connection.execute(query).scalar_one()
+            changed = chunk_of(tag_id, rows)
+            record = chunks.chunk_record(self.line_id, block_id, len(data), changed)
             mine = (chunk.c.line_id == self.line_id, chunk.c.block_id == block_id)
             connection.execute(chunk.update().where(*mine, chunk.c.tag_id == tag_id), record)
-            found = connection.execute(
-                sa.select(sa.func.min(chunk.c.start_us), sa.func.max(chunk.c.end_us), sa.func.sum(chunk.c.count)).where(
-                    *mine
-                )
-            ).one()
-            head = {"start_us": found[0], "end_us": found[1], "rows": int(found[2]), "archive": None}
-            connection.execute(block.update().where(block.c.id == block_id), head)
+            ends = sa.select(sa.func.min(chunk.c.start_us), sa.func.max(chunk.c.end_us), sa.func.sum(chunk.c.count))
+            start_us, end_us, count = connection.execute(ends.where(*mine)).one()
+            head = {"start_us": start_us, "end_us": end_us, "rows": int(count), "archive": None}
+            more = b"".join((data, *chunks.parts_of(changed)))  # what it replaces stays there unused
+            connection.execute(block.update().where(block.c.id == block_id), {**head, "data": more})
 
 
 def find_late(connection: sa.Connection, line_id: int, series: Mapping[int, Series]) -> Late:
@@ -66,18 +67,12 @@ def _into(connection: sa.Connection, tag_id: int, late: Series) -> list[tuple[in
     """Each late row goes into the last chunk that begins before it, or else into the first there is."""
     found = chunks.of_tag(connection, tag_id, int(late.times[0]), int(late.times[-1]) + 1)
     if not found:  # all of it is older than the tag's first chunk
-        found = chunks.of_tag(connection, tag_id, int(late.times[0]), None)[:1]
-    starts = [int(part.times[0]) for part in (_rows(connection, row) for row in found)]
-    places = np.maximum(np.searchsorted(starts, late.times, side="right") - 1, 0)
+        found = chunks.of_tag(connection, tag_id, int(late.times[0]), None, most=1)
+    present = chunks.series_of(connection, found)[tag_id]
+    places = np.maximum(np.searchsorted([part.times[0] for part in present], late.times, side="right") - 1, 0)
     changed = []
-    for at, row in enumerate(found):
+    for at, ((_, block_id, *_), part) in enumerate(zip(found, present, strict=True)):
         mine = np.flatnonzero(places == at)
         if len(mine):
-            part = late.part(int(mine[0]), int(mine[-1]) + 1)
-            changed.append((row[1], tag_id, joined([_rows(connection, row), part])))
+            changed.append((block_id, tag_id, joined([part, late.part(int(mine[0]), int(mine[-1]) + 1)])))
     return changed
-
-
-def _rows(connection: sa.Connection, row: tuple[object, ...]) -> Series:
-    (tag_id, *_), axes = row, chunks.read_axes(connection, [row])
-    return chunks.series_of([row], axes)[int(str(tag_id))][0]

@@ -120,8 +120,7 @@ def stats_of(connection: sa.Connection, line_id: int, path: Path | None) -> Hist
 
 def _chunk_bytes() -> sa.ColumnElement[int]:
     chunk = schema.chunk
-    notes = sa.func.coalesce(sa.func.length(chunk.c.notes), 0)
-    return sa.func.sum(sa.func.length(chunk.c.times) + sa.func.length(chunk.c.data) + notes)
+    return sa.func.sum(chunk.c.times_bytes + chunk.c.values_bytes + chunk.c.notes_bytes)
 
 
 def _tags(connection: sa.Connection, line_id: int) -> tuple[TagStats, ...]:
