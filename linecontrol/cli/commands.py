@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, interlocks, lab, moisture, quality, recipes
+from linecontrol.cli import access, alarms, client, history, interlocks, lab, moisture, quality, recipes
 from linecontrol.cli.assess import assess
 from linecontrol.cli.attribute import attribute
 from linecontrol.cli.compare import compare
@@ -34,6 +34,7 @@ app.add_typer(interlocks.app, name="interlocks")
 app.add_typer(quality.deviations_app, name="deviations")
 app.add_typer(quality.calibrations_app, name="calibrations")
 app.command()(quality.ccp)
+app.add_typer(history.app, name="history")
 app.add_typer(lab.app, name="lab")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(access.users, name="users")

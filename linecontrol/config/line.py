@@ -265,6 +265,20 @@ class Yield(Row):
     uncertainty: Uncertainty
 
 
+class Keeping(Row):
+    """How long the history keeps samples. Journals, runs, laboratory values and the audit trail are kept for ever.
+
+    Attributes:
+        keep_days: samples older than this leave the database; None = never. With an ``archive`` only what lies there.
+        archive: folder for samples as Parquet files, one for each day; a relative path is in the data folder.
+        archive_after_days: days that are over for this long are copied there.
+    """
+
+    keep_days: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=1, le=36_500)] | None = None
+    archive: Line | None = None
+    archive_after_days: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=36_500)] = 30.0
+
+
 class LineFile(Row):
     """A line file. ``control_period_s`` is in line seconds.
 
@@ -288,6 +302,7 @@ class LineFile(Row):
     alarms: tuple[LoopAlarm, ...] = ()
     interlocks: tuple[InterlockRow, ...] = ()
     database: Line | None = None
+    history: Keeping = Keeping()
     names: tuple[HostName, ...] = ()
     four_eyes: Flag = False
     notes: Note = ""

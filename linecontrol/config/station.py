@@ -43,7 +43,11 @@ class Methods(Row):
 
 
 class StationTag(Row):
-    """One row of ``tags``. With ``point``, address, type and bit come from the brand's known register."""
+    """One row of ``tags``. With ``point``, address, type and bit come from the brand's known register.
+
+    ``deadband``: the history may be off by this much, never more [tag unit]; 0 = every change is kept. Control, alarms
+    and displays always see every value.
+    """
 
     name: Name
     alias: Alias | None = None
@@ -58,6 +62,7 @@ class StationTag(Row):
     range: Pair | None = None
     choices: Choices = Field(default_factory=dict)
     writable: Flag = False
+    deadband: Annotated[Number, Field(ge=0)] = 0.0
     probe: Probe | None = None
     methods: Methods | None = None
     note: Note = ""
@@ -169,6 +174,7 @@ def tag_of(row: StationTag, brand: Brand | None, station: str) -> tuple[Tag, Poi
         writable=row.writable if point is None else point.writable and ("writable" not in given or row.writable),
         methods=(row.methods.on, row.methods.off) if row.methods is not None else (),
         choices=tuple(choices.items()),
+        deadband=row.deadband,
     )
     return tag, point
 

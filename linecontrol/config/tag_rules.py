@@ -32,12 +32,23 @@ def tag_findings(tag: Tag, brand: Brand | None) -> Iterator[Finding]:
         yield Finding("unit", *unit)
     yield from _range_findings(tag)
     yield from _choice_findings(tag)
+    yield from _deadband_findings(tag)
     if brand is None:
         return
     if brand.protocol == "opcua":
         yield from _opcua_findings(tag)
     else:
         yield from _modbus_findings(tag, brand)
+
+
+def _deadband_findings(tag: Tag) -> Iterator[Finding]:
+    if tag.deadband == 0.0:
+        return
+    if tag.type in (DataType.BOOL, DataType.STRING):
+        yield Finding("deadband", f"a {tag.type} has no deadband", "leave it out")
+    elif math.isfinite(tag.high - tag.low) and tag.deadband > 0.05 * (tag.high - tag.low):
+        most = 0.05 * (tag.high - tag.low)
+        yield Finding("deadband", f"{tag.deadband:g} {tag.unit} hides more than 5 % of the range", f"0 to {most:g}")
 
 
 def wire_of(tag: Tag, brand: Brand) -> Wire | None:

@@ -154,6 +154,7 @@ class Tag:
         scale, offset: engineering = raw * scale + offset.
         bit: bit of a register for a bool, 0 = least significant; None = the whole register is 0 or 1.
         methods: OPC UA method nodes called for a write of True and of False (start, stop); empty = plain write.
+        deadband: the history may be off by this much [tag unit]; 0 = every change is kept.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Tag:
     writable: bool = False
     methods: tuple[str, str] | tuple[()] = ()
     choices: tuple[tuple[int, str], ...] = ()
+    deadband: float = 0.0
 
     @property
     def step(self) -> float:

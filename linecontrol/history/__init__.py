@@ -15,6 +15,7 @@ from linecontrol.history.guarded import BypassRow, CalibrationRow, DeviationRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
+from linecontrol.history.policy import Policy
 from linecontrol.history.recipe_versions import RecipeVersionRow, RecipeVersionStore
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 from linecontrol.history.versions import VersionRow
@@ -33,6 +34,7 @@ __all__ = [
     "Historian",
     "HistoryReader",
     "LabRow",
+    "Policy",
     "QuarantinedRow",
     "RecipeRow",
     "RecipeVersionRow",

@@ -29,9 +29,11 @@ from linecontrol.history.guarded import (
     deviation_row,
 )
 from linecontrol.history.intake import Counters, Intake
+from linecontrol.history.keeper import Keeper
 from linecontrol.history.lab import LabRow, lab_row
 from linecontrol.history.notices import Notices
-from linecontrol.history.onchange import OnChange
+from linecontrol.history.onchange import POISON, OnChange
+from linecontrol.history.policy import Policy
 from linecontrol.history.rows import (
     ALARM,
     AUDIT,
@@ -73,7 +75,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _STOP_PATIENCE_S = 4.5
-_POISON = (ValueError, TypeError, OverflowError)
 
 
 class Historian:
@@ -89,6 +90,7 @@ class Historian:
         spool_most_bytes: size of the spool; beyond it samples are dropped and counted.
         memory_rows: rows that may wait in memory when neither database nor spool takes any.
         save_patience_s: how long ``save_run`` and ``stop`` wait for durability [real s].
+        policy: how long samples are kept; None = for ever.
         on_event: takes the historian's own events (database away, back, spool filling), on the event loop.
     """
 
@@ -105,10 +107,11 @@ class Historian:
         memory_rows: int = 500_000,
         save_patience_s: float = 5.0,
         on_event: Callable[[Event], None] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._url, self._line = url, line
         self._tags = {tag.name: tag for tag in tags}
-        self._filter = OnChange(keepalive_s)
+        self._filter = OnChange(keepalive_s, {tag.name: tag.deadband for tag in tags})
         self._save_patience_s = save_patience_s
         self._on_event = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,6 +129,7 @@ class Historian:
             self._intake,
             name,
             flush_s=flush_s,
+            keeper=Keeper(url, line, policy or Policy()),
             notices=Notices(line, self._intake, self._pass_on, lambda: self._seen_at),
         )
 
@@ -188,21 +192,24 @@ class Historian:
     # -- what is offered
     def offer(self, scan: Scan) -> None:
         """Take in a scan. Never blocks, never raises: what cannot be stored is quarantined."""
-        rows: list[Row] = []
         poisoned = 0
+
+        def refuse(name: str, sample: Sample, error: Exception) -> None:
+            nonlocal poisoned
+            poisoned += 1
+            self._quarantine(SAMPLE, (name, *sample), error)
+
         try:
             scan_us = micros(scan.time)
-        except _POISON:
+        except POISON:
             scan_us = micros(self._seen_at or 0.0)
         self._saw(scan_us)
-        for name, sample in scan.samples.items():
-            try:
-                if name not in self._tags:
-                    raise ValueError("the tag is not one of this line")
-                rows.extend(self._filter.admit(name, sample, scan_us))
-            except _POISON as error:
-                poisoned += 1
-                self._quarantine(SAMPLE, (name, *sample), error)
+        known = scan
+        if not scan.samples.keys() <= self._tags.keys():
+            for name in scan.samples.keys() - self._tags.keys():
+                refuse(name, scan.samples[name], ValueError("the tag is not one of this line"))
+            known = scan._replace(samples={name: s for name, s in scan.samples.items() if name in self._tags})
+        rows = self._filter.admit_scan(known, scan_us, refuse)
         self._intake.saw(len(scan.samples), len(scan.samples) - len(rows) - poisoned)
         if rows:
             self._intake.add(SAMPLE, rows)
@@ -294,7 +301,7 @@ class Historian:
     def _add(self, kind: str, to_row: Callable[[T], Row], record: T) -> None:
         try:
             row = to_row(record)
-        except _POISON as error:
+        except POISON as error:
             self._quarantine(kind, (record,), error)
             return
         self._saw(row[0])
@@ -483,6 +490,6 @@ def _checked(to_row: Callable[[T], Row], record: T) -> Row:
                 raise ValueError("a text holds a NUL character")
             if isinstance(cell, str):
                 cell.encode("utf-8")
-    except _POISON as error:
+    except POISON as error:
         raise StorageError(f"this cannot be kept: {error}") from error
     return row

@@ -41,6 +41,7 @@ from linecontrol.history.rows import (
 )
 from linecontrol.history.series import Rollup, Series
 from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of, sqlite_path
+from linecontrol.history.stats import HistoryStats, stats_of
 from linecontrol.history.trend import Trend, trend_of
 from linecontrol.history.versions import VersionRow, version_of
 
@@ -132,6 +133,12 @@ class HistoryReader:
         with self._connected() as connection:
             return list(connection.execute(sa.select(schema.line.c.name).order_by(schema.line.c.name)).scalars())
 
+    def line_name(self) -> str:
+        """The line this reader reads."""
+        with self._connected() as connection:
+            query = sa.select(schema.line.c.name).where(schema.line.c.id == self._line_id(connection))
+            return str(connection.execute(query).scalar_one())
+
     def tags(self) -> dict[str, str]:
         """Recorded tags of the line, and the unit of each."""
         with self._connected() as connection:
@@ -205,6 +212,13 @@ class HistoryReader:
             ids = [found[name][0] for name in tags]
             answer = signals.statistics(connection, line_id, ids, micros(start), micros(end))
         return {name: answer[found[name][0]] for name in tags}
+
+    def stats(self) -> HistoryStats:
+        """What the samples take, by tag, and for how long the disk lasts. Raises StorageError for an older schema."""
+        if not self._has_chunks:
+            raise StorageError(f"the history is of schema {self._revision}; start the controller once to migrate it")
+        with self._connected() as connection:
+            return stats_of(connection, self._line_id(connection), self._path)
 
     @property
     def _has_chunks(self) -> bool:

@@ -159,6 +159,8 @@ def encode(value: Value | None) -> tuple[float | None, str | None]:
     Numbers go in the first. Strings go in the second, and so do NaN and integers a float cannot hold, marked with a
     leading ``=`` (a string that begins with one gets another). Raises PoisonError for anything else.
     """
+    if type(value) is float and value == value:  # not NaN; the usual case first
+        return value, None
     if value is None:
         return None, None
     if isinstance(value, str):

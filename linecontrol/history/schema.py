@@ -65,9 +65,11 @@ block = sa.Table(
     sa.Column("end_us", Micros, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("archive", sa.String(200)),
+    sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Index("block_by_time", "line_id", "start_us"),
 )
-"""Samples that were sealed together. ``archive``: the file they have been copied to."""
+"""Samples that were sealed together. ``archive``: the file they have been copied to. ``data``: the compressed columns
+of its chunks, one after another: so a page holds nothing but data, and all tags of an hour are read as one row."""
 
 axis = sa.Table(
     "axis",
@@ -97,12 +99,14 @@ chunk = sa.Table(
     sa.Column("last", Real),
     sa.Column("last_status", sa.BigInteger, nullable=False),
     sa.Column("axis", sa.SmallInteger),
-    sa.Column("times", sa.LargeBinary, nullable=False),
-    sa.Column("data", sa.LargeBinary, nullable=False),
-    sa.Column("notes", sa.LargeBinary),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("times_bytes", sa.Integer, nullable=False),
+    sa.Column("values_bytes", sa.Integer, nullable=False),
+    sa.Column("notes_bytes", sa.Integer, nullable=False),
     sa.Index("chunk_by_tag", "tag_id", "start_us"),
 )
-"""One tag's samples of a block, compressed (see ``series``), with their roll-up. In PostgreSQL a partition a line.
+"""One tag's samples of a block: their roll-up, and where in the block's ``data`` they lie, compressed (see ``series``).
+In PostgreSQL a partition a line.
 
 ``numbers``: rows that are GOOD numbers; ``low``, ``high`` of these; ``weight_us``: how long such a value held, within
 the chunk; ``integral``: of the held value over that time; ``last`` and ``last_status``: what holds after the chunk."""

@@ -66,7 +66,7 @@ def seal(series: Mapping[int, Series], stations: Mapping[int, str]) -> Block:
         used = False
         for tag, rows in sorted(mine.items()):
             is_on_axis = axis is not None and bool(np.isin(rows.times, axis, assume_unique=True).all())
-            chunks.append(_chunk(tag, rows, number if is_on_axis else None, axis if is_on_axis else None))
+            chunks.append(chunk_of(tag, rows, number if is_on_axis else None, axis if is_on_axis else None))
             used = used or is_on_axis
         if axis is not None and used:
             axes.append(Axis(number, len(axis), pack_ints(axis)))
@@ -88,7 +88,8 @@ def _axis(columns: Sequence[Series]) -> Ints | None:
     return shared if len(shared) else None
 
 
-def _chunk(tag: int, rows: Series, number: int | None, axis: Ints | None) -> Chunk:
+def chunk_of(tag: int, rows: Series, number: int | None = None, axis: Ints | None = None) -> Chunk:
+    """One tag's rows; without an axis they keep their times themselves."""
     last = float(rows.values[-1])
     return Chunk(
         tag,

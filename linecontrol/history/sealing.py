@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from linecontrol.history import schema, tail
 from linecontrol.history.chunks import insert_block
+from linecontrol.history.late import find_late
 from linecontrol.history.opening import move_mark
 from linecontrol.history.seal import seal
 
@@ -52,7 +53,7 @@ def fresh(connection: sa.Connection, line_id: int) -> Fresh:
 
 
 def seal_tail(connection: sa.Connection, line_id: int) -> int:
-    """One block of all that is in the tail now. Returns how many rows it holds."""
+    """One block of all that is in the tail now; what is older than a chunk goes into it. Returns how many rows."""
     table, tag = schema.tail, schema.tag
     with connection.begin():
         query = sa.select(table.c.id, table.c.writer, table.c.number, table.c.samples, table.c.texts)
@@ -61,11 +62,17 @@ def seal_tail(connection: sa.Connection, line_id: int) -> int:
         stations = {row.id: row.station for row in tags}
     if not rows:
         return 0
-    block = seal(tail.by_tag(*tail.unpack((row.samples, row.texts) for row in rows)), stations)
+    series = tail.by_tag(*tail.unpack((row.samples, row.texts) for row in rows))
+    with connection.begin():
+        late = find_late(connection, line_id, series)
+    new = {tag_id: rest for tag_id, part in series.items() if len(rest := late.rest_of(tag_id, part))}
+    block = seal(new, stations) if new else None
     last = {row.writer: row.number for row in rows}
     with connection.begin():
-        insert_block(connection, line_id, block)
+        if block is not None:
+            insert_block(connection, line_id, block)
+        late.merge(connection)
         for writer, number in last.items():
             move_mark(connection, line_id, writer, number)
         connection.execute(table.delete().where(table.c.line_id == line_id, table.c.id <= rows[-1].id))
-    return block.rows
+    return sum(map(len, series.values()))

@@ -5,93 +5,75 @@ What a question costs depends on the stretch of time asked for and on the tail, 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from linecontrol.history import chunks, schema, tail
-from linecontrol.history.series import NOTHING, Rollup, Series, joined, rollup, together
+from linecontrol.history.series import EMPTY, NOTHING, Rollup, Series, joined, rollup, together
 
 _MANY = 8
 """From this many tags on, chunks are looked up by block, all tags of it at once."""
 
 _FOREVER_US = 2**62
+_OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
+
+
+class _Block(NamedTuple):
+    id: int
+    start_us: int
+    end_us: int
 
 
 def read(
     connection: sa.Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int | None, *, hold: bool
 ) -> dict[int, Series]:
     """Rows in [start_us, end_us) of each tag; with ``hold`` the last one before too, unless one is at ``start_us``."""
-    fresh = chunks.tail_rows(connection, line_id, start_us, end_us)
-    found = _by_block(connection, line_id, ids, start_us, end_us) if len(ids) >= _MANY else {}
+    since_us = None if hold else start_us  # what holds at the start may be anywhere in the tail
+    records, texts = tail.unpack(chunks.tail_rows(connection, line_id, since_us, end_us))
+    if len(ids) < _MANY:
+        new = {tag_id: tail.of_tag(records, texts, tag_id) for tag_id in ids}
+        return {tag_id: _of_one(connection, tag_id, start_us, end_us, new[tag_id], hold=hold) for tag_id in ids}
+    new = tail.by_tag(records, texts)
+    blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
+    found = _of_blocks(connection, line_id, blocks, set(ids))
     answer: dict[int, Series] = {}
-    records, texts = tail.unpack(fresh)
     for tag_id in ids:
-        new = tail.of_tag(records, texts, tag_id)
-        parts = [*found.get(tag_id, ()), new]
-        whole = joined(parts).between(start_us, end_us, hold=hold)
-        if tag_id not in found or (hold and not _reaches(whole, start_us)):
-            whole = _of_one(connection, line_id, tag_id, start_us, end_us, new, hold=hold)
+        fresh = new.get(tag_id, EMPTY)
+        whole = joined([*found.get(tag_id, ()), fresh]).between(start_us, end_us, hold=hold)
+        if hold and has_earlier and not (len(whole) and whole.times[0] <= start_us):
+            whole = _of_one(connection, tag_id, start_us, end_us, fresh, hold=hold)
         answer[tag_id] = whole
     return answer
 
 
-def _reaches(series: Series, start_us: int) -> bool:
-    return bool(len(series)) and int(series.times[0]) <= start_us
-
-
 def _of_one(
-    connection: sa.Connection,
-    line_id: int,
-    tag_id: int,
-    start_us: int,
-    end_us: int | None,
-    new: Series,
-    *,
-    hold: bool,
+    connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None, fresh: Series, *, hold: bool
 ) -> Series:
-    rows = chunks.of_tag(connection, tag_id, start_us, end_us)
-    old = decoded(connection, rows).get(tag_id, [])
-    whole = joined([*old, new]).between(start_us, end_us, hold=hold)
-    if not hold or _reaches(whole, start_us):
-        return whole
-    before = tail_before(connection, line_id, tag_id, start_us)
-    return joined([*old, before, new]).between(start_us, end_us, hold=hold) if len(before) else whole
+    old = chunks.series_of(connection, chunks.of_tag(connection, tag_id, start_us, end_us)).get(tag_id, [])
+    return joined([*old, fresh]).between(start_us, end_us, hold=hold)
 
 
-def tail_before(connection: sa.Connection, line_id: int, tag_id: int, time_us: int) -> Series:
-    """The tag's rows of the tail before ``time_us``."""
-    return chunks.records_of_tag(chunks.tail_rows(connection, line_id, None, time_us), tag_id)
-
-
-def decoded(connection: sa.Connection, rows: Sequence[Any]) -> dict[int, list[Series]]:
-    """The chunks in ``rows`` (the first columns are those of ``chunks``) by tag."""
-    rows = [tuple(row)[:6] for row in rows]
-    return chunks.series_of(rows, chunks.read_axes(connection, rows))
-
-
-def _by_block(
-    connection: sa.Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int | None
-) -> dict[int, list[Series]]:
-    """Chunks of the blocks that reach into [start_us, end_us)."""
+def _blocks(connection: sa.Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
+    """Blocks that reach into [start_us, end_us), oldest first, and whether there are any before."""
     block = schema.block
-    since = (
-        sa.select(sa.func.max(block.c.start_us))
-        .where(block.c.line_id == line_id, block.c.start_us <= start_us)
-        .scalar_subquery()
-    )
-    query = sa.select(block.c.id).where(
-        block.c.line_id == line_id,
-        block.c.start_us >= sa.func.coalesce(since, start_us),
-        block.c.start_us < (_FOREVER_US if end_us is None else end_us),
-    )
+    heads = sa.select(block.c.id, block.c.start_us, block.c.end_us).where(block.c.line_id == line_id)
+    before = heads.where(block.c.start_us <= start_us).order_by(block.c.start_us.desc()).limit(_OVERLAP)
+    until_us = _FOREVER_US if end_us is None else end_us
+    inside = heads.where(block.c.start_us > start_us, block.c.start_us < until_us).order_by(block.c.start_us)
+    earlier = [_Block(*row) for row in connection.execute(before)][::-1]
+    found = [row for row in earlier if row.end_us >= start_us]
+    return found + [_Block(*row) for row in connection.execute(inside)], len(found) < len(earlier)
+
+
+def _of_blocks(
+    connection: sa.Connection, line_id: int, blocks: Sequence[_Block], wanted: set[int]
+) -> dict[int, list[Series]]:
     found: dict[int, list[Series]] = {}
-    wanted = set(ids)
-    for block_id in connection.execute(query.order_by(block.c.start_us)).scalars().all():
-        rows = chunks.of_block(connection, line_id, block_id)
-        for tag_id, parts in decoded(connection, [row for row in rows if row[0] in wanted]).items():
+    for block in blocks:
+        rows = [row for row in chunks.of_block(connection, line_id, block.id) if row[0] in wanted]
+        for tag_id, parts in chunks.series_of(connection, rows).items():
             found.setdefault(tag_id, []).extend(parts)
     return found
 
@@ -101,16 +83,20 @@ def first_rows(
 ) -> Series:
     """As ``read`` of one tag, but at most ``limit`` rows from ``start_us`` on, and no more chunks than it takes."""
     until_us = end_us
-    if limit < _FOREVER_US:
-        count = 0
-        for row in chunks.counts_of_tag(connection, tag_id, start_us, end_us):
-            count += row.count if row.start_us >= start_us else 0
-            if count >= limit:
-                until_us = row.end_us + 1
-                break
+    count = 0
+    for row in chunks.counts_of_tag(connection, tag_id, start_us, end_us):
+        count += row.count if row.start_us >= start_us else 0
+        if count >= limit:
+            until_us = row.end_us + 1
+            break
+    if until_us is not None and end_us is not None:
+        until_us = min(until_us, end_us)
     found = read(connection, line_id, [tag_id], start_us, until_us, hold=hold)[tag_id]
     held = 1 if len(found) and found.times[0] < start_us else 0
     return found.part(0, min(len(found), limit + held))
+
+
+# -- statistics
 
 
 def statistics(
@@ -118,34 +104,44 @@ def statistics(
 ) -> dict[int, Rollup]:
     """What [start_us, end_us) comes to for each tag, the value held at its start included.
 
-    Chunks that lie within it answer with their roll-up and are not decoded.
+    Blocks that lie within it answer with their roll-ups and are not decoded.
     """
-    records, texts = tail.unpack(chunks.tail_rows(connection, line_id, start_us, end_us))
-    answer = {}
+    blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
+    inside = [block for block in blocks if block.start_us >= start_us and block.end_us < end_us]
+    if not inside:
+        rows = read(connection, line_id, ids, start_us, end_us, hold=True)
+        return {tag_id: rollup_from(rows[tag_id], start_us, end_us) for tag_id in ids}
+    found = chunks.rollups(connection, line_id, [block.id for block in inside], ids)
+    covered = [tag_id for tag_id in ids if tag_id in found]
+    begun = max((found[tag_id][0].start_us for tag_id in covered), default=end_us)
+    ended = min((found[tag_id][-1].end_us for tag_id in covered), default=start_us)
+    is_first = not has_earlier and inside[0] is blocks[0]
+    before = {} if is_first else read(connection, line_id, ids, start_us, begun, hold=True)
+    if inside[-1] is blocks[-1]:
+        after = tail.by_tag(*tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
+    else:
+        after = read(connection, line_id, ids, ended + 1, end_us, hold=False)
+    answer = {
+        tag_id: _of_parts(found[tag_id], before.get(tag_id, EMPTY), after.get(tag_id, EMPTY), start_us, end_us)
+        for tag_id in covered
+    }
     for tag_id in ids:
-        new = tail.of_tag(records, texts, tag_id)
-        answer[tag_id] = _statistics_of(connection, line_id, tag_id, start_us, end_us, new)
+        if tag_id not in answer:
+            rows = read(connection, line_id, [tag_id], start_us, end_us, hold=True)
+            answer[tag_id] = rollup_from(rows[tag_id], start_us, end_us)
     return answer
 
 
-def _statistics_of(
-    connection: sa.Connection, line_id: int, tag_id: int, start_us: int, end_us: int, new: Series
-) -> Rollup:
-    rows = chunks.rollups_of_tag(connection, tag_id, start_us, end_us)
-    inside = [row for row in rows if row.start_us >= start_us and row.end_us < end_us]
-    if not inside or any(a.end_us >= b.start_us for a, b in itertools.pairwise(rows)):
-        whole = read(connection, line_id, [tag_id], start_us, end_us, hold=True)[tag_id]
-        return rollup_from(whole, start_us, end_us)
-    first, last = inside[0], inside[-1]
-    before = read(connection, line_id, [tag_id], start_us, first.start_us, hold=True)[tag_id]
-    after = new.between(last.end_us + 1, end_us)
-    if rows[-1] is not last:
-        after = read(connection, line_id, [tag_id], last.end_us + 1, end_us, hold=False)[tag_id]
-    parts = [rollup_from(before, start_us, first.start_us)]
-    for row, following in zip(inside, [*inside[1:], None], strict=True):
+def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int, end_us: int) -> Rollup:
+    """Of the chunks within, and of what lies before the first and behind the last of them."""
+    first_us = rows[0].start_us
+    after = after.between(rows[-1].end_us + 1, end_us)
+    parts = [rollup_from(before.between(start_us, first_us, hold=True), start_us, first_us)] if len(before) else []
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
         until_us = following.start_us if following is not None else int(after.times[0]) if len(after) else end_us
         parts += [chunks.rollup_of(row), _held(row, until_us)]
-    parts.append(rollup(after, end_us))
+    if len(after):
+        parts.append(rollup(after, end_us))
     return together(parts)
 
 

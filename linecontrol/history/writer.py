@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from linecontrol.core.errors import LineError, StorageError
 from linecontrol.core.model import Event, Severity, Status, Tag
 from linecontrol.history.intake import Intake
+from linecontrol.history.keeper import Keeper
 from linecontrol.history.notices import Notices
 from linecontrol.history.rows import (
     EVENT,
@@ -51,7 +52,7 @@ class Writer:
     """Owns the store and the spool; everything below ``run`` happens in its thread.
 
     Args:
-        notices: writes this room's own events.
+        keeper: applies the retention policy. notices: writes this room's own events.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Writer:
         name: str,
         *,
         flush_s: float,
+        keeper: Keeper,
         notices: Notices,
     ) -> None:
         self._url, self._line, self._tags, self._name = url, line, tags, name
@@ -75,7 +77,7 @@ class Writer:
         self._away_since: float | None = None
         self._had_opened = False
         self._next_drain = self._next_seal = 0.0
-        self._notices = notices
+        self._keeper, self._notices = keeper, notices
         self.latest_us: int | None = None
         self.bracket_us: int | None = None
         self.bracketed: tuple[tuple[str, int], ...] = ()
@@ -116,6 +118,7 @@ class Writer:
                 break
             self._guarded_turn()
         self._spool.close()
+        self._keeper.close()
         if self._store is not None:
             self._store.close()
 
@@ -133,6 +136,7 @@ class Writer:
                 break
         self._drain()
         self._seal()
+        self._tend_keeper()
         self._notices.watch_spool(self._spool.size, self._spool.most_bytes)
         self._intake.note_spool_bytes(self._spool.size)
 
@@ -226,6 +230,13 @@ class Writer:
         except Exception:  # rows are safe in the tail: recording goes on, and a person finds this in the log
             log.exception("the tail of the history could not be compressed")
             self._next_seal = time.monotonic() + _SEAL_AGAIN_S
+
+    def _tend_keeper(self) -> None:
+        if self._store is None or not self._store.is_open:
+            return
+        if (trouble := self._keeper.tend()) is not None:
+            text = f"Old samples could not be archived or removed ({trouble}); it is tried again within the hour."
+            self._notices.tell("historian.keeping", text, Severity.WARNING)
 
     # -- the database
     def _write(self, batches: list[Batch]) -> Kept | None:

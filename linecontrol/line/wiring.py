@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from linecontrol.config import LineConfig, StationConfig
-from linecontrol.config.line import Loop
+from linecontrol.config.line import Keeping, Loop
 from linecontrol.core.image import Scan
 from linecontrol.core.link import Link
 from linecontrol.core.model import Event, Receipt, Sample, Tag
@@ -24,6 +24,7 @@ from linecontrol.history import (
     DeviationRow,
     Historian,
     LabRow,
+    Policy,
     RecipeRow,
     RunRow,
     VersionRow,
@@ -115,7 +116,13 @@ def line_historian(config: LineConfig, data: Path, tags: Sequence[Tag], tell: Ca
     """The historian of the line file's database, or of a SQLite file in the data folder."""
     data.mkdir(parents=True, exist_ok=True)
     url = config.line.database or f"sqlite:///{data / 'history.sqlite3'}"
-    return Historian(url, data / "spool", config.line.name, tags, on_event=tell)
+    policy = history_policy(config.line.history, data)
+    return Historian(url, data / "spool", config.line.name, tags, on_event=tell, policy=policy)
+
+
+def history_policy(asked: Keeping, data: Path) -> Policy:
+    """What the line file says about how long samples are kept."""
+    return Policy(asked.keep_days, None if asked.archive is None else data / asked.archive, asked.archive_after_days)
 
 
 def gains_keeper(_config: LineConfig, data: Path) -> Keeper:

@@ -126,3 +126,33 @@ def test_values_are_stored_losslessly(value: Any) -> None:
 def test_micros_round_trip_over_a_century() -> None:
     for time_us in (0, 1, 1_750_000_000_123_457, 4_000_000_000_999_999):
         assert micros(time_us / 1e6) == time_us
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-100.0, 100.0), min_size=1, max_size=60), st.sampled_from([0.1, 1.0, 30.0]))
+def test_with_a_deadband_what_holds_is_never_off_by_more(values: list[float], band: float) -> None:
+    admit = OnChange(20.0, {"T": band})
+    rows: list[SampleRow] = []
+    for n, value in enumerate(values):
+        rows += admit.admit("T", Sample(value, Status.GOOD, 1000.0 + n), micros(1000.0 + n))
+        held, _ = held_at(rows, micros(1000.0 + n))
+        assert abs(held - value) <= band
+    assert len(rows) <= len(values)
+
+
+def test_a_deadband_hides_no_outage_and_no_other_status() -> None:
+    admit = OnChange(60.0, {"T": 5.0})
+    offered = [
+        Sample(10.0, Status.GOOD, 1001.0),
+        Sample(12.0, Status.GOOD, 1002.0),
+        Sample(12.0, Status.UNCERTAIN, 1003.0),
+        Sample(None, Status.BAD, 1004.0),
+        Sample(12.0, Status.GOOD, 1005.0),
+    ]
+    rows = [row for sample in offered for row in admit.admit("T", sample, micros(sample.time))]
+    assert [(row.value, row.status) for row in rows] == [
+        (10.0, 0),
+        (12.0, Status.UNCERTAIN),
+        (None, Status.BAD),
+        (12.0, 0),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ import sqlalchemy as sa
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample, Status, Tag
 from linecontrol.history import Historian, HistoryReader, open_reader
-from linecontrol.history.rows import micros
+from linecontrol.history.rows import SAMPLE, Batch, Row, SampleRow, micros
 from linecontrol.history.sql import engine_for, parse_url
+from linecontrol.history.store import Store
 
 T0 = 1_750_000_000.0
 SCANS = 400
@@ -189,3 +191,38 @@ async def test_a_reader_that_stays_sees_what_comes_later_and_cannot_write(
         assert len(reader.series(["SEQ"], T0)["SEQ"]) == 21
         with reader._connected() as connection, pytest.raises(sa.exc.SQLAlchemyError, match=r"read-?only"):
             connection.exec_driver_sql("DELETE FROM tail")
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_rows_that_come_late_go_where_they_belong(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    """Two recordings whose times interleave, as when a spool is put back by hand."""
+    seq = [tags[0]]
+
+    def some(numbers: range) -> None:
+        store = Store(url, "demo", seq, tmp_path / "q")
+        store.open()
+        writer = f"w{numbers}"
+        for at, n in enumerate(numbers, start=1):
+            rows: list[Row] = [SampleRow("SEQ", micros(T0 + n), float(n), None, 0)]
+            store.write([Batch(writer, at, {SAMPLE: rows})])
+            if n % 7 == 3 or n == numbers[-1]:
+                store.seal()
+        store.close()
+
+    await asyncio.to_thread(some, range(10, 60, 2))
+    await asyncio.to_thread(some, range(1, 70, 2))
+    await asyncio.to_thread(some, range(2, 10, 2))
+    wanted = sorted({*range(10, 60, 2), *range(1, 70, 2), *range(2, 10, 2)})
+    with open_reader(url) as reader:
+        found = reader.series(["SEQ"], T0)["SEQ"]
+        assert found.values.tolist() == [float(n) for n in wanted]
+        for start in range(0, 70, 9):
+            part = reader.samples(["SEQ"], T0 + start, T0 + start + 12)["SEQ"]
+            held = [n for n in wanted if n < start][-1:] if start not in wanted else []
+            assert [s.value for s in part] == [
+                float(n) for n in [*held, *(n for n in wanted if start <= n < start + 12)]
+            ]
+            both = reader.series(["SEQ"] * 9, T0 + start, T0 + start + 12, hold=True)["SEQ"]
+            assert both.values.tolist() == [s.value for s in part]
+            mean = reader.statistics(["SEQ"], T0 + start, T0 + start + 12)["SEQ"]
+            assert mean.rows == sum(start <= n < start + 12 for n in wanted)

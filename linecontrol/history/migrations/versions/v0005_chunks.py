@@ -48,7 +48,10 @@ def _tail_and_blocks() -> None:
         sa.Column("end_us", sa.BigInteger, nullable=False),
         sa.Column("rows", sa.BigInteger, nullable=False),
         sa.Column("archive", sa.String(200)),
+        sa.Column("data", sa.LargeBinary, nullable=False),
     )
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("ALTER TABLE block ALTER COLUMN data SET STORAGE EXTERNAL")  # it is compressed; parts are read
     op.create_index("block_by_time", "block", ["line_id", "start_us"])
     op.create_table(
         "axis",
@@ -77,9 +80,10 @@ def _chunks() -> None:
         sa.Column("last", sa.Double()),
         sa.Column("last_status", sa.BigInteger, nullable=False),
         sa.Column("axis", sa.SmallInteger),
-        sa.Column("times", sa.LargeBinary, nullable=False),
-        sa.Column("data", sa.LargeBinary, nullable=False),
-        sa.Column("notes", sa.LargeBinary),
+        sa.Column("offset", sa.Integer, nullable=False),
+        sa.Column("times_bytes", sa.Integer, nullable=False),
+        sa.Column("values_bytes", sa.Integer, nullable=False),
+        sa.Column("notes_bytes", sa.Integer, nullable=False),
         postgresql_partition_by="LIST (line_id)",
     )
     op.create_index("chunk_by_tag", "chunk", ["tag_id", "start_us"])
@@ -98,6 +102,6 @@ def _readable_view() -> None:
         "CASE WHEN chunk.weight_us > 0 THEN chunk.integral / chunk.weight_us END AS mean_over_time, "
         "chunk.last AS last, tag.unit AS unit, CASE WHEN chunk.last_status < 1073741824 THEN 'GOOD' "
         "WHEN chunk.last_status < 2147483648 THEN 'UNCERTAIN' ELSE 'BAD' END AS last_quality, "
-        "length(chunk.times) + length(chunk.data) AS bytes "
+        "chunk.times_bytes + chunk.values_bytes + chunk.notes_bytes AS bytes "
         "FROM chunk JOIN tag ON tag.id = chunk.tag_id JOIN line ON line.id = chunk.line_id"
     )
