@@ -83,7 +83,8 @@ def _show(row: dict[str, Any], lang: str) -> None:
     value = "-" if row["value"] is None else f"{row['value']:g}"
     low, high = row["low"], row["high"]
     limits = " ".join(([f">= {low:g}"] if low is not None else []) + ([f"<= {high:g}"] if high is not None else []))
-    text = f"{_MARKS[row['state']]} {row['name']:8} {row['title'][lang]}  [{row['measured']} = {value} {row['unit']}, {limits}]"
+    measured = f"[{row['measured']} = {value} {row['unit']}, {limits}]"
+    text = f"{_MARKS[row['state']]} {row['name']:8} {row['title'][lang]}  {measured}"
     paper.print(text, markup=False, soft_wrap=True)
     if row["state"] == "blocking":
         blocked = [refused["tag"] for refused in row["refuses"]] + row["then"]

@@ -62,6 +62,6 @@ def _operational(scene: Scene, loc: Loc, limit: CriticalLimit) -> Iterator[Probl
     low = -math.inf if limit.low is None else limit.low
     high = math.inf if limit.high is None else limit.high
     for key, value in (("low", limit.operational.low), ("high", limit.operational.high)):
-        if value is not None and not low <= value <= high:
+        if value is not None and low < high and not low <= value <= high:
             message = f"the operational limit {value:g} lies outside the critical ones"
             yield scene.doc.problem((*loc, "operational", key), message, f"{low:g} to {high:g}")

@@ -237,7 +237,7 @@ def _interlock_problems(scene: Scene) -> Iterator[Problem]:
 
     yield from interlock_problems(scene.doc, rows, scene.tag, unknown)
     taken = {row.name.casefold() for _, row in rows}
-    for site in scene.sites.values():
+    for site in {site.at.profile: site for site in scene.sites.values()}.values():  # one used twice has been told
         for at, row in enumerate(site.profile.interlocks if site.profile is not None else ()):
             if row.name.casefold() in taken and site.checked is not None:
                 loc: Loc = ("interlocks", site.checked.row("interlocks", at), "name")

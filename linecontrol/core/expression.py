@@ -86,7 +86,8 @@ class Expression:
             return -inner if isinstance(node.op, ast.USub) else inner
         if isinstance(node, ast.BinOp):
             return _OPERATORS[type(node.op)](of(node.left), of(node.right))
-        assert isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise TypeError("parse lets nothing else through")
         name = node.func.id
         found = [of(part) for part in node.args]
         if name in _PLAIN:

@@ -157,9 +157,11 @@ class CheckRegister:
             )
         hours = self.due_h(name, now)
         if last.result == BEGUN:
-            never = Text(f"{name} {title.en}: nobody has done it yet", f"{name} {title.zh}：尚未执行过")
-            if hours >= 0.0 or item.proven:
-                return never
+            due = f"due in {hours:.1f} h" if hours > 0.0 else "due now"
+            return Text(
+                f"{name} {title.en}: nobody has done it yet, {due}",
+                f"{name} {title.zh}：尚未执行过，{f'{hours:.1f} 小时后到期' if hours > 0.0 else '已到期'}",
+            )
         limit = f"{item.every_h:g} h"
         if hours < 0.0:
             return Text(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
 from linecontrol.core.model import Command, Event, Severity, Text, Value
-from linecontrol.guard.interlocks import Act, Bypass, InterlockSystem, Standing, refusal_text, sentence
+from linecontrol.guard.interlocks import Act, Bypass, Change, InterlockSystem, Standing, refusal_text, sentence
 from linecontrol.history import BypassRow
 from linecontrol.line.interlock_rows import interlock_rows
 from linecontrol.line.run_view import iso
@@ -72,16 +72,20 @@ class InterlockDesk:
         self.system.tick(now, {name: line.image.at(name, now).number for name in self._tags})
         changes, self.system.changes = self.system.changes, []
         for change in changes:
-            row = self.system.standings[change.name].row
-            data = {"zh": change.text.zh}
-            if change.verb == "bypass-ended":
-                line.emit(_event(now, "interlock.bypassed", row.name, change.text, Severity.ALARM, active=False))
-                continue
-            is_alarm = bool(row.acts - {Act.START})
-            severity = Severity.ALARM if is_alarm else Severity.INFO
-            active = change.verb == "tripped"
-            kind = f"interlock.{change.verb}"
-            line.emit(Event(now, kind, row.name, change.text.en, severity, active if is_alarm else None, data))
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        """What only refuses commands or a start is no alarm: it says so to whoever asks."""
+        emit, now, name, text = self._line.emit, change.time, change.name, change.text
+        data = {"zh": text.zh}
+        if change.verb == "bypass-ended":
+            emit(Event(now, "interlock.bypassed", name, text.en, Severity.ALARM, active=False, data=data))
+        elif not self.system.standings[name].row.acts - {Act.START}:
+            emit(Event(now, f"interlock.{change.verb}", name, text.en, Severity.INFO, data=data))
+        elif change.verb == "tripped":
+            emit(Event(now, "interlock.tripped", name, text.en, Severity.ALARM, active=True, data=data))
+        else:
+            emit(Event(now, "interlock.cleared", name, text.en, Severity.INFO, active=False, data=data))
 
     def close(self) -> None:
         """The line ends."""
@@ -164,7 +168,9 @@ class InterlockDesk:
         ended = Bypass(old.bypass_id, name, old.who, old.reason, old.since, old.until, now, who)
         self.system.bypass(ended)  # towards safety first; the record follows
         text = Text(f"{name}: bypass ended by {who}{f': {why}' if why else ''}", f"{name}：{who} 取消旁路")
-        self._line.emit(_event(now, "interlock.bypassed", name, text, Severity.ALARM, active=False))
+        self._line.emit(
+            Event(now, "interlock.bypassed", name, text.en, Severity.ALARM, active=False, data={"zh": text.zh})
+        )
         await self._line.historian.save_bypass(_bypass_row(ended))
         return self.row(name)
 
@@ -175,7 +181,7 @@ class InterlockDesk:
         if refused is not None:
             raise StateError(refused)
         text = Text(f"{name}: reset by {who}{f': {why}' if why else ''}", f"{name}：{who} 复位")
-        self._line.emit(_event(now, "interlock.reset", name, text, Severity.INFO, active=None))
+        self._line.emit(Event(now, "interlock.reset", name, text.en, Severity.INFO, data={"zh": text.zh}))
         self.tick(now)
         return self.row(standing.row.name)
 
@@ -252,10 +258,6 @@ def interlock_view(standing: Standing, now: float) -> dict[str, Any]:
 def _joined(found: list[Standing]) -> Text:
     texts = [refusal_text(standing.row, standing.told_value) for standing in found]
     return Text("; ".join(text.en for text in texts), "；".join(text.zh for text in texts))
-
-
-def _event(now: float, kind: str, name: str, text: Text, severity: Severity, *, active: bool | None) -> Event:
-    return Event(now, kind, name, text.en, severity, active, {"zh": text.zh})
 
 
 def _both(text: Text) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Plant:
     def __post_init__(self) -> None:
         url = f"sqlite:///{self.data / 'history.sqlite3'}"
         self.historian: Any = Historian(url, self.data / "spool", "demo", TAGS)
-        for name in ("gate", "tuning", "lab", "book"):
+        for name in ("gate", "tuning", "lab", "book", "haccp", "checks", "interlocks", "quality"):
             setattr(self, name, Touches(name, self.touched))
         self.runs: Any = Touches("runs", self.touched)
         self.runs.view = lambda: None
@@ -77,6 +77,8 @@ class Plant:
         self.runs.engine = None
         self.alarms: Any = Touches("alarms", self.touched)
         self.alarms.system = SimpleNamespace(alarms={"TT-305.HIGH": None})
+        self.interlocks.system = SimpleNamespace(standings={"IL-301": None})
+        self.checks.items = {"METAL-TEST": SimpleNamespace(kind="verification")}
         self.alarms.rows = lambda **_how: []
         self.alarms.rows_since = lambda since: (since, [])
         title = SimpleNamespace(en="Demo", zh="演示")

@@ -13,7 +13,7 @@ STATION_MISTAKES = {
     "alias shape": Bad(
         SCREENING, "alias: screening.trommel_speed", "alias: Screening Trommel", "tags[ST-103].alias", "small letters"
     ),
-    "name taken by another station": Bad(GRINDING, "name: TT-211", "name: ST-103", "tags[ST-103].name", "screening"),
+    "name taken by another station": Bad(GRINDING, "name: AT-209", "name: ST-103", "tags[ST-103].name", "screening"),
     "alias taken by another station": Bad(
         GRINDING, "grinding.slurry_temp", "screening.trommel_speed", "tags[TT-211].alias", "screening"
     ),

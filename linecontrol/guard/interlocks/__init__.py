@@ -5,12 +5,13 @@ it. It is not a safety system: hard interlocks live in the PLC and in hardware.
 """
 
 from linecontrol.guard.interlocks.interlock import Act, Bypass, Interlock, Needs, Refuses
-from linecontrol.guard.interlocks.system import InterlockSystem, Standing
+from linecontrol.guard.interlocks.system import Change, InterlockSystem, Standing
 from linecontrol.guard.interlocks.words import refusal_text, sentence
 
 __all__ = [
     "Act",
     "Bypass",
+    "Change",
     "Interlock",
     "InterlockSystem",
     "Needs",

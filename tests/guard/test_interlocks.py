@@ -1,0 +1,156 @@
+"""Interlocks as they stand: what trips them, what they refuse, what clears them, and that a bypass ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linecontrol.core.expression import parse
+from linecontrol.core.model import Text
+from linecontrol.guard.interlocks import Act, Bypass, Interlock, InterlockSystem, Needs, Refuses
+
+AIR = Interlock(
+    name="IL-1",
+    station="drying",
+    title=Text("Air flows", "有风"),
+    purpose=Text("No fire", "防火"),
+    value=parse("FT-307"),
+    unit="kg/h",
+    clears=Text("Start the fan.", "启动风机。"),
+    low=600.0,
+    deadband=100.0,
+    delay_s=5.0,
+    blind_s=20.0,
+    refuses=(Refuses("TV-303", above=0.0),),
+    acts=frozenset({Act.HOLD}),
+    bypass_s=600.0,
+)
+LATCHED = replace(AIR, name="IL-2", latched=True, bypass_s=0.0, acts=frozenset({Act.STOP, Act.DIVERT}))
+HEATING = replace(AIR, name="IL-3", needs=(Needs("TV-303", 2.0),), except_recipes=frozenset({"wash"}))
+
+
+def system(*rows: Interlock) -> InterlockSystem:
+    return InterlockSystem(rows or (AIR,))
+
+
+def look(found: InterlockSystem, flow: float, start: int, seconds: int, heater: float = 50.0) -> int:
+    for now in range(start, start + seconds):
+        found.tick(float(now), {"FT-307": flow, "TV-303": heater})
+    return start + seconds
+
+
+def test_it_trips_after_its_delay_and_clears_inside_its_deadband() -> None:
+    found = system()
+    now = look(found, 900.0, 0, 10)
+    now = look(found, 500.0, now, 5)
+    assert found.standings["IL-1"].is_met
+    now = look(found, 500.0, now, 2)
+    assert not found.standings["IL-1"].is_met
+    now = look(found, 650.0, now, 30)
+    assert not found.standings["IL-1"].is_met, "inside the limit, but not by the deadband"
+    look(found, 701.0, now, 1)
+    assert found.standings["IL-1"].is_met
+    assert [change.verb for change in found.changes] == ["tripped", "cleared"]
+
+
+def test_a_refusal_says_condition_value_limit_and_what_clears_it_in_both_languages() -> None:
+    found = system()
+    now = look(found, 500.0, 0, 10)
+    refused = found.refusal("TV-303", 40.0, now)
+    assert refused is not None
+    assert refused.en == "IL-1 Air flows: FT-307 = 500 kg/h, must be at least 600 kg/h. Start the fan."
+    assert refused.zh == "IL-1 有风：FT-307 = 500 kg/h，应不低于 600 kg/h。启动风机。"
+    assert found.refusal("TV-303", 0.0, now) is None, "what is towards safety is not refused"
+    assert found.refusal("SC-101", 40.0, now) is None
+
+
+def test_a_value_that_is_missing_counts_after_its_time_and_not_before() -> None:
+    found = system()
+    now = look(found, 900.0, 0, 5)
+    now = look(found, math.nan, now, 20)
+    assert found.standings["IL-1"].is_met
+    now = look(found, math.nan, now, 1)
+    refused = found.refusal("TV-303", 1.0, now)
+    assert refused is not None
+    assert "not measured well" in refused.en
+    assert "无效" in refused.zh
+    never = system(replace(AIR, blind_s=math.inf))
+    look(never, math.nan, 0, 1000)
+    assert never.standings["IL-1"].is_met
+
+
+def test_a_condition_without_meaning_is_met() -> None:
+    found = system(HEATING)
+    now = look(found, 0.0, 0, 60, heater=0.0)
+    assert found.standings["IL-3"].is_met
+    assert not found.standings["IL-3"].is_active
+    now = look(found, 0.0, now, 10, heater=math.nan)  # unknown: it may burn
+    assert not found.standings["IL-3"].is_met
+    assert found.blocking(now, Act.HOLD, "kudzu")
+    assert not found.blocking(now, Act.HOLD, "wash")
+    assert found.refusal("TV-303", 5.0, now, "wash") is None
+
+
+def test_a_latched_one_waits_for_a_person_and_tells_what_tripped_it() -> None:
+    found = system(LATCHED)
+    now = look(found, 100.0, 0, 10)
+    assert (found.reset("IL-2", now) or "").startswith("its condition is still not met")
+    now = look(found, 900.0, now, 10)
+    refused = found.refusal("TV-303", 5.0, now)
+    assert refused is not None
+    assert "FT-307 = 100 kg/h" in refused.en
+    assert found.reset("IL-2", now) is None
+    assert found.standings["IL-2"].is_met
+    assert found.reset("IL-2", now) == "IL-2 is met: there is nothing to reset"
+    assert (system().reset("IL-1", 0.0) or "").startswith("IL-1 is met")
+
+
+def test_a_restart_takes_up_bypasses_with_the_time_left_and_what_was_latched() -> None:
+    found = system(AIR, LATCHED)
+    found.restore([Bypass("B1", "IL-1", "wang", "fan swapped", 0.0, 100.0)], ["IL-2", "IL-1"], 60.0)
+    assert found.standings["IL-1"].is_bypassed(99.0)
+    assert not found.standings["IL-1"].is_bypassed(100.0)
+    assert not found.standings["IL-2"].is_met
+    assert found.standings["IL-1"].is_met, "only a latched one outlasts its cause"
+    late = system()
+    late.restore([Bypass("B1", "IL-1", "wang", "fan swapped", 0.0, 100.0)], [], 100.0)
+    assert late.standings["IL-1"].bypass is None
+
+
+@given(
+    flows=st.lists(st.one_of(st.floats(0.0, 2000.0), st.just(math.nan)), max_size=60),
+    begin=st.integers(0, 60),
+    lasts=st.integers(1, 40),
+)
+def test_while_bypassed_nothing_is_refused_and_afterwards_all_is_as_without(
+    flows: list[float], begin: int, lasts: int
+) -> None:
+    plain, bypassed = system(), system()
+    bypass = Bypass("B1", "IL-1", "wang", "test", float(begin), float(begin + lasts))
+    for at, flow in enumerate(flows):
+        now = float(at)
+        if at == begin:
+            bypassed.bypass(bypass)
+        for one in (plain, bypassed):
+            one.tick(now, {"FT-307": flow, "TV-303": 50.0})
+        if begin <= at < begin + lasts:
+            assert bypassed.refusal("TV-303", 50.0, now) is None
+            assert not bypassed.blocking(now)
+        else:
+            assert bypassed.refusal("TV-303", 50.0, now) == plain.refusal("TV-303", 50.0, now)
+        assert (plain.refusal("TV-303", 50.0, now) is None) is plain.standings["IL-1"].is_met
+    ends = [change for change in bypassed.changes if change.verb == "bypass-ended"]
+    assert len(ends) == (begin + lasts < len(flows))
+
+
+@pytest.mark.parametrize("low, high, value, word", [(5.0, 9.0, 4.0, "at least"), (5.0, 9.0, 9.5, "at most")])
+def test_the_side_that_is_broken_is_the_one_that_is_told(low: float, high: float, value: float, word: str) -> None:
+    found = system(replace(AIR, low=low, high=high, deadband=0.0, delay_s=0.0))
+    now = look(found, value, 0, 1)
+    refused = found.refusal("TV-303", 1.0, now)
+    assert refused is not None
+    assert word in refused.en
