@@ -13,6 +13,7 @@ from linecontrol.cli import access, alarms, client, lab, moisture
 from linecontrol.cli.assess import assess
 from linecontrol.cli.compare import compare
 from linecontrol.cli.display import DISPLAY_PORT
+from linecontrol.cli.export import export, report
 from linecontrol.cli.histories import Where
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.reconcile import reconcile
@@ -448,6 +449,8 @@ app.command()(compare)
 app.command()(spc)
 app.command()(power)
 app.command()(surface)
+app.command()(export)
+app.command()(report)
 
 
 def guarded_value(work: Any) -> Any:
