@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from linecontrol.hmi.pages import alarms, lab, overview, run, runs, site, stations, tuning
+from linecontrol.hmi.pages import alarms, compare, lab, overview, run, runs, site, stations, tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ PAGES: tuple[Page, ...] = (
     Page("/lab", "lab", "lab", lab.page, "science"),
     Page("/runs", "runs", "view", runs.page, "inventory_2"),
     Page("/runs/{run_id}", "runs", "view", runs.record_page),
+    Page("/compare", "compare", "view", compare.page, "compare_arrows"),
+    Page("/compare/{tab}", "compare", "view", compare.page),
     Page("/site", "site", "view", site.page, "settings_input_component"),
     Page("/site/{tab}", "site", "view", site.page),
 )
