@@ -13,7 +13,8 @@ from line_rig import Controller, line_file, simulator
 SPEED = 15.0  # no command here waits for the plant, so that a busy machine keeps up
 ROOT = Path(__file__).parent.parent
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
-RUN_ELSEWHERE = ("operator.zh.md", "tutorial-tuning.md")  # it has the same commands; tests/test_tutorial.py
+# it has the same commands; tests/test_tutorial.py; tests/test_tutorial_compare.py
+RUN_ELSEWHERE = ("operator.zh.md", "tutorial-tuning.md", "compare.md", "tutorial-compare.md")
 STARTED_ELSEWHERE = ("run.py demo", "run.py test")  # tests/line/test_line_run.py, and this very test
 
 

@@ -16,13 +16,17 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from linecontrol import __version__
+from linecontrol.analysis.records import find_records
+from linecontrol.analysis.where import parse_where
 from linecontrol.api.advice import advice_routes
 from linecontrol.api.alarms import alarm_routes
 from linecontrol.api.assessment import assessment_routes
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import noted, permit, signed
+from linecontrol.api.compare import Where, answered, compare_routes
 from linecontrol.api.docs_page import docs_routes, with_log_in
 from linecontrol.api.door import Door
+from linecontrol.api.export import export_routes
 from linecontrol.api.gatekeeper import Gatekeeper
 from linecontrol.api.haccp import haccp_routes
 from linecontrol.api.interlocks import interlock_routes
@@ -105,7 +109,7 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
     for routes in (
         _plant(line, bridge),
         procedure_routes(line),
-        _runs(line),
+        _runs(line, bridge, aside),
         recipe_routes(line),
         _records(line, bridge, aside),
         version_routes(line),
@@ -116,6 +120,8 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         advice_routes(line, bridge, aside),
         tuning_routes(line),
         assessment_routes(line, bridge, aside),
+        compare_routes(line, bridge, aside),
+        export_routes(line, bridge, aside),
         site_routes(line),
         session_routes(line, people),
         user_routes(people),
@@ -176,13 +182,17 @@ def _plant(line: Line, bridge: Bridge) -> APIRouter:
     return routes
 
 
-def _runs(line: Line) -> APIRouter:
+def _runs(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     routes = APIRouter(responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 422)})
 
     @routes.get("/runs", tags=["runs"], response_model=list[RunRecord])
-    async def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Any:
-        """Run records, newest first."""
-        return await line.runs.records(limit)
+    @beside
+    async def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 50, where: Where = "") -> Any:
+        """Run records, newest first; with ``where`` only those that fit."""
+        if where and aside is not None:
+            return await answered(line, bridge, aside, find_records, where, (), limit)
+        found = await bridge.do(lambda: line.runs.records(limit))
+        return [row for row in found if not where or parse_where(where).holds(row)]
 
     @routes.post("/runs", tags=["runs"], status_code=201)
     async def start(request: Request, wish: RunStart) -> dict[str, Any]:

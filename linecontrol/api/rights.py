@@ -84,6 +84,14 @@ ROUTES: dict[str, Right] = {
     "POST /runs/{run_id}/set-point-advice": Right.OPERATE,
     "GET /runs/permissives": Right.VIEW,
     "GET /runs/current/procedure": Right.VIEW,
+    # what researchers ask
+    "GET /compare": Right.VIEW,
+    "GET /compare/overlay": Right.VIEW,
+    "GET /compare/control-charts": Right.VIEW,
+    "GET /compare/power": Right.VIEW,
+    "GET /compare/surface": Right.VIEW,
+    "GET /export": Right.VIEW,
+    "GET /runs/{run_id}/report": Right.VIEW,
     # alarms
     "GET /alarms": Right.VIEW,
     "GET /alarms/journal": Right.VIEW,
@@ -167,6 +175,7 @@ PAGES: dict[str, Right] = {
     "/tuning": Right.TUNE,
     "/lab": Right.LAB,
     "/runs": Right.VIEW,
+    "/compare": Right.VIEW,
     "/recipes": Right.VIEW,
     "/site": Right.VIEW,
     "/users": Right.ADMINISTER,

@@ -14,6 +14,7 @@ from linecontrol.cli.assess import assess
 from linecontrol.cli.attribute import attribute
 from linecontrol.cli.compare import compare
 from linecontrol.cli.display import DISPLAY_PORT
+from linecontrol.cli.export import export, report
 from linecontrol.cli.histories import Where
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.reconcile import reconcile
@@ -459,6 +460,8 @@ app.command()(spc)
 app.command()(power)
 app.command()(surface)
 app.command()(attribute)
+app.command()(export)
+app.command()(report)
 
 
 def guarded_value(work: Any) -> Any:

@@ -24,6 +24,7 @@ class Curve:
     Attributes:
         name: in the legend; empty: not in it. x, y: None in y is a gap. dash: "" or dashed. step: held values.
         right: belongs to the axis on the right.
+        dots: every point is drawn; those ``marked``, by their place, stand out.
     """
 
     name: str
@@ -34,6 +35,19 @@ class Curve:
     dash: str = ""
     step: bool = False
     right: bool = False
+    dots: bool = False
+    marked: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """An area between two heights over x, behind the lines. None in low or high is a gap."""
+
+    name: str
+    x: Sequence[float]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+    color: str = "#e8c34a"
 
 
 def chart(
@@ -43,9 +57,11 @@ def chart(
     right_unit: str = "",
     x_name: str = "",
     marks: Sequence[float] = (),
+    uprights: Sequence[float] = (),
+    shade: Shade | None = None,
     height: int = 220,
 ) -> ui.echart:
-    """Lines over time. ``marks`` are heights drawn as thin lines, as limits are."""
+    """Lines over time. ``marks`` are heights, ``uprights`` times drawn as thin lines, as limits and phases are."""
     has_right = any(curve.right for curve in curves)
     names = [curve.name for curve in curves if curve.name]
     options: dict[str, Any] = {
@@ -76,6 +92,17 @@ def chart(
         "yAxis": [_axis(unit)] + ([_axis(right_unit) | {"splitLine": {"show": False}}] if has_right else []),
         "series": [_series(curve) for curve in curves],
     }
+    if uprights and options["series"]:
+        options["series"][-1]["markLine"] = {
+            "silent": True,
+            "symbol": "none",
+            "label": {"show": False},
+            "lineStyle": {"color": SOFT, "type": "dotted"},
+            "data": [{"xAxis": x} for x in uprights],
+        }
+    if shade is not None:
+        options["series"] += _shaded(shade)
+        options["legend"]["data"].append(shade.name)
     if marks and options["series"]:
         options["series"][0]["markLine"] = {
             "silent": True,
@@ -105,14 +132,41 @@ def _series(curve: Curve) -> dict[str, Any]:
     return {
         "name": curve.name,
         "type": "line",
-        "showSymbol": False,
+        "showSymbol": curve.dots,
+        "symbol": "circle",
+        "symbolSize": 5,
         "step": "end" if curve.step else False,
         "yAxisIndex": 1 if curve.right else 0,
-        "data": [[_plain(x), _plain(y)] for x, y in zip(curve.x, curve.y, strict=False)],
+        "data": [_point(curve, i, x, y) for i, (x, y) in enumerate(zip(curve.x, curve.y, strict=False))],
         "lineStyle": {"color": curve.color, "width": curve.width, "type": curve.dash or "solid"},
         "itemStyle": {"color": curve.color},
         "emphasis": {"disabled": True},
     }
+
+
+def _point(curve: Curve, i: int, x: float, y: float | None) -> Any:
+    point = [_plain(x), _plain(y)]
+    if i not in curve.marked:
+        return point
+    return {"value": point, "symbolSize": 12, "itemStyle": {"color": "#b85400"}}
+
+
+def _shaded(shade: Shade) -> list[dict[str, Any]]:
+    """Two stacked series, of which only the upper one's area is seen."""
+    base: dict[str, Any] = {
+        "type": "line",
+        "stack": "shade",
+        "stackStrategy": "all",
+        "showSymbol": False,
+        "silent": True,
+        "lineStyle": {"opacity": 0},
+        "tooltip": {"show": False},
+        "z": 1,
+    }
+    rise = [None if a is None or b is None else b - a for a, b in zip(shade.low, shade.high, strict=True)]
+    points = [[[_plain(x), _plain(y)] for x, y in zip(shade.x, ys, strict=True)] for ys in (shade.low, rise)]
+    area = {"areaStyle": {"color": shade.color, "opacity": 0.4}, "itemStyle": {"color": shade.color}}
+    return [base | {"data": points[0]}, base | area | {"data": points[1], "name": shade.name}]
 
 
 def _plain(value: float | None) -> float | None:

@@ -13,6 +13,8 @@ import httpx
 
 DEADLINE_S = 8.0
 LOOPBACK = ("127.0.0.1", "::1")
+LONG_DEADLINE_S = 90.0
+"""For what is worked out from a whole history."""
 
 
 class ApiError(Exception):
@@ -104,6 +106,7 @@ class Api:
         body: Any = None,
         params: Mapping[str, Any] | None = None,
         active: bool | None = None,
+        patience_s: float = DEADLINE_S,
     ) -> Any:
         """The JSON answer; None for an empty one.
 
@@ -112,12 +115,30 @@ class Api:
         headers = self._headers(session)
         if method != "GET" if active is None else active:
             headers["X-Linecontrol-Active"] = "1"
+        answer = await self._answer(method, path, headers, body, params, patience_s)
+        return answer.json() if answer.content else None
+
+    async def file(self, path: str, session: Session, params: Mapping[str, Any]) -> bytes:
+        """A file the API makes. Raises ApiError."""
+        return (await self._answer("GET", path, self._headers(session), None, params, LONG_DEADLINE_S)).content
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: Any,
+        params: Mapping[str, Any] | None,
+        patience_s: float,
+    ) -> httpx.Response:
         try:
-            answer = await self._http.request(method, path, json=body, params=params, headers=headers)
+            answer = await self._http.request(
+                method, path, json=body, params=params, headers=headers, timeout=patience_s
+            )
         except httpx.HTTPError as error:
             raise ApiGone(f"{type(error).__name__}: {error}") from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise refusal(answer)
 
     def _headers(self, session: Session | None) -> dict[str, str]:

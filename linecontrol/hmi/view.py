@@ -14,7 +14,7 @@ from nicegui import ui
 from nicegui.client import Client
 
 from linecontrol.hmi import texts
-from linecontrol.hmi.client import Api, ApiError, ApiGone, Session
+from linecontrol.hmi.client import LONG_DEADLINE_S, Api, ApiError, ApiGone, Session
 from linecontrol.hmi.live import Live
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class View:
     async def get(self, path: str, **params: Any) -> Any:
         """GET; raises ApiError."""
         return await self.api.get(path, self.session, **params)
+
+    async def worked_out(self, path: str, **params: Any) -> Any | None:
+        """What the API works out from the history, which may take a while; None when it failed, which has been said."""
+        asking = self.api.ask("GET", path, self.session, params=params, patience_s=LONG_DEADLINE_S)
+        return await self.told(asking)
 
     async def do(self, path: str, body: Any, *, method: str = "POST") -> Any | None:
         """A change. Its answer; None when it was refused, which has then been said."""

@@ -230,4 +230,3 @@ def test_sparks_hold_the_run_until_somebody_has_looked() -> None:
             await line.runs.command(run_id, "abort", who="operator:li")
 
     run_virtual(scenario())
-

@@ -4,25 +4,25 @@
 
 What differs from lot to lot (variety, age, soil, and the errors that instruments have for a season) is then not taken
 for a difference of recipes, and where one lot was run by several recipes each lot is its own comparison. Estimated by
-restricted maximum likelihood (statsmodels); intervals are t-based with containment degrees of freedom, because the
-normal ones that statsmodels gives are too narrow for the two dozen lots of a season.
+restricted maximum likelihood; intervals are t-based with containment degrees of freedom, because normal ones are too
+narrow for the two dozen lots of a season.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from linecontrol.analysis.needs import needed
 from linecontrol.analysis.statistics.groups import Adjust, Difference, adjusted, plain
 
+Floats = NDArray[np.float64]
 LEAST_LOTS = 3
 
 
@@ -89,43 +89,69 @@ def compare_with_lots(
             f"groups, {len(by_lot)} lots, {len(rows)} runs with lot and figure)"
         )
     y = np.array([v for v, _, _ in rows])
-    spread = float(y.std())
+    spread, shift = float(y.std()), float(y.mean())
     if spread == 0.0:
         raise ValueError("every run has the same value: there is nothing to model")
     design = np.array([[float(g == name) for name in names] for _, g, _ in rows])
-    shift = float(y.mean())
-    fit = _fitted((y - shift) / spread, design, [lot for _, _, lot in rows])
-    beta, cov = np.asarray(fit.fe_params), np.asarray(fit.cov_params())[: len(names), : len(names)]
+    fit = _reml((y - shift) / spread, design, [lot for _, _, lot in rows])
     several = sum(len(found) > 1 for found in by_lot.values())
     is_within = 2 * several > len(by_lot)
     df = len(rows) - len(by_lot) - (len(names) - 1) if is_within else len(by_lot) - len(names)
-    found = _differences(names, beta * spread + shift, cov * spread**2, max(1, df), confidence)
+    found = _differences(names, fit.beta * spread + shift, fit.cov * spread**2, max(1, df), confidence)
     return LotModel(
         tuple(adjusted(found, adjust)),
-        {name: float(b) * spread + shift for name, b in zip(names, beta, strict=True)},
-        math.sqrt(max(0.0, float(np.asarray(fit.cov_re).ravel()[0]))) * spread,
-        math.sqrt(float(fit.scale)) * spread,
+        {name: float(b) * spread + shift for name, b in zip(names, fit.beta, strict=True)},
+        math.sqrt(fit.ratio * fit.variance) * spread,
+        math.sqrt(fit.variance) * spread,
         len(by_lot),
         len(rows),
         is_within,
     )
 
 
-def _fitted(y: Any, design: Any, lots: Sequence[str]) -> Any:
-    """The fit. A variance of lots that is nil lies at its bound, of which statsmodels warns; it is an answer."""
-    models = needed("statsmodels.regression.mixed_linear_model", "a model of lots")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            model = models.MixedLM(y, design, groups=np.asarray(lots))
-            fit = model.fit(reml=True, method=["lbfgs", "powell"])
-            if not np.all(np.isfinite(np.asarray(fit.bse_fe))):
-                fit = model.fit(reml=True, method="powell")
-        except np.linalg.LinAlgError:
-            raise ValueError("the model of lots has no solution for these runs") from None
-    if not np.all(np.isfinite(np.asarray(fit.bse_fe))):
-        raise ValueError("the model of lots has no solution for these runs")
-    return fit
+class _Fit(NamedTuple):
+    """Attributes: ratio: variance of lots over that of runs within them; variance: the latter."""
+
+    beta: Floats
+    cov: Floats
+    variance: float
+    ratio: float
+    criterion: float
+
+
+def _reml(y: Floats, design: Floats, lots: Sequence[str]) -> _Fit:
+    """The fit with the largest restricted likelihood. With one variance ratio that is a search along a line, and a
+    ratio of 0 (lots that do not differ) is as good an answer as any other."""
+    from scipy.optimize import minimize_scalar
+
+    member = np.array([[float(lot == name) for name in dict.fromkeys(lots)] for lot in lots])
+    sums, sizes = member.T @ design, member.sum(axis=0)
+    totals = member.T @ y
+
+    def at(share: float) -> _Fit:
+        """``share``: of the variance that is the lots', 0 <= share < 1."""
+        ratio = share / (1.0 - share)
+        weight = ratio / (1.0 + sizes * ratio)  # Sherman-Morrison: V^-1 = I - weight 1 1' in each lot
+        information = design.T @ design - (sums * weight[:, np.newaxis]).T @ sums
+        cov = np.linalg.inv(information)
+        beta = cov @ (design.T @ y - sums.T @ (weight * totals))
+        rest = y - design @ beta
+        square = float(rest @ rest - (weight * (member.T @ rest) ** 2).sum())
+        free = len(y) - design.shape[1]
+        variance = max(square, 1e-300) / free
+        log_size = float(np.linalg.slogdet(information)[1]) + float(np.log1p(sizes * ratio).sum())
+        return _Fit(beta, cov * variance, variance, ratio, free * math.log(variance) + log_size)
+
+    shares = np.concatenate((np.linspace(0.0, 0.95, 20), [0.99, 0.999, 0.9999, 0.999999]))
+    try:
+        found = [at(float(share)) for share in shares]
+        best = min(range(len(found)), key=lambda k: found[k].criterion)
+        low, high = float(shares[max(0, best - 1)]), float(shares[min(len(shares) - 1, best + 1)])
+        line = minimize_scalar(lambda x: at(float(x)).criterion, bounds=(low, high), method="bounded",
+                               options={"xatol": 1e-10})  # fmt: skip
+        return min((found[best], at(float(line.x))), key=lambda fit: fit.criterion)
+    except np.linalg.LinAlgError:
+        raise ValueError("the model of lots has no solution for these runs") from None
 
 
 def _differences(names: Sequence[str], beta: Any, cov: Any, df: int, confidence: float) -> list[Difference]:

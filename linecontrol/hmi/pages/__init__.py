@@ -6,7 +6,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from linecontrol.hmi.pages import alarms, audit, lab, overview, recipes, run, runs, site, stations, tuning, users
+from linecontrol.hmi.pages import (
+    alarms,
+    audit,
+    compare,
+    lab,
+    overview,
+    recipes,
+    run,
+    runs,
+    site,
+    stations,
+    tuning,
+    users,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,8 @@ PAGES: tuple[Page, ...] = (
     Page("/lab", "lab", "lab", lab.page, "science"),
     Page("/runs", "runs", "view", runs.page, "inventory_2"),
     Page("/runs/{run_id}", "runs", "view", runs.record_page),
+    Page("/compare", "compare", "view", compare.page, "compare_arrows"),
+    Page("/compare/{tab}", "compare", "view", compare.page),
     Page("/site", "site", "view", site.page, "settings_input_component", also=("recipes", "users", "audit")),
     Page("/site/{tab}", "site", "view", site.page),
     Page("/recipes", "recipes", "view", recipes.page),

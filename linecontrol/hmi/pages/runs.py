@@ -12,6 +12,7 @@ from linecontrol.hmi import ask, texts
 from linecontrol.hmi.charts import INKS, Curve, chart
 from linecontrol.hmi.history import points
 from linecontrol.hmi.live import instant
+from linecontrol.hmi.pages import exports
 from linecontrol.hmi.view import View
 
 MOST_RUNS = 200
@@ -113,6 +114,7 @@ async def record_page(view: View, run_id: str) -> None:
             if row.get("simulated"):
                 ui.label(view.t("simulated")).classes("badge violet")
         _head(view, row)
+        exports.buttons(view, [run_id])
         trends = ui.element("div").classes("columns wide-columns")
         with ui.element("div").classes("columns"):
             _figures(view, row)
@@ -144,6 +146,7 @@ def _figures(view: View, row: dict[str, Any]) -> None:
         ui.label(view.t("runs.measured")).classes("title")
         rows = [
             (view.t("runs.id"), row["run_id"]),
+            *((view.t(f"runs.{key}"), str(row[key])) for key in ("lot", "species", "season") if row.get(key)),
             (view.t("runs.started"), view.when(row["started_at"])),
             (view.t("runs.ended"), view.when(row["ended_at"])),
             *((view.t(f"runs.{key}"), _with(view, row.get(key), unit, digits)) for key, unit, digits in MASSES),
