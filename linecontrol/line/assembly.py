@@ -356,7 +356,9 @@ class Line:
             if is_wanted(name)
         }
         away = [name for name in outputs if self.stations[name].why_not_write() is not None]
-        receipts = await drive_safe(kind, outputs, self.gate, self.bank, reason, lambda name: name not in away)
+        receipts = await drive_safe(
+            kind, outputs, self.gate, self.writes, self.bank, reason, lambda name: name not in away
+        )
         failed = [f"{r.command.tag}: {r.reason}" for r in receipts if not r.ok]
         failed += [f"{self.stations[name].why_not_write()} ({self._meanwhile(name)})" for name in away]
         if failed:

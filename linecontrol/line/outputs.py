@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from linecontrol.core.gate import CommandGate
@@ -17,27 +17,45 @@ SafeOutputs = Mapping[str, Mapping[str, Value]]
 
 
 class Writes:
-    """One write per tag at a time; a newer wish waits for the cycle after. Nothing is queued, so nothing is late."""
+    """One write per tag at a time; of what is wished meanwhile the newest follows it. Nothing is queued beyond that, so
+    nothing is late; and a last wish, after which no other comes, is never left out."""
 
     def __init__(self, gate: CommandGate, image: ProcessImage) -> None:
         self._gate = gate
         self._image = image
         self._under_way: dict[str, asyncio.Task[Receipt]] = {}
+        self._newest: dict[str, Command] = {}
 
     def submit(self, command: Command) -> None:
-        """Start the write, unless one for this tag is under way or the device shows this value already."""
-        present = self._image.latest(command.tag)
+        """Start the write, unless the device shows this value already; after the one for this tag that is under way."""
         if command.tag in self._under_way:
+            self._newest[command.tag] = command
             return
+        present = self._image.latest(command.tag)
         if present.is_good and same_value(command.value, present.value, self._image.tags[command.tag].step):
             return
+        self._start(command)
+
+    def _start(self, command: Command) -> None:
         task = asyncio.ensure_future(self._gate.submit(command))
         self._under_way[command.tag] = task
-        task.add_done_callback(lambda _done: self._under_way.pop(command.tag, None))
+        task.add_done_callback(lambda _done: self._follow_up(command.tag, command.value))
+
+    def _follow_up(self, tag: str, written: Value) -> None:
+        self._under_way.pop(tag, None)
+        newest = self._newest.pop(tag, None)
+        # Held against what was just written, which the image does not know yet.
+        if newest is not None and newest.value != written:
+            self._start(newest)
+
+    def forget(self, tags: Iterable[str]) -> None:
+        """What is still wished for these tags is not wished any more: something else moves them now."""
+        for tag in tags:
+            self._newest.pop(tag, None)
 
     async def settle(self) -> None:
         """Wait for the writes under way."""
-        if self._under_way:
+        while self._under_way:
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
 
@@ -45,6 +63,7 @@ async def drive_safe(
     kind: str,
     outputs: Mapping[str, SafeOutputs],
     gate: CommandGate,
+    writes: Writes,
     bank: LoopBank,
     reason: str,
     is_reachable: Callable[[str], bool],
@@ -61,6 +80,8 @@ async def drive_safe(
         return [await gate.submit(Command(tag, value, "system", reason)) for tag, value in values.items()]
 
     wanted = {station: rows[kind] for station, rows in outputs.items() if kind in rows}
-    bank.release(bank.moving([tag for values in wanted.values() for tag in values]))
+    moved = [tag for values in wanted.values() for tag in values]
+    bank.release(bank.moving(moved))
+    writes.forget(moved)
     work: list[Awaitable[Any]] = [one(station, values) for station, values in wanted.items()]
     return [receipt for receipts in await asyncio.gather(*work) for receipt in receipts]
