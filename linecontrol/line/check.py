@@ -12,6 +12,7 @@ from linecontrol.config import Document, LineConfig, load_document, read_line, s
 from linecontrol.config import check_paths as check_config_paths
 from linecontrol.config.schema_files import MODELS
 from linecontrol.core.errors import ConfigError, Problem
+from linecontrol.line.balance_inputs import equation_problems
 from linecontrol.line.moisture_model import model_problems
 from linecontrol.line.recipes import line_problems, recipe_problems
 from linecontrol.recipe.model import Recipe
@@ -47,7 +48,7 @@ def check_paths(
     studied = [config for config in lines if line is not None or config.line.simulated]
     others = {kind: partial(_misfits, fit=fit, lines=studied) for kind, fit in (fits or {}).items()}
     problems = check_config_paths(list(paths), {"recipe": recipe, "flowsheet": flowsheet_problems, **others})
-    problems += _unusable_models(paths)
+    problems += _unusable_parts(paths)
     return problems, len(_files(paths))
 
 
@@ -71,13 +72,14 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _unusable_models(paths: Sequence[Path]) -> list[Problem]:
-    """Models that line files among these name and that cannot be used."""
+def _unusable_parts(paths: Sequence[Path]) -> list[Problem]:
+    """Models that line files among these name, and equations in them, that cannot be used."""
     problems: list[Problem] = []
     for file in _files(paths):
         try:
             if load_document(file).kind == "line":
-                problems += model_problems(read_line(file))
+                config = read_line(file)
+                problems += [*model_problems(config), *equation_problems(config)]
         except ConfigError:
             continue  # check_config_paths tells what is wrong in it
     return problems

@@ -248,6 +248,50 @@ LINE_MISTAKES = {
     ),
     "line laboratory u": Bad(DEMO, "u: 0.1, prior_u", "u: 2.5, prior_u", "laboratory[0].u", "up to 2"),
     "line laboratory window": Bad(DEMO, "u: 0.1, prior_u", "u: 0.1, window_s: 5, prior_u", "laboratory[0].window_s"),
+    # --- samples, balance, consumption
+    "sample twice": Bad(
+        DEMO,
+        "  - {name: PULP-BOUND, title",
+        "  - {name: ROOT-SOIL, title: {en: x, zh: x}, u: 1}\n  - {name: PULP-BOUND, title",
+        "samples[ROOT-SOIL].name",
+        "its own",
+        at="{name: ROOT-SOIL, title: {en: x",
+    ),
+    "sample of a meter's name": Bad(
+        DEMO,
+        "  - {name: PULP-BOUND, title",
+        "  - {name: MT-306, title: {en: x, zh: x}, u: 1}\n  - {name: PULP-BOUND, title",
+        "samples[MT-306].name",
+        "its own",
+        at="{name: MT-306, title: {en: x",
+    ),
+    "sample unit": Bad(DEMO, 'unit: "g/kg", low: 0', 'unit: "g/L", low: 0', "samples[DRAIN-STARCH].unit", "g/kg"),
+    "sample range": Bad(
+        DEMO, 'unit: "g/kg", low: 0', 'unit: "g/kg", low: 60', "samples[DRAIN-STARCH].high", "above 60"
+    ),
+    "balance total": Bad(DEMO, "totals: [WQ-208]", "totals: [WQ-2088]", "balance.streams.pulp.totals[0]", "WQ-208"),
+    "balance sample": Bad(
+        DEMO,
+        "bound: {sample: PULP-BOUND,",
+        "bound: {sample: PULP-BOND,",
+        "balance.streams.pulp.fractions.bound.sample",
+        "PULP-BOUND",
+    ),
+    "balance meter without totals": Bad(
+        DEMO,
+        "pulp_fibre: {title:",
+        "pulp_fibre: {fractions: {water: {tag: MT-207, u: 0.3}}, title:",
+        "balance.streams.pulp_fibre.fractions.water.tag",
+        "totals for the stream",
+    ),
+    "balance meter's unit": Bad(
+        DEMO, "{tag: MT-207, u: 0.3}", "{tag: TT-305, u: 0.3}", "balance.streams.cake.fractions.water.tag", "% wb"
+    ),
+    "balance no uncertainty": Bad(DEMO, "change: WT-301, u: 0.5", "change: WT-301", "balance.streams.cake_left"),
+    "balance powder": Bad(DEMO, "powder: good", "powder: goods", "balance.powder", "good"),
+    "balance factor": Bad(DEMO, "    washing: 1 - pulp", "    wash: 1 - pulp", "balance.factors.wash"),
+    "consumption unit": Bad(DEMO, "totals: [JQ-321]", "totals: [FQ-104]", "consumption.carriers.fuel.totals[0]", "kWh"),
+    "consumption currency": Bad(DEMO, "currency: CNY", "currency: yuan", "consumption.currency"),
     # --- moisture
     "moisture tag": Bad(DEMO, "outlet: TT-304,", "outlet: TT-3044,", "loops[MIC-306].moisture.outlet", "TT-304"),
     "moisture bool": Bad(DEMO, "outlet: TT-304,", "outlet: XA-301,", "loops[MIC-306].moisture.outlet", "a number"),
