@@ -110,6 +110,7 @@ class Line:
         self._taking_up.cancel()
         self.lab.close()
         self.alarms.close()
+        self.book.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.tuning.close()
