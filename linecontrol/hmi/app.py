@@ -115,7 +115,7 @@ async def root(display: Display) -> None:
     view = View(display, session, "", ui.context.client, kept)
     await view.refreshed()
     view.language = language_of(session.language, kept.get("language"), ui.context.client.request)
-    ui.add_head_html(HEAD)
+    ui.add_head_html(f'<meta name="language" content="{view.language}">{HEAD}')  # known before anything is drawn
     ui.run_javascript(f'line?.language?.("{view.language}")')
     frame = Frame(view)
     frame.build()

@@ -120,6 +120,7 @@ class Line:
         self.interlocks.close()
         self.checks.close()
         self.haccp.close()
+        self.book.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.tuning.close()

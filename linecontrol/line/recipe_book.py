@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SHIPPED = "shipped"
 LOAD_AGAIN_S = 5.0
+PATIENCE_S = 2.0
 VERSIONS_MOST = 500  # of one recipe
 RECIPES_MOST = 200
 AWAY = "the recipes of this site cannot be read now: the database is away"
@@ -68,12 +69,24 @@ class RecipeBook:
         self.is_loaded = self._store is None
 
     async def load(self) -> None:
-        """Read what is kept, unless that has been done. A database that is away is asked again later."""
-        now = self._line.clock.real()
-        store = self._store
-        if self.is_loaded or store is None or now < self._load_at:
-            return
-        self._load_at = now + LOAD_AGAIN_S
+        """Read what is kept, unless that has been done. Waits two seconds at most: no start hangs on a database."""
+        self.look()
+        if self._loading is not None:
+            await asyncio.wait({self._loading}, timeout=PATIENCE_S)
+
+    def look(self) -> None:
+        """See in the background whether what could not be read can be now; every five seconds at most."""
+        now, is_busy = self._line.clock.real(), self._loading is not None and not self._loading.done()
+        if not self.is_loaded and not is_busy and self._store is not None and now >= self._load_at:
+            self._load_at = now + LOAD_AGAIN_S
+            self._loading = asyncio.ensure_future(self._read_from(self._store))
+
+    def close(self) -> None:
+        """The line ends."""
+        if self._loading is not None:
+            self._loading.cancel()
+
+    async def _read_from(self, store: RecipeVersionStore) -> None:
         try:
             rows, originals, read = await asyncio.to_thread(_read_all, store)
         except StorageError:
@@ -87,11 +100,6 @@ class RecipeBook:
                 text = f"Recipe {row.name} {row.version} is in force but cannot be read by this program: not offered"
                 self._tell("recipe.unreadable", text, Severity.WARNING)
         self.is_loaded = True
-
-    def look(self) -> None:
-        """See in the background whether what could not be read can be now."""
-        if not self.is_loaded and (self._loading is None or self._loading.done()):
-            self._loading = asyncio.ensure_future(self.load())
 
     # -- what there is
     @property

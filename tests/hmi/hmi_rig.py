@@ -25,15 +25,15 @@ SIZES = {"panel": (1366, 768), "tablet": (800, 1280), "phone": (390, 844)}
 class DisplayProcess:
     """`python -m linecontrol.hmi`."""
 
-    def __init__(self, api: str, folder: Path) -> None:
-        self._api, self._folder = api, folder
+    def __init__(self, api: str, folder: Path, *more: str) -> None:
+        self._api, self._folder, self._more = api, folder, more
         self.url = ""
         self.port = 0
 
     async def start(self) -> None:
         command = [sys.executable, "-m", "linecontrol.hmi", "--api", self._api, "--port", str(self.port)]
         self.process = await asyncio.create_subprocess_exec(
-            *command, "--data", str(self._folder), "--exit-with-parent",
+            *command, "--data", str(self._folder), "--exit-with-parent", *self._more,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert self.process.stdout is not None

@@ -4,11 +4,16 @@ somebody has typed is run, every word can be read, every command reached with th
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hmi_rig import PASSWORD, Stage, browser_page, needs_browser
+from hmi_rig import PASSWORD, DisplayProcess, Stage, browser_page, needs_browser
 from screens import PARTS, addresses
+
+sys.path.append(str(Path(__file__).parents[1] / "api"))
+from access_rig import site
 
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 NAME = "kudzu-lobata-standard"
@@ -57,6 +62,22 @@ async def test_an_administrator_lets_somebody_in(line: Stage) -> None:
         said = await done.inner_text()
         for words in ("更改用户", "admin", "is_enabled: true", "is_enabled: false", "休假", "已执行"):
             assert words in said, (words, said)
+
+
+async def test_a_demo_logs_in_its_own_browsers_and_says_so(line: Stage, tmp_path: Path) -> None:
+    async with site(tmp_path, is_demo=True) as api:
+        display = DisplayProcess(api.url, tmp_path / "display", "--access", str(tmp_path / "access"))
+        context = await (await line.browser()).new_context(locale="zh-CN")
+        try:
+            await display.start()
+            page = await context.new_page()
+            await page.goto(display.url)
+            await page.locator(".demo-user", has_text="演示").wait_for()
+            assert await page.locator(".person-name").inner_text() == "demo"
+            assert await page.locator('input[autocomplete="current-password"]').count() == 0
+        finally:
+            await context.close()
+            await display.kill()
 
 
 async def test_a_recipe_is_changed_by_one_and_approved_by_another(line: Stage) -> None:

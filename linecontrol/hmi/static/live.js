@@ -220,6 +220,11 @@ new MutationObserver(() => {
 
 let here = "";
 function place() {
+  const tab = document.querySelector(".tab.on:not([data-seen])");
+  if (tab) {
+    tab.dataset.seen = "1";
+    tab.scrollIntoView({ inline: "center", block: "nearest" }); // on a phone the row of tabs is wider than the screen
+  }
   if (here === location.pathname && document.querySelector(".place[aria-current]")) return;
   here = location.pathname;
   const first = (path) => path.split("/")[1];
@@ -231,4 +236,4 @@ function place() {
 
 setInterval(watch, 250);
 setInterval(place, 100);
-language(document.documentElement.lang.startsWith("zh") ? "zh" : "en").then(connect, connect);
+language(document.querySelector("meta[name=language]")?.content ?? "en").then(connect, connect);
