@@ -20,6 +20,13 @@ _FOREVER_US = 2**62
 _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
 
 
+_block = schema.block
+_START, _END = sa.bindparam("start", type_=schema.Micros), sa.bindparam("end", type_=schema.Micros)
+_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us).where(_block.c.line_id == sa.bindparam("line"))
+_BEFORE = _HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP)
+_INSIDE = _HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us)
+
+
 class _Block(NamedTuple):
     id: int
     start_us: int
@@ -37,7 +44,7 @@ def read(
         return {tag_id: _of_one(connection, tag_id, start_us, end_us, new[tag_id], hold=hold) for tag_id in ids}
     new = tail.by_tag(records, texts)
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
-    found = _of_blocks(connection, line_id, blocks, set(ids))
+    found = _of_blocks(connection, line_id, blocks, set(ids), start_us, end_us)
     answer: dict[int, Series] = {}
     for tag_id in ids:
         fresh = new.get(tag_id, EMPTY)
@@ -57,25 +64,24 @@ def _of_one(
 
 def _blocks(connection: sa.Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
     """Blocks that reach into [start_us, end_us), oldest first, and whether there are any before."""
-    block = schema.block
-    heads = sa.select(block.c.id, block.c.start_us, block.c.end_us).where(block.c.line_id == line_id)
-    before = heads.where(block.c.start_us <= start_us).order_by(block.c.start_us.desc()).limit(_OVERLAP)
-    until_us = _FOREVER_US if end_us is None else end_us
-    inside = heads.where(block.c.start_us > start_us, block.c.start_us < until_us).order_by(block.c.start_us)
-    earlier = [_Block(*row) for row in connection.execute(before)][::-1]
+    asked = {"line": line_id, "start": start_us, "end": _FOREVER_US if end_us is None else end_us}
+    earlier = [_Block(*row) for row in connection.execute(_BEFORE, asked)][::-1]
     found = [row for row in earlier if row.end_us >= start_us]
-    return found + [_Block(*row) for row in connection.execute(inside)], len(found) < len(earlier)
+    return found + [_Block(*row) for row in connection.execute(_INSIDE, asked)], len(found) < len(earlier)
 
 
 def _of_blocks(
-    connection: sa.Connection, line_id: int, blocks: Sequence[_Block], wanted: set[int]
+    connection: sa.Connection,
+    line_id: int,
+    blocks: Sequence[_Block],
+    wanted: set[int],
+    start_us: int,
+    end_us: int | None,
 ) -> dict[int, list[Series]]:
-    found: dict[int, list[Series]] = {}
-    for block in blocks:
-        rows = [row for row in chunks.of_block(connection, line_id, block.id) if row[0] in wanted]
-        for tag_id, parts in chunks.series_of(connection, rows).items():
-            found.setdefault(tag_id, []).extend(parts)
-    return found
+    """What the blocks hold of [start_us, end_us), and the last row before it."""
+    parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id) if row[0] in wanted]
+    found = chunks.series_of(connection, parts)
+    return {tag: [part.between(start_us, end_us, hold=True) for part in mine] for tag, mine in found.items()}
 
 
 def first_rows(
