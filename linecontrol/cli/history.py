@@ -106,6 +106,8 @@ def samples(
             return reader.series(tags, start or 0.0, end), reader.tags()
 
     found, units = guarded(read)
+    if out is not None:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
     found = {tag: series.part(0, min(len(series), limit)) for tag, series in found.items()}
     if out is not None and out.suffix == ".parquet":
         from linecontrol.history.parquet import write_file
@@ -242,6 +244,7 @@ def quarantine(
 
     rows = [{"time": iso_of(row.time), "kind": row.kind, "reason": row.reason, "row": row.row} for row in guarded(read)]
     if export is not None:
+        export.absolute().parent.mkdir(parents=True, exist_ok=True)
         export.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
         people.print(f"{len(rows)} rows to {export}", markup=False, soft_wrap=True)
     elif as_json:

@@ -46,7 +46,6 @@ from linecontrol.history.series import Series
 from linecontrol.history.store import Store
 from linecontrol.history.trend import downsampled
 
-WINDOW = (14_400, 15_000)
 FAILED: list[str] = []
 
 
@@ -59,6 +58,11 @@ def scans(data: Matrix) -> Iterator[Scan]:
     for second, column in enumerate(data.T.tolist()):
         now = float(T0_S + second)
         yield Scan("s", now, {name: Sample(value, Status.GOOD, now) for name, value in zip(names, column, strict=True)})
+
+
+def window_of(data: Matrix) -> tuple[int, int]:
+    """Ten minutes in the middle [s from the start]."""
+    return data.shape[1] // 2, data.shape[1] // 2 + 600
 
 
 class Recorder:
@@ -112,12 +116,13 @@ class Ours:
         self.reader = HistoryReader(url, "line")
         self.names = [f"T{n}" for n in range(len(data))]
         self.end = float(T0_S + data.shape[1])
+        self.window = window_of(data)
 
     def query1(self) -> Any:
         return self.reader.trend([self.names[peers.ONE]], T0_S, self.end, peers.POINTS)[self.names[peers.ONE]].values
 
     def query2(self) -> Any:
-        return self.reader.series(self.names, T0_S + WINDOW[0], T0_S + WINDOW[1], hold=True)
+        return self.reader.series(self.names, T0_S + self.window[0], T0_S + self.window[1], hold=True)
 
     def query3(self) -> Any:
         return self.reader.statistics(self.names[: peers.AGGREGATED], T0_S, self.end)
@@ -164,10 +169,10 @@ def sizes_and_queries(data: Matrix, folder: Path, rounds: int, *, with_rows: boo
     record(url, folder, data)
     ours = Ours(url, data)
     check(ours, data)
-    by_signal = peers.duckdb(folder, data, WINDOW, by_signal=True)
-    by_time = peers.duckdb(folder, data, WINDOW, by_signal=False)
-    others = [by_signal, by_time, peers.parquet(folder, data, WINDOW)]
-    rows = peers.sqlite_rows(folder, data, WINDOW) if with_rows else None
+    by_signal = peers.duckdb(folder, data, window_of(data), by_signal=True)
+    by_time = peers.duckdb(folder, data, window_of(data), by_signal=False)
+    others = [by_signal, by_time, peers.parquet(folder, data, window_of(data))]
+    rows = peers.sqlite_rows(folder, data, window_of(data)) if with_rows else None
     others += [rows] if rows else []
     Store(f"sqlite:///{folder / 'empty.db'}", "line", tags(len(data)), folder / "quarantine").open()
     empty, entropy = used_bytes(folder / "empty.db"), delta_entropy(data)
@@ -208,11 +213,11 @@ def check(ours: Ours, data: Matrix) -> None:
         assert (mine.low, mine.high) == (data[n].min(), data[n].max())
     assert np.allclose(ours.query3_decoded()[:, 0], data[: peers.AGGREGATED].mean(axis=1))
     window = ours.query2()
-    grid = micros(float(T0_S)) + np.arange(*WINDOW) * 1_000_000
+    grid = micros(float(T0_S)) + np.arange(*ours.window) * 1_000_000
     for n, name in enumerate(ours.names):
         series = window[name]
         held = series.values[np.searchsorted(series.times, grid, side="right") - 1]
-        assert (held == data[n, WINDOW[0] : WINDOW[1]]).all()
+        assert (held == data[n, slice(*ours.window)]).all()
     whole = ours.reader.series([ours.names[0]], T0_S, ours.end)[ours.names[0]]
     assert set(whole.values.tolist()) == set(data[0].tolist())
 
@@ -367,7 +372,7 @@ def in_postgresql(data: Matrix, rounds: int, stack: ExitStack) -> None:
     server = stack.enter_context(postgresql_server.running(programs))
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     url = f"postgresql+psycopg://test@/postgres?host={server}"
-    rows = peers.postgresql_rows(f"host={server} user=test dbname=postgres", data, WINDOW)
+    rows = peers.postgresql_rows(f"host={server} user=test dbname=postgres", data, window_of(data))
     record(url, folder, data)
     ours = Ours(url, data)
     check(ours, data)
