@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from linecontrol.history import schema, series
 from linecontrol.history.numbers import Ints, unpack_ints
 from linecontrol.history.seal import Block, Chunk
-from linecontrol.history.series import Rollup, Series
+from linecontrol.history.series import Series
 
 _chunk, _block = schema.chunk, schema.block
 
@@ -212,17 +213,14 @@ def of_block(connection: sa.Connection, line_id: int, block_id: int) -> list[Fou
 
 
 def rollups(connection: sa.Connection, line_id: int, blocks: Sequence[int], ids: Sequence[int]) -> dict[int, list[Any]]:
-    """Chunks of these tags in these blocks without their samples, by tag, oldest first."""
+    """Roll-ups (the columns ``_ROLLUP``) of these tags in these blocks, by tag, oldest first."""
     found: dict[int, list[Any]] = {}
     wanted = set(blocks)
     asked = {"line": line_id, "first": min(blocks), "last": max(blocks), "tags": list(ids)}
-    for row in connection.execute(_ROLLUPS, asked):
-        if row[1] in wanted:
-            found.setdefault(row[0], []).append(row)
+    for row in connection.execute(_ROLLUPS, asked).all():
+        tag_id, block_id, *rollup = row
+        if block_id in wanted:
+            found.setdefault(tag_id, []).append(rollup)
     for rows in found.values():
-        rows.sort(key=lambda row: row.start_us)
+        rows.sort(key=itemgetter(0))
     return found
-
-
-def rollup_of(row: Any) -> Rollup:
-    return Rollup(row.count, row.numbers, row.low, row.high, row.weight_us, row.integral)
