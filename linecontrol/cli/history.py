@@ -199,11 +199,12 @@ def keep(
     from linecontrol.line.wiring import history_policy
 
     config = guarded(lambda: read_line(line_file))
+    asked = config.line.history
+    if asked.keep_days is None and asked.archive is None:
+        stop(f"the line file says nothing under `history:`: samples of {config.line.name} are kept for ever", 0)
     url = config.line.database or place(data, None)
     folder = Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else (data or Path())
-    policy = history_policy(config.line.history, folder)
-    if not policy.asks_for_something:
-        stop(f"the line file says nothing under `history:`: samples of {config.line.name} are kept for ever", 0)
+    policy = history_policy(asked, folder)
     done = guarded(lambda: apply(url, config.line.name, policy))
     if as_json:
         print_json(asdict(done))
