@@ -47,7 +47,7 @@ def needs_a_line(command: str) -> bool:
     words = command.split()
     if words[:2] in (["linecontrol", "simulate"], ["linecontrol", "schema"]) or not words[0].endswith("linecontrol"):
         return False
-    return not {"--version", "check", "--csv", "--data"} & set(words)
+    return not {"--version", "check", "--csv", "--data", "--database"} & set(words)
 
 
 @pytest.mark.timeout(600)

@@ -43,6 +43,7 @@ from linecontrol.api.rights import Right, right_to_command, right_to_write
 from linecontrol.api.session import session_routes
 from linecontrol.api.site import site_routes
 from linecontrol.api.trail import AuditTrail
+from linecontrol.api.trends import trend_routes
 from linecontrol.api.tuning import tuning_routes
 from linecontrol.api.users import audit_routes, token_routes, user_routes
 from linecontrol.api.versions import version_routes
@@ -122,6 +123,7 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         assessment_routes(line, bridge, aside),
         compare_routes(line, bridge, aside),
         export_routes(line, bridge, aside),
+        trend_routes(line, bridge, aside),
         site_routes(line),
         session_routes(line, people),
         user_routes(people),

@@ -61,6 +61,8 @@ ROUTES: dict[str, Right] = {
     "POST /commands": Right.OPERATE,  # and TUNE for some tags: see right_to_write
     "GET /events": Right.VIEW,
     "GET /samples": Right.VIEW,
+    "GET /trends": Right.VIEW,
+    "GET /statistics": Right.VIEW,
     # runs and recipes
     "GET /recipes": Right.VIEW,
     "GET /recipes/{name}": Right.VIEW,

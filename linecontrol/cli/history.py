@@ -106,6 +106,8 @@ def samples(
             return reader.series(tags, start or 0.0, end), reader.tags()
 
     found, units = guarded(read)
+    if out is not None:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
     found = {tag: series.part(0, min(len(series), limit)) for tag, series in found.items()}
     if out is not None and out.suffix == ".parquet":
         from linecontrol.history.parquet import write_file
@@ -197,11 +199,12 @@ def keep(
     from linecontrol.line.wiring import history_policy
 
     config = guarded(lambda: read_line(line_file))
+    asked = config.line.history
+    if asked.keep_days is None and asked.archive is None:
+        stop(f"the line file says nothing under `history:`: samples of {config.line.name} are kept for ever", 0)
     url = config.line.database or place(data, None)
     folder = Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else (data or Path())
-    policy = history_policy(config.line.history, folder)
-    if not policy.asks_for_something:
-        stop(f"the line file says nothing under `history:`: samples of {config.line.name} are kept for ever", 0)
+    policy = history_policy(asked, folder)
     done = guarded(lambda: apply(url, config.line.name, policy))
     if as_json:
         print_json(asdict(done))
@@ -242,6 +245,7 @@ def quarantine(
 
     rows = [{"time": iso_of(row.time), "kind": row.kind, "reason": row.reason, "row": row.row} for row in guarded(read)]
     if export is not None:
+        export.absolute().parent.mkdir(parents=True, exist_ok=True)
         export.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
         people.print(f"{len(rows)} rows to {export}", markup=False, soft_wrap=True)
     elif as_json:

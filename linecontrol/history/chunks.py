@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from linecontrol.history import schema, series
 from linecontrol.history.numbers import Ints, unpack_ints
 from linecontrol.history.seal import Block, Chunk
-from linecontrol.history.series import Rollup, Series
+from linecontrol.history.series import Series
 
 _chunk, _block = schema.chunk, schema.block
 
@@ -31,6 +32,44 @@ _ROLLUP = [
         "last_status",
     )
 ]
+
+# Statements are built once: building one again for every question takes longer than answering it.
+_ALWAYS_US, _NEVER_US = -(2**62), 2**62
+_TAG, _BLOCK, _LINE = (sa.bindparam(name, type_=sa.Integer()) for name in ("tag", "block", "line"))
+_START, _END = sa.bindparam("start", type_=schema.Micros), sa.bindparam("end", type_=schema.Micros)
+
+
+def _reaching(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Chunks of a tag that reach into [start, end), and the last before it; oldest first."""
+    since = (
+        sa.select(sa.func.max(_chunk.c.start_us))
+        .where(_chunk.c.tag_id == _TAG, _chunk.c.start_us <= _START)
+        .scalar_subquery()
+    )
+    inside = (_chunk.c.start_us >= sa.func.coalesce(since, _START), _chunk.c.start_us < _END)
+    return sa.select(*columns).where(_chunk.c.tag_id == _TAG, *inside).order_by(_chunk.c.start_us)
+
+
+_PART = sa.func.substr(_block.c.data, _chunk.c.offset + 1, _LENGTH, type_=sa.LargeBinary)
+_OF_TAG = _reaching(*_PLACE, _PART).join(_block, _block.c.id == _chunk.c.block_id)
+_PLACES = _reaching(*_PLACE, _chunk.c.offset)
+_COUNTS = _reaching(_chunk.c.start_us, _chunk.c.end_us, _chunk.c.count)
+_OF_BLOCK = sa.select(*_PLACE, _chunk.c.offset).where(_chunk.c.line_id == _LINE, _chunk.c.block_id == _BLOCK)
+_DATA = sa.select(_block.c.data).where(_block.c.id == _BLOCK)
+_AXES = sa.select(schema.axis.c.block_id, schema.axis.c.number, schema.axis.c.times).where(
+    schema.axis.c.block_id >= sa.bindparam("first"), schema.axis.c.block_id <= sa.bindparam("last")
+)
+_ROLLUPS = sa.select(_chunk.c.tag_id, _chunk.c.block_id, *_ROLLUP).where(
+    _chunk.c.line_id == _LINE,
+    _chunk.c.block_id >= sa.bindparam("first"),
+    _chunk.c.block_id <= sa.bindparam("last"),
+    _chunk.c.tag_id.in_(sa.bindparam("tags", expanding=True)),
+)
+_TAIL = (
+    sa.select(schema.tail.c.samples, schema.tail.c.texts)
+    .where(schema.tail.c.line_id == _LINE, schema.tail.c.end_us >= _START, schema.tail.c.start_us < _END)
+    .order_by(schema.tail.c.id)
+)
 
 Found = tuple[int, int, int | None, series.Packed]
 """Tag, block, axis and samples of a chunk."""
@@ -100,13 +139,9 @@ def make_partition(connection: sa.Connection, line_id: int) -> None:
 
 def tail_rows(connection: sa.Connection, line_id: int, start_us: int | None = None, end_us: int | None = None) -> Any:
     """(samples, texts) of the tail in the order they were committed, all that may hold rows in [start_us, end_us)."""
-    table = schema.tail
-    query = sa.select(table.c.samples, table.c.texts).where(table.c.line_id == line_id).order_by(table.c.id)
-    if start_us is not None:
-        query = query.where(table.c.end_us >= start_us)
-    if end_us is not None:
-        query = query.where(table.c.start_us < end_us)
-    return connection.execute(query).all()
+    start_us = _ALWAYS_US if start_us is None else start_us
+    end_us = _NEVER_US if end_us is None else end_us
+    return connection.execute(_TAIL, {"line": line_id, "start": start_us, "end": end_us}).all()
 
 
 # -- chunks
@@ -124,11 +159,11 @@ def series_of(connection: sa.Connection, found: Sequence[Found]) -> dict[int, li
 
 def _axes(connection: sa.Connection, blocks: Iterable[int]) -> Mapping[tuple[int, int], Ints]:
     axes: dict[tuple[int, int], Ints] = {}
-    table, wanted = schema.axis, sorted(blocks)
-    for at in range(0, len(wanted), 500):
-        query = sa.select(table.c.block_id, table.c.number, table.c.times)
-        for block_id, number, times in connection.execute(query.where(table.c.block_id.in_(wanted[at : at + 500]))):
-            axes[block_id, number] = unpack_ints(times)
+    wanted = set(blocks)
+    if wanted:  # the blocks of one question are neighbours, but for those of other lines between them
+        for block_id, number, times in connection.execute(_AXES, {"first": min(wanted), "last": max(wanted)}):
+            if block_id in wanted:
+                axes[block_id, number] = unpack_ints(times)
     return axes
 
 
@@ -137,61 +172,55 @@ def _packed(data: bytes, at: int, times: int, values: int, notes: int) -> series
     return series.Packed(data[at:middle], data[middle:end], data[end : end + notes] if notes else None)
 
 
-def _reaching(columns: Sequence[Any], tag_id: int, start_us: int, end_us: int | None) -> sa.Select[Any]:
-    """Chunks of a tag that reach into [start_us, end_us), or the last before it; oldest first."""
-    since = (
-        sa.select(sa.func.max(_chunk.c.start_us))
-        .where(_chunk.c.tag_id == tag_id, _chunk.c.start_us <= start_us)
-        .scalar_subquery()
-    )
-    query = sa.select(*columns).where(_chunk.c.tag_id == tag_id, _chunk.c.start_us >= sa.func.coalesce(since, start_us))
-    if end_us is not None:
-        query = query.where(_chunk.c.start_us < end_us)
-    return query.order_by(_chunk.c.start_us)
+def _stretch(tag_id: int, start_us: int, end_us: int | None) -> dict[str, int]:
+    return {"tag": tag_id, "start": start_us, "end": _NEVER_US if end_us is None else end_us}
 
 
 def of_tag(
     connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None, most: int | None = None
 ) -> list[Found]:
     """Chunks with rows in [start_us, end_us), and the last before it; oldest first, at most ``most``."""
-    part = sa.func.substr(_block.c.data, _chunk.c.offset + 1, _LENGTH, type_=sa.LargeBinary)
-    query = _reaching([*_PLACE, part], tag_id, start_us, end_us).join(_block, _block.c.id == _chunk.c.block_id)
-    rows = connection.execute(query if most is None else query.limit(most))
+    is_sqlite = connection.dialect.name == "sqlite"
+    query = _PLACES if is_sqlite else _OF_TAG
+    rows = connection.execute(query if most is None else query.limit(most), _stretch(tag_id, start_us, end_us))
+    if is_sqlite:
+        return [_read_part(connection, row) for row in rows.all()]
     return [(row[0], row[1], row[2], _packed(row[6], 0, row[3], row[4], row[5])) for row in rows]
+
+
+def _read_part(connection: sa.Connection, row: Any) -> Found:
+    """SQLite's substr would read all of a block for a part of it."""
+    base = connection.connection.driver_connection
+    assert base is not None  # noqa: S101 - it has just answered
+    with base.blobopen("block", "data", row[1], readonly=True) as data:
+        data.seek(row[6])
+        part = data.read(row[3] + row[4] + row[5])
+    return (row[0], row[1], row[2], _packed(part, 0, row[3], row[4], row[5]))
 
 
 def counts_of_tag(connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None) -> Iterable[Any]:
     """start_us, end_us and count of the same chunks, as they are taken."""
-    return connection.execute(_reaching((_chunk.c.start_us, _chunk.c.end_us, _chunk.c.count), tag_id, start_us, end_us))
+    return connection.execute(_COUNTS, _stretch(tag_id, start_us, end_us))
 
 
 def of_block(connection: sa.Connection, line_id: int, block_id: int) -> list[Found]:
     """All chunks of a block."""
-    data = connection.execute(sa.select(_block.c.data).where(_block.c.id == block_id)).scalar()
+    data = connection.execute(_DATA, {"block": block_id}).scalar()
     if data is None:
         return []
-    query = sa.select(*_PLACE, _chunk.c.offset).where(_chunk.c.line_id == line_id, _chunk.c.block_id == block_id)
-    rows = connection.execute(query)
+    rows = connection.execute(_OF_BLOCK, {"line": line_id, "block": block_id})
     return [(row[0], row[1], row[2], _packed(data, row[6], row[3], row[4], row[5])) for row in rows]
 
 
 def rollups(connection: sa.Connection, line_id: int, blocks: Sequence[int], ids: Sequence[int]) -> dict[int, list[Any]]:
-    """Chunks of these tags in these blocks without their samples, by tag, oldest first."""
+    """Roll-ups (the columns ``_ROLLUP``) of these tags in these blocks, by tag, oldest first."""
     found: dict[int, list[Any]] = {}
-    query = sa.select(_chunk.c.tag_id, *_ROLLUP).where(
-        _chunk.c.line_id == line_id,
-        _chunk.c.block_id >= min(blocks),
-        _chunk.c.block_id <= max(blocks),
-        _chunk.c.tag_id.in_(ids),
-    )
     wanted = set(blocks)
-    for row in connection.execute(query.add_columns(_chunk.c.block_id)):
-        if row.block_id in wanted:
-            found.setdefault(row.tag_id, []).append(row)
+    asked = {"line": line_id, "first": min(blocks), "last": max(blocks), "tags": list(ids)}
+    for row in connection.execute(_ROLLUPS, asked).all():
+        tag_id, block_id, *rollup = row
+        if block_id in wanted:
+            found.setdefault(tag_id, []).append(rollup)
     for rows in found.values():
-        rows.sort(key=lambda row: row.start_us)
+        rows.sort(key=itemgetter(0))
     return found
-
-
-def rollup_of(row: Any) -> Rollup:
-    return Rollup(row.count, row.numbers, row.low, row.high, row.weight_us, row.integral)

@@ -21,6 +21,7 @@ POISON = (ValueError, TypeError, OverflowError)
 
 Refuse = Callable[[str, Sample, Exception], None]
 
+_new_row = tuple.__new__  # a third of what calling SampleRow takes
 _BAD = 2  # the two top bits of a status code, from here on bad
 
 
@@ -87,7 +88,8 @@ class OnChange:
         known_s, known_us = scan.time, scan_us
         for tag, sample in scan.samples.items():
             last = lasts.get(tag)
-            if last is not None and sample[0] == last.value and sample[1] == last.status:
+            value = sample[0]
+            if last is not None and sample[1] == last.status and (value == last.value or type(value) is float):
                 time_s = sample[2]
                 if time_s == known_s and time_s > 0.0:  # one device stamps all it answers at once
                     time_us = known_us
@@ -99,9 +101,15 @@ class OnChange:
                             raise
                         refuse(tag, sample, error)
                         continue
-                if last.seen_us < time_us < last.stored_us + keepalive_us:
-                    last.seen_us = time_us
-                    continue
+                if last.seen_us < time_us:
+                    if value == last.value:
+                        if time_us < last.stored_us + keepalive_us:
+                            last.seen_us = time_us
+                            continue
+                    elif value == value and tag not in self._deadbands:  # another number, of the same status
+                        last.value, last.stored_us, last.seen_us = value, time_us, time_us
+                        rows.append(_new_row(SampleRow, (tag, time_us, value, None, last.status)))
+                        continue
             try:
                 rows += self.admit(tag, sample, scan_us)
             except POISON as error:

@@ -68,6 +68,8 @@ class HistoryReader:
         self._engine = engine_for(self._url, is_read_only=True)
         self._line = line
         self._revision: str | None = None
+        self._known_line: int | None = None
+        self._known_tags: dict[str, tuple[int, bool]] = {}
         self._file_id: tuple[int, int] | None = None
 
     def __enter__(self) -> HistoryReader:
@@ -117,8 +119,14 @@ class HistoryReader:
     def _forget(self) -> None:
         self._engine.dispose()
         self._revision = None
+        self._known_line, self._known_tags = None, {}
 
     def _line_id(self, connection: sa.Connection) -> int:
+        if self._known_line is None:
+            self._known_line = self._look_up_line(connection)
+        return self._known_line
+
+    def _look_up_line(self, connection: sa.Connection) -> int:
         rows = connection.execute(sa.select(schema.line.c.id, schema.line.c.name).order_by(schema.line.c.id))
         lines = {row.name: row.id for row in rows}
         if self._line is None and len(lines) == 1:
@@ -244,15 +252,16 @@ class HistoryReader:
         return found.part(0, min(len(found), limit + held))
 
     def _tag_ids(self, connection: sa.Connection, names: Sequence[str]) -> dict[str, tuple[int, bool]]:
-        tag = schema.tag
-        query = sa.select(tag.c.name, tag.c.id, tag.c.type).where(
-            tag.c.line_id == self._line_id(connection), tag.c.name.in_(list(names))
-        )
-        found = {row.name: (row.id, row.type == DataType.BOOL.value) for row in connection.execute(query)}
-        missing = [name for name in names if name not in found]
+        """Id of each tag, and whether it is a bool. Neither changes while a history is open, so both are remembered."""
+        if any(name not in self._known_tags for name in names):
+            tag = schema.tag
+            query = sa.select(tag.c.name, tag.c.id, tag.c.type).where(tag.c.line_id == self._line_id(connection))
+            rows = connection.execute(query)
+            self._known_tags = {row.name: (row.id, row.type == DataType.BOOL.value) for row in rows}
+        missing = [name for name in names if name not in self._known_tags]
         if missing:
             raise StorageError(f"not recorded on this line: {', '.join(missing)}")
-        return found
+        return {name: self._known_tags[name] for name in names}
 
     # -- journals
     def events(

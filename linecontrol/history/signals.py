@@ -11,13 +11,20 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from linecontrol.history import chunks, schema, tail
-from linecontrol.history.series import EMPTY, NOTHING, Rollup, Series, joined, rollup, together
+from linecontrol.history.series import EMPTY, Rollup, Series, joined, rollup, together
 
 _MANY = 8
 """From this many tags on, chunks are looked up by block, all tags of it at once."""
 
 _FOREVER_US = 2**62
 _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
+
+
+_block = schema.block
+_START, _END = sa.bindparam("start", type_=schema.Micros), sa.bindparam("end", type_=schema.Micros)
+_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us).where(_block.c.line_id == sa.bindparam("line"))
+_BEFORE = _HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP)
+_INSIDE = _HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us)
 
 
 class _Block(NamedTuple):
@@ -37,7 +44,7 @@ def read(
         return {tag_id: _of_one(connection, tag_id, start_us, end_us, new[tag_id], hold=hold) for tag_id in ids}
     new = tail.by_tag(records, texts)
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
-    found = _of_blocks(connection, line_id, blocks, set(ids))
+    found = _of_blocks(connection, line_id, blocks, set(ids), start_us, end_us)
     answer: dict[int, Series] = {}
     for tag_id in ids:
         fresh = new.get(tag_id, EMPTY)
@@ -57,25 +64,24 @@ def _of_one(
 
 def _blocks(connection: sa.Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
     """Blocks that reach into [start_us, end_us), oldest first, and whether there are any before."""
-    block = schema.block
-    heads = sa.select(block.c.id, block.c.start_us, block.c.end_us).where(block.c.line_id == line_id)
-    before = heads.where(block.c.start_us <= start_us).order_by(block.c.start_us.desc()).limit(_OVERLAP)
-    until_us = _FOREVER_US if end_us is None else end_us
-    inside = heads.where(block.c.start_us > start_us, block.c.start_us < until_us).order_by(block.c.start_us)
-    earlier = [_Block(*row) for row in connection.execute(before)][::-1]
+    asked = {"line": line_id, "start": start_us, "end": _FOREVER_US if end_us is None else end_us}
+    earlier = [_Block(*row) for row in connection.execute(_BEFORE, asked)][::-1]
     found = [row for row in earlier if row.end_us >= start_us]
-    return found + [_Block(*row) for row in connection.execute(inside)], len(found) < len(earlier)
+    return found + [_Block(*row) for row in connection.execute(_INSIDE, asked)], len(found) < len(earlier)
 
 
 def _of_blocks(
-    connection: sa.Connection, line_id: int, blocks: Sequence[_Block], wanted: set[int]
+    connection: sa.Connection,
+    line_id: int,
+    blocks: Sequence[_Block],
+    wanted: set[int],
+    start_us: int,
+    end_us: int | None,
 ) -> dict[int, list[Series]]:
-    found: dict[int, list[Series]] = {}
-    for block in blocks:
-        rows = [row for row in chunks.of_block(connection, line_id, block.id) if row[0] in wanted]
-        for tag_id, parts in chunks.series_of(connection, rows).items():
-            found.setdefault(tag_id, []).extend(parts)
-    return found
+    """What the blocks hold of [start_us, end_us), and the last row before it."""
+    parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id) if row[0] in wanted]
+    found = chunks.series_of(connection, parts)
+    return {tag: [part.between(start_us, end_us, hold=True) for part in mine] for tag, mine in found.items()}
 
 
 def first_rows(
@@ -113,8 +119,8 @@ def statistics(
         return {tag_id: rollup_from(rows[tag_id], start_us, end_us) for tag_id in ids}
     found = chunks.rollups(connection, line_id, [block.id for block in inside], ids)
     covered = [tag_id for tag_id in ids if tag_id in found]
-    begun = max((found[tag_id][0].start_us for tag_id in covered), default=end_us)
-    ended = min((found[tag_id][-1].end_us for tag_id in covered), default=start_us)
+    begun = max((found[tag_id][0][0] for tag_id in covered), default=end_us)
+    ended = min((found[tag_id][-1][1] for tag_id in covered), default=start_us)
     is_first = not has_earlier and inside[0] is blocks[0]
     before = {} if is_first else read(connection, line_id, ids, start_us, begun, hold=True)
     if inside[-1] is blocks[-1]:
@@ -134,15 +140,28 @@ def statistics(
 
 def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int, end_us: int) -> Rollup:
     """Of the chunks within, and of what lies before the first and behind the last of them."""
-    first_us = rows[0].start_us
-    after = after.between(rows[-1].end_us + 1, end_us)
-    parts = [rollup_from(before.between(start_us, first_us, hold=True), start_us, first_us)] if len(before) else []
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        until_us = following.start_us if following is not None else int(after.times[0]) if len(after) else end_us
-        parts += [chunks.rollup_of(row), _held(row, until_us)]
+    starts, ends, counts, numbers, lows, highs, weights, integrals, lasts, statuses = zip(*rows, strict=True)
+    after = after.between(ends[-1] + 1, end_us)
+    until = (*starts[1:], int(after.times[0]) if len(after) else end_us)
+    held = [  # from the last row of each chunk until the next row there is
+        (next_us - end, (next_us - end) * last)
+        for end, next_us, last, status in zip(ends, until, lasts, statuses, strict=True)
+        if last is not None and status >> 30 == 0
+    ]
+    inside = Rollup(
+        sum(counts),
+        sum(numbers),
+        min((low for low in lows if low is not None), default=None),
+        max((high for high in highs if high is not None), default=None),
+        sum(weights) + sum(us for us, _ in held),
+        sum(integrals) + sum(integral for _, integral in held),
+    )
+    parts = [inside]
+    if len(before):
+        parts.append(rollup_from(before.between(start_us, starts[0], hold=True), start_us, starts[0]))
     if len(after):
         parts.append(rollup(after, end_us))
-    return together(parts)
+    return inside if len(parts) == 1 else together(parts)
 
 
 def rollup_from(series: Series, start_us: int, end_us: int) -> Rollup:
@@ -153,11 +172,3 @@ def rollup_from(series: Series, start_us: int, end_us: int) -> Rollup:
     times[0] = start_us
     found = rollup(Series(times, series.values, series.statuses, series.texts), end_us)
     return found._replace(rows=found.rows - 1, numbers=found.numbers - int(series.is_number[0]))
-
-
-def _held(row: Any, until_us: int) -> Rollup:
-    """From the last row of a chunk until the next row there is."""
-    if row.last is None or row.last_status >> 30:
-        return NOTHING
-    held_us = until_us - row.end_us
-    return Rollup(0, 0, None, None, held_us, row.last * held_us)

@@ -141,12 +141,14 @@ class Store:
         """Store these in one durable transaction; what was stored before under the same number is not stored again."""
         with self._mapped_errors():
             self._check_file()
-            self._add_unknown_tags(batches)
             try:
                 return self._transaction(batches, is_careful=False)
+            except KeyError:
+                self._add_unknown_tags(batches)
             except DATABASE_ERRORS as error:
                 if fault_of(error) is not Fault.ROW:
                     raise
+                self._add_unknown_tags(batches)
             return self._transaction(batches, is_careful=True)
 
     def _transaction(self, batches: Sequence[Batch], *, is_careful: bool) -> Kept:
@@ -163,8 +165,8 @@ class Store:
                 quarantined += self._insert(connection, batch, is_careful=is_careful)
                 moved[batch.writer] = batch.number
                 if samples := batch.rows.get(SAMPLE):
-                    times = [row[1] for row in samples]
-                    added = added.and_also(Fresh(min(times), max(times), len(times)))
+                    first_us, last_us = samples[0][1], samples[-1][1]  # near enough: they come in order
+                    added = added.and_also(Fresh(min(first_us, last_us), max(first_us, last_us), len(samples)))
         self._marks |= moved
         self._fresh = added
         return Kept(rows - quarantined, quarantined, duplicates)

@@ -1,6 +1,6 @@
 """Fewer points that look the same: for drawing. Pure: no I/O, no clock.
 
-MinMaxLTTB (tsdownsample) keeps the peaks of a long curve. Rows without a GOOD number are kept where such a stretch
+MinMaxLTTB (tsdownsample) keeps the peaks of a long curve. Rows without a number to draw are kept where such a stretch
 begins and ends, so that an outage stays a gap.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from tsdownsample import MinMaxLTTBDownsampler
 
 from linecontrol.history.numbers import Floats, Ints
@@ -34,15 +35,15 @@ class Trend:
 
     @property
     def values(self) -> Floats:
-        """NaN where there was no GOOD number."""
-        return np.where(self.series.is_number, self.series.values, np.nan)
+        """NaN where there was no number, or a BAD one."""
+        return np.where(_is_known(self.series), self.series.values, np.nan)
 
 
 def trend_of(series: Series, points: int) -> Trend:
     """At most about ``points`` (>= 4) rows, plus two for each outage."""
     if len(series) <= max(points, LEAST_POINTS):
         return Trend(series, len(series))
-    good = series.is_number
+    good = _is_known(series)
     if good.all():
         return Trend(picked(series, downsampled(series.times, series.values, points)), len(series))
     edges = np.flatnonzero(np.diff(good)) + 1
@@ -55,6 +56,11 @@ def trend_of(series: Series, points: int) -> Trend:
         elif good[start]:
             kept.append(np.arange(start, end))
     return Trend(picked(series, np.unique(np.concatenate(kept)).astype(np.int64)), len(series))
+
+
+def _is_known(series: Series) -> npt.NDArray[np.bool_]:
+    """Where there is a number that may be drawn: GOOD or UNCERTAIN."""
+    return np.asarray((series.statuses < 1 << 31) & ~np.isnan(series.values))
 
 
 def downsampled(times: Ints, values: Floats, points: int) -> Ints:

@@ -155,6 +155,13 @@ async def a_run(line: Line, client: httpx.AsyncClient) -> None:
     assert {"run.state", "plc.claimed"} <= kinds
     rows = (await client.get("/samples", params={"tag": "SC-307"})).json()["SC-307"]
     assert 25.0 in [row["value"] for row in rows]
+    trend = (await client.get("/trends", params={"tag": "SC-307", "points": 50})).json()["SC-307"]
+    assert 25.0 in trend["value"]
+    assert len(trend["time"]) == len(trend["value"]) <= trend["rows"] == len(rows)
+    figures = (await client.get("/statistics", params={"tag": ["SC-307", "TT-303"]})).json()
+    assert figures["SC-307"]["high"] == 25.0
+    assert figures["TT-303"]["low"] <= figures["TT-303"]["mean"] <= figures["TT-303"]["high"]
+    assert (await client.get("/trends", params={"tag": "NOPE-1"})).status_code == 404
 
 
 async def laboratory(line: Line, client: httpx.AsyncClient) -> None:

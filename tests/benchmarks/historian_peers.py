@@ -85,7 +85,7 @@ def duckdb(folder: Path, data: Matrix, window: tuple[int, int], *, by_signal: bo
 
     path = folder / f"{'signal' if by_signal else 'time'}.duckdb"
     base = duckdb.connect(str(path))
-    base.execute("SET threads=2")
+    base.execute("SET threads=1")
     base.execute("CREATE TABLE s(ts BIGINT, sig SMALLINT, val DOUBLE)")
     signals, seconds = data.shape
     number = np.arange(signals, dtype=np.int16)

@@ -10,6 +10,9 @@ LINE_MISTAKES = {
     # --- lines
     "line unknown key": Bad(DEMO, "simulated: true", "simulated: true\nloop: []", "loop", "loops", at="loop: []"),
     "line unknown nested key": Bad(DEMO, "bad_pv: {", "bad_pv: {hold: 1, ", "loops[TIC-303].bad_pv.hold", "hold_s"),
+    "line history kept for no time": Bad(
+        DEMO, "simulated: true", "simulated: true\nhistory: {keep_days: 0}", "history.keep_days", "1"
+    ),
     "line profile": Bad(DEMO, "profile: grinding", "profile: grindin", "stations.grinding.profile", "grinding"),
     "line endpoint scheme": Bad(
         DEMO,

@@ -44,6 +44,16 @@ TAG_MISTAKES = {
     "tag range backwards": Bad(
         SCREENING, "range: [0, 5000], probe", "range: [5000, 0], probe", "tags[WT-101].range", "empty"
     ),
+    "tag deadband too wide": Bad(
+        SCREENING,
+        "range: [0, 5000], probe",
+        "range: [0, 5000], deadband: 300, probe",
+        "tags[WT-101].deadband",
+        "0 to 250",
+    ),
+    "tag deadband of a bool": Bad(
+        SCREENING, "bit: 0, type: bool}", "bit: 0, type: bool, deadband: 1}", "tags[XS-101].deadband", "leave it out"
+    ),
     "tag range nan": Bad(
         SCREENING, "range: [0, 5000], probe", "range: [0, .nan], probe", "tags[WT-101].range[1]", "finite"
     ),

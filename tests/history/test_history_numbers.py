@@ -15,6 +15,7 @@ from linecontrol.history.series import Series, joined, pack, rollup, together, u
 from linecontrol.history.tail import by_tag
 from linecontrol.history.tail import pack as pack_tail
 from linecontrol.history.tail import unpack as unpack_tail
+from linecontrol.history.trend import LEAST_POINTS, trend_of
 
 ANY_FLOAT = st.floats(allow_nan=False)
 STEPS = st.builds(
@@ -114,3 +115,22 @@ def test_rollups_of_parts_together_are_the_rollup_of_the_whole(
     assert found[:5] == parts[:5]
     assert found.integral == pytest.approx(parts.integral, rel=1e-9, abs=1e-3)
     assert joined([second, first]).times.tolist() == times.tolist()
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=2000), st.integers(10, 200))
+@settings(max_examples=80, deadline=None)
+def test_thinning_keeps_ends_peaks_and_where_outages_begin_and_end(found: list[float | None], points: int) -> None:
+    values = np.array([np.nan if value is None else value for value in found])
+    statuses = np.where(np.isnan(values), 0x808B0000, 0).astype(np.int64)
+    whole = Series(np.arange(len(values), dtype=np.int64) * 1_000_000, values, statuses)
+    trend = trend_of(whole, points)
+    assert trend.rows == len(found)
+    assert (np.diff(trend.times) > 0).all()
+    assert (trend.times[0], trend.times[-1]) == (whole.times[0], whole.times[-1])
+    if not np.isnan(values).all():
+        assert (np.nanmin(trend.values), np.nanmax(trend.values)) == (np.nanmin(values), np.nanmax(values))
+    is_gap = np.isnan(values)
+    edges = np.flatnonzero(np.diff(is_gap)) + 1
+    assert set(whole.times[edges].tolist()) <= set(trend.times.tolist())
+    gaps = int(is_gap.sum() and 2 * (1 + len(edges)))
+    assert len(trend.times) <= max(points, len(edges) * LEAST_POINTS + points) + gaps + 2

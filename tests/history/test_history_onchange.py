@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample, Status
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import PoisonError, SampleRow, decode, encode, micros
@@ -156,3 +157,15 @@ def test_a_deadband_hides_no_outage_and_no_other_status() -> None:
         (None, Status.BAD),
         (12.0, 0),
     ]
+
+
+@settings(deadline=None)
+@given(streams(), st.sampled_from([0.0, 0.5]))
+def test_a_whole_scan_is_judged_as_its_samples_are(stream: list[Sample], band: float) -> None:
+    one, whole = OnChange(30.0, {"T": band}), OnChange(30.0, {"T": band})
+    for sample in stream:
+        scan_us = micros(sample.time)
+        alone = one.admit("T", sample, scan_us)
+        together = whole.admit_scan(Scan("s", sample.time, {"T": sample}), scan_us)
+        assert [repr(row) for row in together] == [repr(row) for row in alone]
+    assert [repr(row) for row in whole.close()] == [repr(row) for row in one.close()]

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from linecontrol.hmi.history import Point, thinned
 from linecontrol.hmi.live import SILENCE_S, Live
 from linecontrol.hmi.sentences import Sentences
 from linecontrol.hmi.well import concerns
@@ -104,25 +100,6 @@ def test_what_needs_a_person_is_named_gravest_first() -> None:
     assert keys == ["well.station_away", "well.Held", "well.alarms", "well.diverted"]
     idle = calm | {"t.WT": [0, "good"], "t.ZT": [1, "good"], "t.MT": [None, "bad"]}
     assert concerns(idle, aliases, ["drying"]) == []
-
-
-rows = st.lists(st.tuples(st.just(0.0), st.one_of(st.none(), st.floats(-1e6, 1e6))), min_size=1, max_size=3000).map(
-    lambda found: [(float(i), value) for i, (_, value) in enumerate(found)]
-)
-
-
-@given(rows)
-def test_thinning_keeps_ends_peaks_and_outages(found: list[Point]) -> None:
-    thin = thinned(found, 100)
-    assert thin[0] == found[0]
-    assert thin[-1] == found[-1]
-    assert thin == sorted(thin, key=lambda p: p[0])
-    assert set(thin) <= set(found)
-    numbers = [v for _, v in found if v is not None]
-    if numbers:
-        kept = [v for _, v in thin if v is not None]
-        assert (min(kept), max(kept)) == (min(numbers), max(numbers))
-    assert [p for p in found if p[1] is None] == [p for p in thin if p[1] is None]
 
 
 def test_the_controllers_sentences_are_told_in_chinese_part_by_part() -> None:
