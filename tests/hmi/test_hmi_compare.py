@@ -1,0 +1,170 @@
+"""The page Compare and the exports of a batch record, as a researcher uses them, on answers that the analysis gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from made_history import MadeRun
+from nicegui import ui
+from nicegui.testing import User, user_simulation
+
+from linecontrol.analysis.charts import charts_of
+from linecontrol.analysis.compare import compare_records, side_by_side
+from linecontrol.analysis.overlay.answer import laid
+from linecontrol.analysis.overlay.trace import Phase, RunTraces, Trace
+from linecontrol.analysis.where import parse_where
+from linecontrol.core.errors import ConfigError
+from linecontrol.hmi.app import root
+from linecontrol.hmi.client import Api
+from linecontrol.hmi.display import Display
+
+DRAW = np.random.default_rng(1)
+RUNS = [
+    MadeRun(i, ("standard", "fine")[i % 2], 88.0 - 0.8 * (i % 2) + float(DRAW.normal(0, 0.1)), f"L{i // 2}")
+    for i in range(12)
+]
+RECORDS = [run.record() for run in RUNS]
+
+
+def traces(run: MadeRun) -> RunTraces:
+    t = np.arange(0.0, run.length_s, 30.0)
+    values = 12.8 + 0.05 * np.random.default_rng(run.number).normal(size=len(t)) + (1.0 if run.number == 11 else 0.0)
+    phases = (Phase("drying", "warm-up", 0.0, 300.0), Phase("drying", "drying", 300.0, run.length_s))
+    return RunTraces(run.run_id, run.length_s, {"MT-306": Trace(t, values, "% wb", "drying")}, phases)
+
+
+class Answers:
+    """An API that answers a researcher; what it was asked is kept."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, list[str]]]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        params: dict[str, list[str]] = {}
+        for name, value in request.url.params.multi_items():
+            params.setdefault(name, []).append(value)
+        self.asked.append((request.url.path, params))
+        try:
+            return httpx.Response(200, content=self._content(request.url.path, params))
+        except ConfigError as error:
+            return httpx.Response(422, json={"detail": str(error)})
+
+    def _content(self, path: str, params: dict[str, list[str]]) -> bytes:
+        first = {name: values[0] for name, values in params.items()}
+        if path in ("/export", "/runs/run-003/report"):
+            return b"run_id,yield\r\n"
+        return json.dumps(self._answer(path, params, first), default=str).encode()
+
+    def _answer(self, path: str, params: dict[str, list[str]], first: dict[str, str]) -> Any:
+        if path == "/session":
+            return {"user": "chen", "role": "researcher", "rights": ["view"], "language": "en", "token": "t"}
+        if path == "/runs":
+            where = parse_where(first["where"]) if first.get("where") else None
+            return [row for row in RECORDS if where is None or where.holds(row)]
+        if path == "/compare" and "by" in params:
+            found = compare_records(RECORDS, first["by"], params["metric"])
+            return {"runs": [], "by": first["by"], "compared": [one.to_dict() for one in found]}
+        if path == "/compare":
+            chosen = [row for row in RECORDS if row["run_id"] in params["run"]]
+            return {"runs": chosen, "figures": side_by_side(chosen)}
+        if path == "/compare/overlay":
+            names = {*params.get("run", []), *params.get("golden", [])}
+            return laid([traces(r) for r in RUNS if r.run_id in names], first["align"], params.get("golden", []), 60)  # type: ignore[arg-type]
+        if path == "/compare/control-charts":
+            return [charts_of(RECORDS, name) for name in params["metric"]]
+        if path == "/runs/run-003":
+            return RECORDS[3]
+        return {} if path.startswith("/recipes/") else []
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+async def user(answers: Answers) -> AsyncIterator[User]:
+    display = Display(Api("http://api"))
+    await display.api.close()
+    display.api._http = httpx.AsyncClient(base_url="http://api", transport=httpx.MockTransport(answers))
+    async with user_simulation(root=lambda: root(display)) as found:
+        yield found
+    await display.api.close()
+
+
+def box(user: User, run: str, what: str) -> Any:
+    return next(
+        e for e in user.find(ui.checkbox).elements if e.props.get("data-run") == run and e.props["data-what"] == what
+    )
+
+
+async def test_runs_are_chosen_and_laid_over_the_golden_band(user: User, answers: Answers) -> None:
+    await user.open("/compare")
+    await user.should_see("Choose runs to draw")
+    await user.should_see("L3")
+    user.find(kind=ui.button, content="Compare").click()
+    await user.should_see("Choose at least one run.")
+    for number in range(4):
+        box(user, f"run-{number:03d}", "golden").set_value(True)
+    box(user, "run-011", "draw").set_value(True)
+    user.find(kind=ui.button, content="Compare").click()
+    await user.should_see("How far from the golden band")
+    asked = next(params for path, params in answers.asked if path == "/compare/overlay")
+    assert asked["run"] == ["run-011"]
+    assert asked["golden"] == [f"run-{n:03d}" for n in range(4)]
+    assert asked["align"] == ["phase"]
+    await user.should_see("whole run")
+    [chart] = user.find(ui.echart).elements
+    names = [row.get("name") for row in chart.options["series"]]
+    assert names == ["run-011", None, "Golden band, 95 %"]
+    await user.should_see("Side by side")
+
+
+async def test_runs_are_found_by_a_condition_and_a_wrong_one_is_told(user: User, answers: Answers) -> None:
+    await user.open("/compare/overlay")
+    await user.should_see("L0")
+    user.find("Which runs").type('lot == "L5"')
+    user.find(kind=ui.button, content="Find").click()
+    await user.should_not_see("L0")
+    await user.should_see("L5")
+    user.find("Which runs").clear().type("yeld > 3")
+    user.find(kind=ui.button, content="Find").click()
+    await user.should_see("'yeld' is not understood")
+
+
+async def test_groups_are_compared_with_their_lots(user: User) -> None:
+    await user.open("/compare/groups")
+    user.find(kind=ui.button, content="Compare").click()
+    await user.should_see("standard less fine")
+    await user.should_see("different")
+    await user.should_see("Compared within 6 lots")
+
+
+async def test_control_charts_of_three_figures(user: User) -> None:
+    records = RECORDS[:]
+    for i, row in enumerate(records):  # energy and moisture that differ at all
+        row["energy_kwh"] = 11.0 + 0.1 * (i % 3)
+        row["moisture_mean_pct_wb"] = 12.8 + (1.0 if i == 9 else 0.02 * (i % 4))
+    await user.open("/compare/charts")
+    user.find(kind=ui.button, content="Compare").click()
+    await user.should_see("12 runs, centre")
+    assert len(user.find(ui.echart).elements) == 12
+    await user.should_see("beyond 3 sigma")
+
+
+async def test_a_record_is_taken_along(user: User, answers: Answers) -> None:
+    await user.open("/runs/run-003")
+    await user.should_see("Take it along")
+    user.find(kind=ui.button, content="Record, CSV").click()
+    found = await user.download.next()
+    assert found.content.startswith(b"run_id")
+    user.find(kind=ui.button, content="Report, PDF").click()
+    await user.download.next()
+    asked = dict(answers.asked)
+    assert asked["/export"] == {"what": ["runs"], "format": ["csv"], "run": ["run-003"]}
+    assert asked["/runs/run-003/report"] == {"lang": ["en"], "format": ["pdf"]}
