@@ -59,9 +59,7 @@ def test_wet_material_never_grows_younger_by_what_is_not_known(
     contents: float, fresh: float, temp_c: float, dt_h: float, age: float, growth: float
 ) -> None:
     before = WetState(age, growth, 25.0)
-    after = advance(
-        before, KINETICS, contents=contents, least=2.0, per=0.02, fresh=fresh, temp_c=temp_c, dt_h=dt_h
-    )
+    after = advance(before, KINETICS, contents=contents, least=2.0, per=0.02, fresh=fresh, temp_c=temp_c, dt_h=dt_h)
     assert 0.0 <= after.age_h <= 1000.0
     assert after.growth_log >= 0.0
     assert math.isfinite(after.growth_log)

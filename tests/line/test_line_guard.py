@@ -199,7 +199,7 @@ def test_stopped_while_hot_the_fan_overruns_and_then_stops() -> None:
             await wait(line, lambda: line.runs.state is RunState.STOPPED, 30)
             assert line.image.latest("TV-303").number == 0.0
             assert line.image.latest("SC-307").number > 20.0
-            assert not [event for event in await line.historian.events(kinds=["run.safe_failed"])]
+            assert await line.historian.events(kinds=["run.safe_failed"]) == []
             (waits,) = await line.historian.events(kinds=["interlock.postponed"])
             assert "The fan overruns until the duct is cool" in waits.text
             await wait(line, lambda: line.image.latest("SC-307").number == 0.0, 1200)
@@ -230,4 +230,3 @@ def test_sparks_hold_the_run_until_somebody_has_looked() -> None:
             await line.runs.command(run_id, "abort", who="operator:li")
 
     run_virtual(scenario())
-

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from linecontrol.hmi.pages import alarms, lab, overview, run, runs, site, stations, tuning
+from linecontrol.hmi.pages import alarms, lab, overview, quality, run, runs, site, stations, tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ PAGES: tuple[Page, ...] = (
     Page("/alarms/{tab}", "alarms", "view", alarms.page),
     Page("/tuning", "tuning", "tune", tuning.page, "tune"),
     Page("/tuning/{loop}", "tuning", "tune", tuning.loop_page),
+    Page("/quality", "quality", "view", quality.page, "verified"),
+    Page("/quality/{tab}", "quality", "view", quality.page),
     Page("/lab", "lab", "lab", lab.page, "science"),
     Page("/runs", "runs", "view", runs.page, "inventory_2"),
     Page("/runs/{run_id}", "runs", "view", runs.record_page),
