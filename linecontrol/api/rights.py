@@ -175,6 +175,7 @@ PAGES: dict[str, Right] = {
     "/stations": Right.VIEW,
     "/alarms": Right.VIEW,
     "/tuning": Right.TUNE,
+    "/quality": Right.VIEW,
     "/lab": Right.LAB,
     "/runs": Right.VIEW,
     "/compare": Right.VIEW,

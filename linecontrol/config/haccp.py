@@ -68,7 +68,9 @@ class CriticalLimit(Row):
     A breach while powder is made turns the gate, unless ``diverts`` is false, and is a deviation: all that was made
     since the last good check is suspect until a corrective action is recorded. ``stage``: the equipment where it is
     measured. ``checked_by``: checks that vouch for its instrument; with ``since_check`` a deviation reaches back to
-    the last one that was passed, not only to the last good reading.
+    the last one that was passed, not only to the last good reading. ``step``: a reading that jumps by more than this
+    within seconds has changed itself, as when somebody wipes its window, not the powder; then, as whenever the meter is
+    doubted, the last good check is the laboratory's.
     """
 
     name: Name
@@ -86,6 +88,7 @@ class CriticalLimit(Row):
     corrective_action: Said | None = None
     responsible: PersonWord = "operator"
     standard: Standard | None = None
+    step: Positive | None = None
     checked_by: tuple[Name, ...] = ()
     since_check: Flag = False
 

@@ -58,7 +58,8 @@ class DeviationBook:
             breaches: limits that are broken now.
             watched: limits that are looked at, and whether an episode of this limit may end now (powder settled
                 inside again, or none is made). Limits that are not in it are left as they are.
-            since: last good check, where that is not simply the last good reading.
+            since: last good check, where that is not simply the last good reading; an earlier one than a deviation
+                began with makes it reach back.
             suspect_kg: good powder newly marked suspect, shared by all that are broken.
         """
         changed: dict[str, Deviation] = {}
@@ -69,6 +70,8 @@ class DeviationBook:
                 good = since.get(name, self.last_good.get(name, now))
                 found = Deviation(name, min(good, now), now, breach.value, breach.limit, breach.text)
                 changed[name] = self.current[name] = found
+            elif since.get(name, now) < found.since:  # what vouched for it is found to be worth nothing
+                changed[name] = self.current[name] = replace(found, since=since[name])
             elif _is_worse(breach, found):
                 found = replace(found, value=breach.value, limit=breach.limit, text=breach.text)
                 changed[name] = self.current[name] = found

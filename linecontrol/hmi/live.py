@@ -167,7 +167,7 @@ class Live:
         found = dict(_flat("run", run)) if run else {}
         for name, value in list(found.items()):
             if name.endswith((".text", ".reason")) and isinstance(value, str):
-                found[f"{name}_zh"] = self._in_chinese(value)
+                found[f"{name}_zh"] = found.get(f"{name}_zh") or self._in_chinese(value)
             elif name.endswith(".fraction"):
                 found[f"{name.removesuffix('fraction')}has_fraction"] = value is not None
         for name in [n for n in self.values if n.startswith("run.") and n not in found]:

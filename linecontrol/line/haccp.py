@@ -20,7 +20,7 @@ from linecontrol.guard.deviations import Breach, Deviation, DeviationBook
 from linecontrol.guard.divert import CriticalLimit, Verdict
 from linecontrol.guard.interlocks import sentence
 from linecontrol.guard.spoilage import SpoilageSums
-from linecontrol.history import DeviationRow
+from linecontrol.history import DeviationRow, LabRow
 from linecontrol.line.interlock_rows import oprp_interlocks
 from linecontrol.line.run_view import iso
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 2.0  # real time
 MOST_SHOWN = 1000
+STEP_TAU_S = 4.0  # a reading that differs from itself so long ago has jumped
 _NO_ACTION = Text("Hold what is suspect; find the cause; decide.", "隔离可疑产品；查明原因；作出处置。")
 
 
@@ -61,6 +62,8 @@ class HaccpDesk:
         self._open: dict[str, DeviationRow] = {}  # by name of the limit, while it is broken
         self._all: dict[str, DeviationRow] = {}  # by id, of this process and those not closed before it
         self._all_good = math.nan
+        self._quick: dict[str, float] = {}
+        self._followed = 0.0
         self._good_kg = math.nan
         self.spoilage = SpoilageSums()
         self._loading: asyncio.Task[None] | None = None
@@ -120,6 +123,7 @@ class HaccpDesk:
         watched |= dict.fromkeys(self._oprp, True)
         for found in self.book.tick(now, breaches, watched, self._since(now, breaches), verdict.suspect_kg):
             self._note(found, now)
+        self._follow(now)
 
     def _breaches(self, now: float, verdict: Verdict, *, is_diverting: bool, is_good: bool) -> dict[str, Breach]:
         found: dict[str, Breach] = {}
@@ -171,13 +175,14 @@ class HaccpDesk:
     def _since(self, now: float, breaches: Mapping[str, Breach]) -> dict[str, float]:
         """Last good check of each: the last passed test where the plan says so, else the last good reading."""
         found = {}
-        engine = self._line.runs.engine
-        started = engine.status().started_at if breaches and engine is not None else None
+        started = self._started() if breaches else None
         for name in breaches:
-            if name in self.book.current:
-                continue
             row = self._rows.get(name)
-            if row is not None and row.since_check:
+            if (doubted := self._doubted(name, row, now)) is not None:  # also in the midst of a deviation
+                found[name] = self._vouched(doubted, now)
+            elif name in self.book.current:
+                continue
+            elif row is not None and row.since_check:
                 passed = self._line.checks.last_passed(row.checked_by)
                 found[name] = passed if passed is not None else started if started is not None else now
             elif (standing := self._line.interlocks.system.standings.get(name)) is not None:
@@ -186,12 +191,76 @@ class HaccpDesk:
                 found[name] = self._all_good
         return found
 
+    def _started(self) -> float | None:
+        engine = self._line.runs.engine
+        return None if engine is None else engine.status().started_at
+
+    def _doubted(self, name: str, row: LimitRow | None, now: float) -> LimitRow | None:
+        """The limit whose meter cannot vouch for what it has read before; None when it can.
+
+        That is one that the model of a loop doubts, one whose reading jumped, and one that only reads well as it is
+        but not corrected by the laboratory.
+        """
+        if row is None:
+            meters = {
+                loop.name: loop.moisture.nir for loop in self._line.config.line.loops if loop.moisture is not None
+            }
+            meter = next((nir for loop, nir in meters.items() if name.startswith(f"{loop}-")), None)
+            return next((one for one in self._rows.values() if one.tag == meter), None)
+        value = self._line.image.at(row.tag, now).number
+        low, high = _limits(row)
+        if self._line.lab.is_checked(row.tag) and low <= value <= high:
+            return row
+        quick = self._quick.get(name, math.nan)
+        return row if row.step is not None and abs(value - quick) > row.step else None
+
+    def _vouched(self, row: LimitRow, now: float) -> float:
+        """The last good check of a doubted meter: what the laboratory found, else the beginning of the run."""
+        passed, started = self._line.lab.last_inside(row.tag, *_limits(row)), self._started()
+        if passed is not None and (started is None or passed >= started):
+            return passed
+        return now if started is None else started
+
+    def _follow(self, now: float) -> None:
+        """Where readings stood some seconds ago."""
+        dt_s, self._followed = min(max(now - self._followed, 0.0), 60.0), now
+        share = 1.0 - math.exp(-dt_s / STEP_TAU_S)
+        for name, row in self._rows.items():
+            if row.step is None:
+                continue
+            value, old = self._line.image.at(row.tag, now).number, self._quick.get(name, math.nan)
+            if not math.isnan(value):
+                self._quick[name] = value if math.isnan(old) else old + share * (value - old)
+
+    def lab_value(self, lab: LabRow) -> None:
+        """A laboratory has found powder outside a limit: what was made since it last found it inside is suspect."""
+        now = self._line.clock.now()
+        for name, row in self._rows.items():
+            low, high = _limits(row)
+            if row.tag != lab.tag or low <= lab.value <= high:
+                continue
+            side, words = (low, ("below", "低于")) if lab.value < low else (high, ("above", "高于"))
+            unit = self._units.get(row.tag, "")
+            text = Text(
+                f"laboratory: {row.title.en} = {lab.value:.2f} {unit} is {words[0]} {side:g}",
+                f"化验：{row.title.zh} = {lab.value:.2f} {unit}，{words[1]} {side:g}",
+            )
+            found = Deviation(name, self._vouched(row, now), now, lab.value, side, text, until=now)
+            self._keep(replace(self._new(found), deviation_id=f"D{round(now * 1000.0)}-{lab.lab_id}-{name}"[:60]), now)
+
+    def _keep(self, row: DeviationRow, now: float) -> None:
+        """A deviation that was over when it was found."""
+        self._all[row.deviation_id] = row
+        self._line.historian.deviation(row)
+        self._tell(row, now, is_new=True)
+
     def _note(self, found: Deviation, now: float) -> None:
         """Keep a deviation as it stands, and tell when it opens and ends."""
         old = self._open.get(found.ccp)
         row = self._new(found) if old is None else old
         row = replace(
             row,
+            since=found.since,
             until=found.until,
             value=found.value,
             limit=found.limit,
@@ -254,8 +323,7 @@ class HaccpDesk:
 
     def check_failed(self, item: Check, found: str, passed: float | None, now: float) -> None:
         """A verification has failed: what its limits vouched for since it was last passed is suspect."""
-        engine = self._line.runs.engine
-        started = engine.status().started_at if engine is not None else None
+        started = self._started()
         since = passed if passed is not None else started if started is not None else now
         for name, row in self._rows.items():
             if item.name not in row.checked_by:
@@ -264,9 +332,7 @@ class HaccpDesk:
             deviation = Deviation(name, since, now, math.nan, _limits(row)[1], text, until=now)
             new = self._new(deviation)
             new = replace(new, deviation_id=f"D{round(now * 1000.0)}-{item.name}-{name}"[:60])
-            self._all[new.deviation_id] = new
-            self._line.historian.deviation(new)
-            self._tell(new, now, is_new=True)
+            self._keep(new, now)
 
     def _bagged(self, now: float, good_total: str) -> None:
         spoilage = self._line.quality.spoilage

@@ -182,6 +182,16 @@ class LabBook:
             if name in samples
         }
 
+    def is_checked(self, tag: str) -> bool:
+        """Whether a laboratory checks this meter."""
+        return tag in self._meters
+
+    def last_inside(self, tag: str, low: float, high: float) -> float | None:
+        """When the newest sample was taken that the laboratory found between these [line s]; None = never."""
+        meter = self._meters.get(tag)
+        rows = meter.counted if meter is not None else []
+        return next((row.sampled_at for row in reversed(rows) if low <= row.value <= high), None)
+
     def bias_u(self, tag: str) -> float:
         """Standard uncertainty of the corrected reading's bias [tag unit]; NaN for a meter that is never checked."""
         meter = self._meters.get(tag)
@@ -319,6 +329,7 @@ class LabBook:
             meter.judge(now)
             self._tell(meter, row, now)
             self._pass_on(meter, now)
+            self._line.haccp.lab_value(row)
             return self._row(meter, row)
 
     def of_run(self, tag: str, run_id: str) -> list[tuple[LabRow, float, Verdict]]:

@@ -1,5 +1,5 @@
-"""Who stands at the line: nobody needed (``auto``), an honest operator (``manual``), one who lets it run (``hold``), or
-a technician who makes a record for commissioning (``test``).
+"""Who stands at the line: nobody needed (``auto``), an honest operator (``manual``), one who lets it run (``hold``), a
+technician who makes a record for commissioning (``test``), or one who does the checks of the HACCP plan (``checks``).
 
 All answer a held run as a person would: wait until what held it is over, then Restart, and give up after a few
 times. They act through the gate as every person does, and know only what a person there knows.
@@ -17,13 +17,14 @@ from linecontrol.core.model import Command, Value
 from linecontrol.line.assembly import Line
 from linecontrol.recipe.states import ENDED, RunState
 
-POLICIES = ("auto", "manual", "hold", "test")
+POLICIES = ("auto", "manual", "hold", "test", "checks")
 LOOK_EVERY_S = 5.0
 RESTART_AFTER_S = 120.0  # a person needs that long to come, read and decide
 MOST_RESTARTS = 6
 GIVE_UP_AFTER_S = 3600.0  # held this long: the run is stopped
 
 LAB_EVERY_S = 1200.0
+CHECK_EVERY_S = 3600.0
 LAB_TAKES_S = 600.0  # moisture balance, and the way there and back
 LAB_SD_PCT = 0.1  # % wb
 INLET_PER_PCT = 5.0  # what experience says: K of inlet air for 1 % wb
@@ -89,6 +90,39 @@ class Attendant:
         """A command as a person; True when it was done."""
         receipt = await self.line.gate.submit(Command(tag, value, self.who, reason))
         return receipt.ok
+
+
+class Checker(Attendant):
+    """Does what the HACCP plan asks of a shift: test pieces through the metal detector and an oven sample, each hour
+    of drying; the oven's value comes ten minutes later.
+
+    Args:
+        powder_moisture: what a sample of the powder at the bags really has [% wb]; NaN when there is none.
+        seed: of the oven's error.
+    """
+
+    def __init__(self, line: Line, run_id: str, who: str, powder_moisture: Callable[[], float], seed: int) -> None:
+        super().__init__(line, run_id, who)
+        self._powder_moisture = powder_moisture
+        self._rng = Random(f"{seed}:laboratory")
+        self._next = -math.inf
+        self._pending: list[tuple[float, float, float]] = []
+        guard, rows = line.config.line.guard, line.config.line.yield_
+        self._tests = [row.name for row in guard.checks if row.kind == "verification"] if guard is not None else []
+        self._meter = rows.powder_moisture if rows is not None else ""
+
+    async def look(self) -> None:
+        now, moisture = self.line.clock.now(), self._powder_moisture()
+        if now >= self._next and not math.isnan(moisture) and self.line.runs.state is RunState.RUNNING:
+            self._next = now + CHECK_EVERY_S
+            for name in self._tests:
+                await self.line.checks.enter(name, "checks", result="passed")
+            if self.line.lab.is_checked(self._meter):
+                self._pending.append((now + LAB_TAKES_S, now, moisture + self._rng.gauss(0.0, LAB_SD_PCT)))
+        if self._pending and now >= self._pending[0][0]:
+            _, sampled_at, value = self._pending.pop(0)
+            name = f"S{round(sampled_at)}"
+            await self.line.lab.add(self._meter, value, sampled_at=sampled_at, who="checks", u=LAB_SD_PCT, lab_id=name)
 
 
 class Holder(Attendant):

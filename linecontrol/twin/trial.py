@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -21,8 +22,10 @@ from linecontrol.twin.judge import Judge
 from linecontrol.twin.laboratory import Laboratory
 from linecontrol.twin.link import TwinFace, TwinLink
 from linecontrol.twin.loop import run_virtual
-from linecontrol.twin.operators import Attendant, Hand, Holder, Tester
+from linecontrol.twin.operators import Attendant, Checker, Hand, Holder, Tester
+from linecontrol.twin.powder import Packet, PowderTruth
 from linecontrol.twin.recording import Kept, MemoryRecording
+from linecontrol.twin.unguarded import without
 from linecontrol.twin.upsets import RANDOM, random_faults
 from simulator.floor import Floor
 from simulator.line_types import with_line_type
@@ -52,11 +55,12 @@ class Trial:
         values: recipe parameters set for this run.
         plant: plant parameters changed, by dotted name.
         species: of the roots; "" = the plant's usual one. line_type: kind of line; "" = mechanised.
-        policy: auto, manual, hold or test; see ``operators``.
+        policy: auto, manual, hold, test or checks; see ``operators``.
         faults: as ``python -m simulator --fault`` takes them, or ``random`` for a schedule drawn from the seed.
         every_s: how often a scan of each station is kept [line s].
         watched: check the invariants at every step.
         has_laboratory: samples are taken during the run and their values entered when it has ended.
+        without: guards taken away; see ``unguarded``. powder: keep what every second's powder really was.
     """
 
     recipe: str
@@ -72,6 +76,8 @@ class Trial:
     every_s: float = 30.0
     watched: bool = False
     has_laboratory: bool = False
+    without: Sequence[str] = ()
+    powder: bool = False
 
     @property
     def run_id(self) -> str:
@@ -94,6 +100,7 @@ class Outcome:
         line_s: how long it took [line s].
         breaches: invariants that did not hold.
         kept: everything for the historian; None once it is stored.
+        powder: what every second's powder really was, when the trial asked for it.
     """
 
     trial: Trial
@@ -102,6 +109,7 @@ class Outcome:
     line_s: float
     breaches: Sequence[Breach] = ()
     kept: Kept | None = None
+    powder: Sequence[Packet] = ()
 
 
 @cache
@@ -162,7 +170,7 @@ class Twin:
 
     def __init__(self, trial: Trial, plant: Plant | None = None) -> None:
         self.trial = trial
-        config = line_at_step(trial.line)
+        config = without(line_at_step(trial.line), trial.without)
         parameters = plant_parameters(trial.plant, trial.species, trial.line_type)
         self.plant = plant or Plant(seed=trial.seed, parameters=parameters)
         self._faces = {name: TwinFace() for name in config.stations}
@@ -186,6 +194,7 @@ class Twin:
         self.judge = Judge(self.plant, _moisture_limit(config))
         self.watchman = Watchman(self) if trial.watched else None
         self.laboratory = Laboratory(self.plant, trial.seed) if trial.has_laboratory else None
+        self.powder = PowderTruth(self.plant, *_bad_from(line_at_step(trial.line))) if trial.powder else None
 
     def _link(self, station: StationConfig) -> TwinLink:
         plc = self.floor.cabinets[station.name].plc
@@ -211,6 +220,8 @@ class Twin:
             judge.look()
             if laboratory is not None:
                 laboratory.look()
+            if self.powder is not None:
+                self.powder.look(EPOCH + self.trial.number * TRIAL_LENGTH_S + due)
             if self.plant.hopper.mass_kg < TIP_BELOW_KG:
                 self.plant.load(TRUCK_KG)  # the next truck, with a lot of its own
             if watchman is not None:
@@ -222,6 +233,8 @@ class Twin:
         who = f"operator:{trial.policy}"
         if trial.policy == "hold":
             return Holder(line, trial.run_id, who)
+        if trial.policy == "checks":
+            return Checker(line, trial.run_id, who, self.judge.powder_pct_wb, trial.seed)
         if trial.policy == "test":
             return Tester(line, trial.run_id, who)
         if trial.policy == "manual":
@@ -264,7 +277,8 @@ async def _run(trial: Trial, plant: Plant | None) -> Outcome:
     if twin.recording is None:
         raise LineError("the line was never opened")
     breaches = () if twin.watchman is None else tuple(twin.watchman.breaches)
-    return Outcome(trial, record, twin.judge.verdict(), line_s, breaches, twin.recording.kept)
+    powder = () if twin.powder is None else tuple(twin.powder.packets)
+    return Outcome(trial, record, twin.judge.verdict(), line_s, breaches, twin.recording.kept, powder)
 
 
 async def _ready(line: Line) -> None:
@@ -292,6 +306,17 @@ async def _until_either(working: asyncio.Task[None], passing: asyncio.Task[None]
     for task in (passing, working):
         if task.done() and not task.cancelled():
             task.result()
+
+
+def _bad_from(config: LineConfig) -> tuple[float, float]:
+    """Moisture [% wb] and specks [1/cm2] beyond which powder is bad: the plan's own limits; infinite without one."""
+    found = {"moisture": math.inf, "specks": math.inf}
+    for row in config.line.guard.critical_limits if config.line.guard is not None else ():
+        tag = next((tag for tag in config.tags if tag.name == row.tag), None)
+        for word, least in found.items():
+            if tag is not None and tag.alias.endswith(word) and row.high is not None:
+                found[word] = min(least, row.high)
+    return found["moisture"], found["specks"]
 
 
 def _moisture_limit(config: LineConfig) -> float:

@@ -147,7 +147,7 @@ def test_while_bypassed_nothing_is_refused_and_afterwards_all_is_as_without(
     assert len(ends) == (begin + lasts < len(flows))
 
 
-@pytest.mark.parametrize("low, high, value, word", [(5.0, 9.0, 4.0, "at least"), (5.0, 9.0, 9.5, "at most")])
+@pytest.mark.parametrize(("low", "high", "value", "word"), [(5.0, 9.0, 4.0, "at least"), (5.0, 9.0, 9.5, "at most")])
 def test_the_side_that_is_broken_is_the_one_that_is_told(low: float, high: float, value: float, word: str) -> None:
     found = system(replace(AIR, low=low, high=high, deadband=0.0, delay_s=0.0))
     now = look(found, value, 0, 1)

@@ -199,7 +199,7 @@ def test_stopped_while_hot_the_fan_overruns_and_then_stops() -> None:
             await wait(line, lambda: line.runs.state is RunState.STOPPED, 30)
             assert line.image.latest("TV-303").number == 0.0
             assert line.image.latest("SC-307").number > 20.0
-            assert not [event for event in await line.historian.events(kinds=["run.safe_failed"])]
+            assert await line.historian.events(kinds=["run.safe_failed"]) == []
             (waits,) = await line.historian.events(kinds=["interlock.postponed"])
             assert "The fan overruns until the duct is cool" in waits.text
             await wait(line, lambda: line.image.latest("SC-307").number == 0.0, 1200)

@@ -190,7 +190,8 @@ def _checklist(view: View, box: ui.element, rows: list[dict[str, Any]] | None) -
             with ui.element("li").classes("met" if row["is_met"] else "unmet"):
                 ui.label(view.of(row["title"]))
                 if not row["is_met"]:
-                    ui.label(view.said(row["why"])).classes("why")
+                    own = row.get("why_zh") if view.language == "zh" else None
+                    ui.label(own or view.said(row["why"])).classes("why")
                     ui.label(view.of(row["clears"])).classes("clears")
 
 

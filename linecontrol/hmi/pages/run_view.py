@@ -85,7 +85,8 @@ def _held(view: View, box: ui.element) -> None:
         return
     with box, ui.element("section").classes("panel held").props('role="alert"'):
         ui.label(view.t("run.held_because", state=view.t(f"state.{run['state']}"))).classes("title")
-        ui.label(view.said(run["reason"])).classes("said")
+        own = run.get("reason_zh") if view.language == "zh" else None
+        ui.label(own or view.said(run["reason"])).classes("said")
         ui.label(view.t("run.since", since=view.when(run["since"]))).classes("muted")
         if "Restart" in run["legal"]:
             with ui.element("div").classes("answers"):

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from linecontrol.hmi import widgets
 from linecontrol.hmi.live import digits_of
+from linecontrol.hmi.pages import quality_interlocks
 from linecontrol.hmi.pages.faceplate import change, faceplate
 from linecontrol.hmi.pages.trend import trend
 from linecontrol.hmi.view import View
@@ -35,6 +36,7 @@ async def page(view: View, station: str) -> None:
                 trend(view, rows, station)
             _values(view, rows)
 
+    await quality_interlocks.panel(view, station)
     view.watch(lambda: (tuple(view.live.tags), tuple(loops_of(view, station))), draw)
 
 
