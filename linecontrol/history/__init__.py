@@ -14,6 +14,7 @@ from linecontrol.history.audit import AuditRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
+from linecontrol.history.lots import ActRow, BagRow, LotRow, LotUseRow, Traced, TraceRow
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
 
 if TYPE_CHECKING:
@@ -21,17 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessStore",
+    "ActRow",
     "AlarmStateRow",
     "AuditRow",
+    "BagRow",
     "Counters",
     "Historian",
     "HistoryReader",
     "LabRow",
+    "LotRow",
+    "LotUseRow",
     "QuarantinedRow",
     "RecipeRow",
     "RunRow",
     "SessionRow",
     "TokenRow",
+    "TraceRow",
+    "Traced",
     "UserRow",
     "open_reader",
 ]

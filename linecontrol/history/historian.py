@@ -22,6 +22,7 @@ from linecontrol.history.alarms import AlarmStateRow, alarm_row
 from linecontrol.history.audit import AuditRow, audit_row
 from linecontrol.history.intake import Counters, Intake
 from linecontrol.history.lab import LabRow, lab_row
+from linecontrol.history.lots import Traced, TraceRow, trace_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import (
@@ -225,6 +226,24 @@ class Historian:
             return
         self._intake.add(ALARM, [row])
 
+    async def save_trace(self, *rows: TraceRow) -> None:
+        """Keep lots, uses of lots, bags and acts; as ``save_run``."""
+        for row in rows[:-1]:
+            self._trace(row)
+        for row in rows[-1:]:
+            await self._durable(*_checked_trace(row))
+
+    def trace(self, row: TraceRow) -> None:
+        """Keep one of them. Never blocks; durable within the flush time."""
+        try:
+            self._trace(row)
+        except StorageError as error:
+            self._quarantine("trace", (row,), error)
+
+    def _trace(self, row: TraceRow) -> None:
+        kind, cells = _checked_trace(row)
+        self._intake.add(kind, [cells])
+
     async def save_audit(self, audit: AuditRow) -> None:
         """Keep a row of the audit trail; as ``save_run``."""
         await self._durable(AUDIT, _checked(audit_row, audit))
@@ -343,6 +362,12 @@ class Historian:
         """See HistoryReader.lab. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.lab(tag, since, until, limit))
 
+    async def traced(self, run_id: str | None = None) -> Traced:
+        """See ``linecontrol.history.trace.traced``. What only the spool has is missing."""
+        from linecontrol.history.trace import traced
+
+        return await self._ask(lambda reader: traced(reader, run_id))
+
     async def alarms(self) -> list[AlarmStateRow]:
         """See HistoryReader.alarms. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.alarms())
@@ -402,6 +427,11 @@ class Historian:
 def _settle(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
+
+
+def _checked_trace(row: TraceRow) -> tuple[str, Row]:
+    kind = trace_row(row)[0]
+    return kind, _checked(lambda one: trace_row(one)[1], row)
 
 
 def _checked(to_row: Callable[[T], Row], record: T) -> Row:

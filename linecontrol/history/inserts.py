@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,32 +10,42 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from linecontrol.history import schema
-from linecontrol.history.rows import ALARM, COLUMNS, LAB, RECIPE, RUN, SAMPLE, Row
+from linecontrol.history.chain import CHAINED, Link, link_of
+from linecontrol.history.rows import ALARM, BAG, COLUMNS, LAB, LOT, RECIPE, RUN, SAMPLE, Row
 
-Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row]], int]
-"""(connection, line id, tag ids, kind, rows) -> how many of the rows the database had already."""
+Insert = Callable[[sa.Connection, int, Mapping[str, int], str, Sequence[Row], list[Link]], int]
+"""(connection, line id, tag ids, kind, rows, links) -> how many of the rows the database had already.
+
+What became evidence is added to ``links``.
+"""
 
 
 def inserter(engine: sa.Engine) -> Insert:
     """The insert function for this dialect."""
     insert_sample = sample_insert(engine.dialect.name)
 
-    def insert(connection: sa.Connection, line_id: int, ids: Mapping[str, int], kind: str, rows: Sequence[Row]) -> int:
+    def insert(
+        connection: sa.Connection,
+        line_id: int,
+        ids: Mapping[str, int],
+        kind: str,
+        rows: Sequence[Row],
+        links: list[Link],
+    ) -> int:
         if kind == SAMPLE:
             return _insert_samples(connection, insert_sample, ids, rows)
         records = [{"line_id": line_id, **dict(zip(COLUMNS[kind], row, strict=True))} for row in rows]
-        if kind == RUN:
+        if kind in (RUN, BAG):
             for record in records:
-                _upsert_run(connection, record)
-        elif kind == RECIPE:
+                links += _replace(connection, kind, record)
+        elif kind in (RECIPE, LAB, LOT):
             for record in records:
-                _insert_recipe(connection, record)
-        elif kind == LAB:
-            for record in records:
-                _insert_lab(connection, record)
+                links += _insert_once(connection, kind, record)
         elif kind == ALARM:
             for record in records:
                 _upsert_alarm(connection, record)
+        elif kind in CHAINED:
+            links += _insert_evidence(connection, kind, records)
         else:
             connection.execute(schema.metadata.tables[kind].insert(), records)
         return 0
@@ -62,11 +73,50 @@ def _insert_samples(
     return len(records) - result.rowcount if 0 <= result.rowcount <= len(records) else 0
 
 
-def _upsert_run(connection: sa.Connection, record: dict[str, Any]) -> None:
-    run = schema.run
-    key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
-    if not connection.execute(run.update().where(key), record).rowcount:
-        connection.execute(run.insert(), record)
+def _replace(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:
+    """Write a row over what is there of it; a link only where the evidence has changed."""
+    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    mine = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
+    columns = COLUMNS[kind]
+    before = connection.execute(sa.select(*(table.c[name] for name in columns)).where(mine)).first()
+    if before is None:
+        connection.execute(table.insert(), record)
+    else:
+        connection.execute(table.update().where(mine), record)
+    if kind == BAG and record["closed_us"] is not None:
+        _index_lots(connection, record)
+    link = link_of(kind, record)
+    old = None if before is None else link_of(kind, dict(zip(columns, before, strict=True)))
+    return [] if link == old else [link]
+
+
+def _index_lots(connection: sa.Connection, record: dict[str, Any]) -> None:
+    table, place = schema.bag_lot, {"line_id": record["line_id"], "bag_id": record["bag_id"]}
+    connection.execute(table.delete().where(table.c.line_id == place["line_id"], table.c.bag_id == place["bag_id"]))
+    lots = [{**place, "lot_id": lot, "share": share, "kg": kg} for lot, share, kg in json.loads(record["lots"])]
+    if lots:
+        connection.execute(table.insert(), lots)
+
+
+def _insert_once(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:
+    """A row with a name of its own; entered again under the same name, it is kept once."""
+    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    mine = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
+    if connection.execute(sa.select(table.c[key]).where(mine)).scalar() is not None:
+        return []
+    connection.execute(table.insert(), record)
+    return [link_of(kind, record)]
+
+
+def _insert_evidence(connection: sa.Connection, kind: str, records: list[dict[str, Any]]) -> list[Link]:
+    """Rows that are only ever added, numbered by the database."""
+    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    if key != "id":
+        connection.execute(table.insert(), records)
+        return [link_of(kind, record) for record in records]
+    statement = table.insert().returning(table.c.id, sort_by_parameter_order=True)
+    numbers = connection.execute(statement, records).scalars().all()
+    return [link_of(kind, {**record, "id": number}) for record, number in zip(records, numbers, strict=True)]
 
 
 def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
@@ -74,17 +124,3 @@ def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(alarm.c.line_id == record["line_id"], alarm.c.name == record["name"])
     if not connection.execute(alarm.update().where(key), record).rowcount:
         connection.execute(alarm.insert(), record)
-
-
-def _insert_recipe(connection: sa.Connection, record: dict[str, Any]) -> None:
-    recipe = schema.recipe
-    key = sa.and_(recipe.c.line_id == record["line_id"], recipe.c.hash == record["hash"])
-    if connection.execute(sa.select(recipe.c.hash).where(key)).scalar() is None:
-        connection.execute(recipe.insert(), record)
-
-
-def _insert_lab(connection: sa.Connection, record: dict[str, Any]) -> None:
-    lab = schema.lab
-    key = sa.and_(lab.c.line_id == record["line_id"], lab.c.lab_id == record["lab_id"])
-    if connection.execute(sa.select(lab.c.lab_id).where(key)).scalar() is None:
-        connection.execute(lab.insert(), record)

@@ -19,6 +19,7 @@ Row = tuple[Any, ...]
 
 SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", "run", "recipe", "quarantine"
 LAB, ALARM, AUDIT = "lab", "alarm", "audit"
+LOT, LOT_USE, BAG, ACT = "lot", "lot_use", "bag", "signed_act"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -64,6 +65,41 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "outcome",
         "detail",
     ),
+    LOT: (
+        "lot_id",
+        "species",
+        "origin",
+        "grower",
+        "harvested",
+        "received_kg",
+        "received_us",
+        "season",
+        "note",
+        "who",
+    ),
+    LOT_USE: ("use_id", "run_id", "lot_id", "from_us", "entered_us", "who", "note"),
+    BAG: (
+        "bag_id",
+        "run_id",
+        "number",
+        "status",
+        "opened_us",
+        "closed_us",
+        "weight_kg",
+        "moisture_mean",
+        "moisture_max",
+        "temp_c",
+        "aw",
+        "aw_low",
+        "aw_high",
+        "suspect_kg",
+        "lots",
+        "suspects",
+        "passage",
+        "note",
+        "updated_us",
+    ),
+    ACT: ("act_id", "run_id", "target", "kind", "time_us", "who", "role", "reason", "meaning"),
 }
 """Kinds of rows and the columns of each, in the order of the tuple."""
 
@@ -71,6 +107,7 @@ STARTED, STOPPED = "historian.started", "historian.stopped"
 """Kinds of the events between which a recording lies."""
 
 _TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2, AUDIT: 0}
+_TIME_AT |= {LOT: 6, LOT_USE: 4, BAG: 18, ACT: 4}
 _EXACT_INT = 2**53
 
 

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Tag
-from linecontrol.history import schema
+from linecontrol.history import chain_store, schema
+from linecontrol.history.chain import Link
 from linecontrol.history.inserts import inserter
 from linecontrol.history.migrate import bring_up_to_date
 from linecontrol.history.opening import Opened, look_back, register_line, register_tags, tag_ids
@@ -103,6 +104,8 @@ class Store:
                 self._file_id = (stat.st_dev, stat.st_ino)
             with self._connection.begin():
                 self._line_id = register_line(self._connection, self._line)
+                if (stated := chain_store.begin(self._connection, self._line_id)) is not None:
+                    opened.notes.append(("evidence.chain_begun", stated, False))
                 opened.notes += register_tags(self._connection, self._line_id, self._tags)
                 self._ids = tag_ids(self._connection, self._line_id)
                 look_back(self._connection, self._line_id, self._ids, opened)
@@ -133,6 +136,7 @@ class Store:
     def _transaction(self, batches: Sequence[Batch], *, is_careful: bool) -> Kept:
         connection = self._open_connection()
         rows = quarantined = duplicates = 0
+        links: list[Link] = []
         with connection.begin():
             for batch in batches:
                 rows += batch.count
@@ -141,10 +145,11 @@ class Store:
                     continue
                 for kind, kind_rows in batch.rows.items():
                     if is_careful:
-                        quarantined += self._insert_carefully(connection, kind, kind_rows)
+                        quarantined += self._insert_carefully(connection, kind, kind_rows, links)
                     else:
-                        duplicates += self._insert(connection, self._line_id, self._ids, kind, kind_rows)
+                        duplicates += self._insert(connection, self._line_id, self._ids, kind, kind_rows, links)
                     quarantined += len(kind_rows) if kind == QUARANTINE else 0
+            chain_store.append(connection, self._line_id, links)
         return Kept(rows - quarantined, quarantined, duplicates)
 
     def _is_new(self, connection: sa.Connection, batch: Batch) -> bool:
@@ -169,11 +174,12 @@ class Store:
             )
 
     # -- rows
-    def _insert_carefully(self, connection: sa.Connection, kind: str, rows: Sequence[Row]) -> int:
+    def _insert_carefully(self, connection: sa.Connection, kind: str, rows: Sequence[Row], links: list[Link]) -> int:
         """Insert rows, halving around those that cannot be stored; these are quarantined. Returns how many."""
+        made: list[Link] = []
         try:
             with connection.begin_nested():
-                self._insert(connection, self._line_id, self._ids, kind, rows)
+                self._insert(connection, self._line_id, self._ids, kind, rows, made)
         except DATABASE_ERRORS as error:
             if fault_of(error) is not Fault.ROW:
                 raise
@@ -181,10 +187,11 @@ class Store:
                 self._quarantine(connection, kind, rows[0], reason_of(error))
                 return 1
         else:
+            links += made
             return 0
         half = len(rows) // 2
-        return self._insert_carefully(connection, kind, rows[:half]) + self._insert_carefully(
-            connection, kind, rows[half:]
+        return self._insert_carefully(connection, kind, rows[:half], links) + self._insert_carefully(
+            connection, kind, rows[half:], links
         )
 
     def _quarantine(self, connection: sa.Connection, kind: str, row: Row, reason: str) -> None:
