@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from linecontrol.config.alarm import LoopAlarm
+from linecontrol.config.bags import Bags
 from linecontrol.config.fields import (
     TARGET,
     Bilingual,
@@ -288,6 +289,7 @@ class LineFile(Row):
     guard: Guard | None = None
     yield_: Annotated[Yield | None, Field(alias="yield")] = None
     laboratory: tuple[LabMeter, ...] = ()
+    bags: Bags | None = None
     alarms: tuple[LoopAlarm, ...] = ()
     database: Line | None = None
     names: tuple[HostName, ...] = ()

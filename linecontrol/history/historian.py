@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
@@ -367,6 +367,12 @@ class Historian:
         from linecontrol.history.trace import traced
 
         return await self._ask(lambda reader: traced(reader, run_id))
+
+    async def others(self, table: str, run_id: str) -> list[dict[str, Any]]:
+        """Rows of a run in a table that may or may not be there. See ``linecontrol.history.trace.other_rows``."""
+        from linecontrol.history.trace import other_rows
+
+        return await self._ask(lambda reader: other_rows(reader, table, run_id))
 
     async def alarms(self) -> list[AlarmStateRow]:
         """See HistoryReader.alarms. What only the spool has is missing."""

@@ -25,10 +25,13 @@ from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, V
 from linecontrol.core.station import Duty, Station
 from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.alarms import AlarmDesk
+from linecontrol.line.bag_acts import BagActs
+from linecontrol.line.bags import BagBook
 from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.lab import LabBook, lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
+from linecontrol.line.lots import LotBook
 from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.permissives import permissives
@@ -109,6 +112,7 @@ class Line:
         self._taking_up.cancel()
         self.lab.close()
         self.alarms.close()
+        self.bags.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.tuning.close()
@@ -143,6 +147,7 @@ class Line:
         self.guard = divert_guard(config)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
+        self.lots, self.bags, self.bag_acts = LotBook(self), BagBook(self), BagActs(self)
         self.tuning = TuningDesk(self)
         token = self.wiring.token()
         accepted = read_acceptances(config)
@@ -181,6 +186,7 @@ class Line:
         self.cycle = ControlCycle(self)
         self.cycle.show()
         await self.alarms.load()
+        await self.lots.load()
         self.gate = CommandGate(
             self.image, {**self.stations, STATION: self.soft}, self.clock, self._journal, self._owner_of
         )
@@ -308,6 +314,8 @@ class Line:
             return under_test
         if self.guard is not None and tag == self.guard.settings.tag:
             return "guard", "the divert guard decides where powder goes"
+        if self.bags.rows is not None and tag == self.bags.rows.change:
+            return None  # anybody who may command may ask for a new bag, at any time
         row = self.image.tags.get(tag)
         station = self.config.stations.get(row.station) if row is not None else None
         if station is not None and tag in (station.profile.heartbeat, station.profile.owner):

@@ -70,10 +70,11 @@ class RunDirector:
         who: str,
         mode: str = "automatic",
         run_id: str | None = None,
+        lot: str | None = None,
     ) -> dict[str, Any]:
         """Start a run; returns its view.
 
-        The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
+        ``lot``: of the roots in the hopper. The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
         async with self._starting:
@@ -81,6 +82,8 @@ class RunDirector:
                 return self.view_of_current() | {"is_repeat": True}
             chosen = mode_named(mode)
             control = prepare(self._line.config, recipe, values)
+            if lot is not None:
+                self._line.lots.known(lot)
             if self.engine is not None and self.is_under_way:
                 raise StateError(f"run {self.engine.run_id} is {self.engine.state}; Stop or Abort it first")
             failed = self._line.permissives(control)
@@ -94,7 +97,11 @@ class RunDirector:
             )
             self._begin(control)
             engine = self.engine = Engine(control, self._ports())
-            engine.start(run_id or self._new_id(control, now), who, chosen)
+            name = run_id or self._new_id(control, now)
+            self._line.bags.begin(name)
+            engine.start(name, who, chosen)
+            if lot is not None:
+                await self._line.lots.use(name, lot, who=who, note="in the hopper at the start")
             return self.view_of_current()
 
     async def command(self, run_id: str, command: str, *, who: str, reason: str = "") -> dict[str, Any]:
@@ -272,6 +279,7 @@ class RunDirector:
         if engine is None or not engine.run_id:
             return
         status = engine.status()
+        self._line.bags.save()
         await self._line.historian.save_run(
             RunRow(
                 run_id=engine.run_id,
@@ -286,6 +294,7 @@ class RunDirector:
                     "engine": snapshot,
                     "extraction": self.extraction.to_dict() if self.extraction is not None else None,
                     "guard": self._line.guard.to_dict() if self._line.guard is not None else None,
+                    "bags": self._line.bags.to_dict(),
                     "counts": self._run_counts(engine),
                     "alarms": self._alarms,
                 },
@@ -311,6 +320,7 @@ class RunDirector:
         self._final_counts = None
         here = self._counts()
         self._base = {key: int(snapshot["counts"].get(key, 0)) - here.get(key, 0) for key in here}
+        await self._line.bags.take_up(row.run_id, snapshot.get("bags"))
         self.engine = Engine.resume(snapshot["engine"], self._ports())
 
     async def close_as_lost(self, row: RunRow) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ _MACHINE = st.builds(
     equipment=st.sampled_from(["screening", "drying"]),
     flow=st.sampled_from(["q1", "q2"]),
     tanks=st.integers(0, 4),
+    mean_s=st.sampled_from([0.0, 0.0, 40.0]),
     holdup=st.sampled_from([0.0, 3.0, 60.0, 400.0]),
     level=st.sampled_from(["", "level"]),
     plug_s=st.sampled_from([0.0, 7.0, 45.0, 300.0]),
@@ -43,7 +45,7 @@ _MACHINE = st.builds(
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[list[Machine], Throughput, Any]:
     machines = [
-        Machine(f"m{n}", one.equipment, one.flow, one.tanks, one.holdup, one.level, 1.0, one.plug_s, one.is_queue)
+        replace(one, name=f"m{n}")
         for n, one in enumerate(draw(st.lists(_MACHINE, min_size=1, max_size=5)))
     ]
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

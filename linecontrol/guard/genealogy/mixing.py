@@ -34,7 +34,8 @@ class Machine:
     Attributes:
         name: unique on the line; equipment: the station it belongs to.
         flow: name of the series of what comes into it; unit/h.
-        tanks: stirred tanks in series, 0 = plug flow only.
+        tanks: stirred tanks in series, 0 = plug flow only. mean_s: their mean residence time while something flows [s],
+            whatever the flow; 0 = by what they hold.
         holdup: what the tanks hold together [the flow's unit], where ``level`` does not say.
         level: name of the series of what they hold now; empty = always ``holdup``. ``per_unit``: hold-up for one unit
             of it.
@@ -46,6 +47,7 @@ class Machine:
     equipment: str
     flow: str
     tanks: int = 1
+    mean_s: float = 0.0
     holdup: float = 0.0
     level: str = ""
     per_unit: float = 1.0
@@ -95,10 +97,8 @@ def through(machine: Machine, seen: Throughput, weights: Array) -> tuple[Array, 
     flow = _filled(seen.series[machine.flow], floor=0.0) / 3600.0
     level = _filled(seen.series[machine.level]) * machine.per_unit if machine.level else None
     older = 0.0
-    if machine.tanks > 0 and (machine.holdup > 0.0 or level is not None) and not machine.is_queue:
-        held = np.full(len(flow), machine.holdup) if level is None else np.maximum(level, 1e-9)
-        inflow = flow if level is None else np.maximum(flow + _slope(held, seen.step_s), 0.0)
-        turns = seen.step_s * inflow * machine.tanks / np.maximum(held, 1e-9)
+    if not machine.is_queue and (machine.mean_s > 0.0 or machine.holdup > 0.0 or level is not None):
+        turns = _turns(machine, flow, level, seen.step_s)
         for _ in range(machine.tanks):
             weights, lost = _tank(turns, weights)
             older += lost
@@ -110,6 +110,15 @@ def through(machine: Machine, seen: Throughput, weights: Array) -> tuple[Array, 
         weights, lost = _queue(clock, None, machine.plug_s, weights)
         older += lost
     return weights, older
+
+
+def _turns(machine: Machine, flow: Array, level: Array | None, step_s: float) -> Array:
+    """How often the content of each tank is exchanged in each step."""
+    if machine.mean_s > 0.0:
+        return np.where(flow > 0.0, step_s * machine.tanks / machine.mean_s, 0.0)
+    held = np.full(len(flow), machine.holdup) if level is None else np.maximum(level, 1e-9)
+    inflow = flow if level is None else np.maximum(flow + _slope(held, step_s), 0.0)
+    return step_s * inflow * machine.tanks / np.maximum(held, 1e-9)
 
 
 def _tank(turns: Array, weights: Array) -> tuple[Array, float]:
