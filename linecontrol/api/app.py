@@ -19,14 +19,17 @@ from linecontrol import __version__
 from linecontrol.api.advice import advice_routes
 from linecontrol.api.alarms import alarm_routes
 from linecontrol.api.assessment import assessment_routes
+from linecontrol.api.bags import bag_routes
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import noted, permit, signed
 from linecontrol.api.docs_page import docs_routes, with_log_in
 from linecontrol.api.door import Door
+from linecontrol.api.evidence import evidence_routes
 from linecontrol.api.gatekeeper import Gatekeeper
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
 from linecontrol.api.live import Broadcast, live_routes
+from linecontrol.api.lots import lot_routes
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.people import People
@@ -104,6 +107,9 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         _runs(line),
         _records(line, bridge, aside),
         lab_routes(line),
+        lot_routes(line, aside),
+        bag_routes(line, bridge, people),
+        evidence_routes(line, bridge, aside),
         alarm_routes(line),
         advice_routes(line, bridge, aside),
         tuning_routes(line),
@@ -193,7 +199,9 @@ def _runs(line: Line) -> APIRouter:
     async def start(request: Request, wish: RunStart) -> dict[str, Any]:
         """Start a run. 409 names the failed permissive; 422 names the value and its limits."""
         who = signed(request, wish.who)
-        view = await line.runs.start(wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id)
+        view = await line.runs.start(
+            wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id, lot=wish.lot
+        )
         if view.get("is_repeat"):
             noted(request, outcome="repeated")
         return view

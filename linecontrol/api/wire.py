@@ -197,6 +197,7 @@ class RunStart(BaseModel):
     mode: str = Field("automatic", description="automatic, semi-automatic or manual")
     who: str | None = WHO
     run_id: str | None = Field(None, max_length=60, pattern=r"^[\w-]+$", description="Your own id makes a retry safe.")
+    lot: str | None = Field(None, max_length=60, description="Lot of the roots in the hopper; see /lots.")
 
 
 class RunCommand(BaseModel):

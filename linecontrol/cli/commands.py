@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, lab, moisture
+from linecontrol.cli import access, alarms, client, lab, lots, moisture, trace
 from linecontrol.cli.assess import assess
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
@@ -27,6 +27,11 @@ app = typer.Typer(
 
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(lab.app, name="lab")
+app.add_typer(lots.app, name="lots")
+app.command()(trace.bags)
+app.command()(trace.recall)
+app.command()(trace.evidence)
+app.command()(trace.verify)
 app.add_typer(access.users, name="users")
 app.add_typer(access.tokens, name="tokens")
 app.command()(access.audit)

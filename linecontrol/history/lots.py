@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from linecontrol.history.rows import ACT, BAG, LOT, LOT_USE, PoisonError, Row, as_json, micros, seconds
+from linecontrol.history.rows import ACT, BAG, COLUMNS, LOT, LOT_USE, PoisonError, Row, as_json, micros, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +168,18 @@ def lot_use_of(row: Row) -> LotUseRow:
 
 
 def bag_of(row: Row) -> BagRow:
-    (bag_id, run_id, number, status, opened_us, closed_us, weight_kg, *measured) = row[:13]
-    suspect_kg, lots, suspects, passage, note, updated_us = row[13:]
+    cells = dict(zip(COLUMNS[BAG], row, strict=True))
+    opened_us, closed_us, updated_us = (cells.pop(name) for name in ("opened_us", "closed_us", "updated_us"))
     return BagRow(
-        *(bag_id, run_id, number, status, seconds(opened_us), seconds(updated_us)),
-        None if closed_us is None else seconds(closed_us),
-        weight_kg,
-        *measured,
-        suspect_kg,
-        tuple(tuple(lot) for lot in json.loads(lots)),
-        tuple(tuple(suspect) for suspect in json.loads(suspects)),
-        json.loads(passage),
-        note,
+        **cells
+        | {
+            "opened_at": seconds(opened_us),
+            "updated_at": seconds(updated_us),
+            "closed_at": None if closed_us is None else seconds(closed_us),
+            "lots": tuple(tuple(lot) for lot in json.loads(cells["lots"])),
+            "suspects": tuple(tuple(suspect) for suspect in json.loads(cells["suspects"])),
+            "passage": json.loads(cells["passage"]),
+        }
     )
 
 

@@ -245,10 +245,19 @@ class BagBook:
             activity = water_activity(self._isotherm, mean, temp_c, self.rows.moisture_u)
         note = f"{bag.unseen_kg:.2f} kg fell in while the controller was away" if bag.unseen_kg > 0.0 else ""
         return BagRow(
-            *(self._id(bag.number), self.run_id, bag.number, SUSPECT if bag.suspect_kg > 0.0 else OPEN),
-            *(bag.opened_at, now, None),
-            *(round(bag.weight_kg, 3), _rounded(mean, 2), _rounded(bag.moisture_max, 2), _rounded(temp_c, 1)),
-            *(_rounded(None if activity is None else value, 3) for value in (activity or (0.0, 0.0, 0.0))),
+            bag_id=self._id(bag.number),
+            run_id=self.run_id,
+            number=bag.number,
+            status=SUSPECT if bag.suspect_kg > 0.0 else OPEN,
+            opened_at=bag.opened_at,
+            updated_at=now,
+            weight_kg=round(bag.weight_kg, 3),
+            moisture_mean=_rounded(mean, 2),
+            moisture_max=_rounded(bag.moisture_max, 2),
+            temp_c=_rounded(temp_c, 1),
+            aw=None if activity is None else round(activity.value, 3),
+            aw_low=None if activity is None else round(activity.low, 3),
+            aw_high=None if activity is None else round(activity.high, 3),
             suspect_kg=round(bag.suspect_kg, 3),
             note=note,
         )

@@ -12,6 +12,7 @@ from linecontrol.analysis.extraction import Extraction
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity
 from linecontrol.history import RecipeRow, RunRow
+from linecontrol.line.limits import limits_in_force
 from linecontrol.line.plant import LinePlant
 from linecontrol.line.recipes import prepare
 from linecontrol.line.run_view import iso, run_view
@@ -74,7 +75,8 @@ class RunDirector:
     ) -> dict[str, Any]:
         """Start a run; returns its view.
 
-        ``lot``: of the roots in the hopper. The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
+        ``lot``: of the roots in the hopper.
+        The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
         async with self._starting:
@@ -240,6 +242,7 @@ class RunDirector:
             "reads": {"modbus": counts.get("modbus", 0), "opcua": counts.get("opcua", 0)},
             "alarms": self._alarms,
             "line": self._line.config.line.name,
+            **limits_in_force(self._line.config),
             "simulated": self._line.config.line.simulated,
             "recipe_version": engine.recipe.version,
             "values": engine.recipe.values,

@@ -69,7 +69,7 @@ class Plant:
     def __post_init__(self) -> None:
         url = f"sqlite:///{self.data / 'history.sqlite3'}"
         self.historian: Any = Historian(url, self.data / "spool", "demo", TAGS)
-        for name in ("gate", "tuning", "lab"):
+        for name in ("gate", "tuning", "lab", "lots", "bags", "bag_acts"):
             setattr(self, name, Touches(name, self.touched))
         self.runs: Any = Touches("runs", self.touched)
         self.runs.view = lambda: None
