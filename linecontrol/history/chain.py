@@ -1,8 +1,8 @@
 """The hash chain over the evidence: what a link is made of. Pure.
 
-Each row of evidence has a link; a link's hash covers its number, what it is of, the digest of the row's content and the
-hash of the link before it. Whoever changes, removes or reorders a row breaks the chain from there on. The head (how many
-links, and the last hash) is kept beside it and goes into every evidence pack: a tail that was cut off shows as well.
+Each row of evidence has a link; a link's hash covers its number, what it is of, the digest of the row's content and
+the hash of the link before it. Whoever changes, removes or reorders a row breaks the chain from there on. The head (how
+many links, and the last hash) is kept beside it and goes into every evidence pack: a cut-off tail shows as well.
 
 A row that is written again and again while something is under way (a run, an open bag) is linked when what is fixed of
 it changes, by that part alone, and whole once it is final.

@@ -15,9 +15,7 @@ _INK, _RED, _BLUE, _SHADE = "#222222", "#b3261e", "#1f5fa8", "#f3c9c5"
 _ID = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>", re.DOTALL)
 
 
-def limit_chart(
-    limit: Mapping[str, Any], start: float, suspects: Sequence[Mapping[str, Any]], words: Mapping[str, str]
-) -> str:
+def limit_chart(limit: Mapping[str, Any], start: float, suspects: Sequence[Mapping[str, Any]]) -> str:
     """A critical limit over the run: the value, its limits, and shaded what was suspect."""
     with mpl.rc_context({"svg.fonttype": "none", "font.size": 9, "svg.hashsalt": limit["name"]}):
         figure = Figure(figsize=(9.0, 2.3), layout="constrained")
@@ -33,7 +31,7 @@ def limit_chart(
                 axis.axhline(limit[side], color=_RED, lw=1.0, ls="--")
         low, high = _span(limit, values)
         axis.set_ylim(low, high)
-        axis.set_xlabel(words["minutes"])
+        axis.set_xlabel("min")  # in every language; letters of others have no width here
         axis.set_ylabel(f"{limit['tag']} {limit['unit']}")
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(colors=_INK)

@@ -42,6 +42,10 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _by_person(event: Mapping[str, Any]) -> bool:
+    return str(event["data"].get("who", "")).startswith(("operator:", "script:"))
+
+
 def _lots(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Lots and the powder that came of each [kg]; as tipped where no bag was closed."""
     kg: dict[str, float] = {use["lot_id"]: 0.0 for use in pack["uses"]}
@@ -93,6 +97,11 @@ def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
         *((row["who"], row["role"], row["action"]) for row in done),
         *((act["who"], act["role"], act["kind"]) for act in pack["acts"]),
         *((use["who"], "", "lot") for use in pack["uses"]),
+        *(
+            (one["data"]["who"], "", one["text"])
+            for one in pack["events"]
+            if one["kind"] == "run.state" and _by_person(one)
+        ),
     ):
         row = found.setdefault(who, {"who": who, "roles": [], "did": {}})
         if role and role not in row["roles"]:

@@ -17,7 +17,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
 
     words = json.loads(files("linecontrol.analysis").joinpath("templates", f"evidence.{lang}.json").read_text("utf-8"))
     suspects = _suspects(pack)
-    charts = {row["name"]: limit_chart(row, pack["start"], suspects, words) for row in pack["limits"]}
+    charts = {row["name"]: limit_chart(row, pack["start"], suspects) for row in pack["limits"]}
     whole = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
