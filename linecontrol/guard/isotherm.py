@@ -1,6 +1,6 @@
 """Water activity of starch powder from its moisture and temperature, with what is not known about it. Pure.
 
-GAB form: X = Xm C u / ((1 - u)(1 - u + C u)), u = K aw, with Xm, C and K after Arrhenius about 25 °C. The parameters are
+GAB form: X = Xm C u / ((1 - u)(1 - u + C u)), u = K aw; Xm, C and K after Arrhenius about 25 °C. The parameters are
 engineering values for root starch, not fitted to kudzu: corn and wheat flour lie at Xm = 0.060, which is the low end of
 what is taken as possible here. Moisture alone never says that powder keeps.
 """

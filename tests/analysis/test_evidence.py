@@ -1,4 +1,4 @@
-"""The evidence pack answers its five questions from what is on record, in both languages, and shows when it was touched."""
+"""The evidence pack answers its five questions from what is on record, in both languages, and shows a touch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from linecontrol.analysis.evidence import check_pack, gather, pack_in, page
+from linecontrol.analysis.evidence.pdf import write_pdf
 from linecontrol.analysis.labels import label_text
 from linecontrol.core.errors import ConfigError, StorageError
 from linecontrol.core.image import Scan
@@ -72,7 +73,10 @@ async def record(folder: Path) -> str:
     await history.save_trace(
         LotRow("west", "Pueraria lobata", 900.0, T0 - 9, "operator:li", "云阳", "Li", "2026-01-10"),
         LotUseRow("U1", "r1", "west", T0, T0, "operator:li"),
-        BagRow("r1-B001", "r1", 1, "good", T0, T0 + 500, T0 + 500, 25.0, 12.8, 12.8, 22.0, 0.6, 0.5, 0.8, lots=[("west", 1.0, 25.0)]),
+        BagRow(
+            *("r1-B001", "r1", 1, "good", T0, T0 + 500, T0 + 500, 25.0, 12.8, 12.8, 22.0, 0.6, 0.5, 0.8),
+            lots=[("west", 1.0, 25.0)],
+        ),
         BagRow(
             *("r1-B002", "r1", 2, "held", T0 + 500, T0 + 1200, T0 + 1200, 25.1, 12.9, 14.6, 22.0, 0.6, 0.5, 0.8, 0.4),
             lots=[("west", 1.0, 25.1)],
@@ -112,6 +116,8 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
         assert "&lt;of this line&gt;" in text  # what people wrote is text
         assert not re.search(r"(src|href)=", re.sub(r'xlink:href="#', "", text))  # nothing from elsewhere
         assert pack_in(text) == pack
+        write_pdf(pack, lang, tmp_path / "pack.pdf")
+        assert (tmp_path / "pack.pdf").read_bytes().startswith(b"%PDF")
 
 
 async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -> None:

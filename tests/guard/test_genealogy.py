@@ -44,10 +44,7 @@ _MACHINE = st.builds(
 
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[list[Machine], Throughput, Any]:
-    machines = [
-        replace(one, name=f"m{n}")
-        for n, one in enumerate(draw(st.lists(_MACHINE, min_size=1, max_size=5)))
-    ]
+    machines = [replace(one, name=f"m{n}") for n, one in enumerate(draw(st.lists(_MACHINE, min_size=1, max_size=5)))]
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def series() -> Any:

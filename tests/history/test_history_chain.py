@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -39,9 +40,7 @@ async def record(history: Historian, start: int = 0, rows: int = 12) -> None:
         at = T0 + 10.0 * n
         history.event(Event(at, "alarm.raised", "TT-305.HIGH", f"the product is too hot, {n}", active=True))
         await history.save_audit(
-            AuditRow(
-                at, "operator:li", "operator", "session:1", "127.0.0.1", "POST /lab", "/lab", None, "{}", "", "done"
-            )
+            AuditRow(at, "operator:li", "operator", "s:1", "127.0.0.1", "POST /lab", "/lab", None, "{}", "", "done")
         )
     name = f"R-{start}"
     await history.save_recipe(RecipeRow(f"hash-{start}", "standard", "1", "text: 葛", T0))
@@ -176,14 +175,14 @@ async def test_rows_that_went_through_the_spool_or_beside_a_poisoned_one_are_lin
     await history.start()
     await history.flush()
     aside = db.with_name("away")
-    db.rename(aside)
-    db.mkdir()  # the database is away
+    os.rename(db, aside)
+    os.mkdir(db)  # the database is away
     for n in range(5):
         history.event(Event(T0 + n, "alarm.raised", "x", "while it is away"))
     await history.flush()
     assert history.counters.spooled > 0
-    db.rmdir()
-    aside.rename(db)
+    os.rmdir(db)
+    os.rename(aside, db)
     history._intake.add(
         "event", [(1, "poison", "x", "warning", None, None, None), (2, "ok", "x", "warning", None, "", None)]
     )

@@ -20,7 +20,7 @@ from linecontrol.twin.trial import Trial, Twin
 from simulator.machines.bags import Bag
 
 TRIAL = Trial(
-    "kudzu-lobata-standard", values={"root_kg": 500.0}, faults=("offset:drying:MT-306=+3@3900+150",), watched=True
+    "kudzu-lobata-standard", values={"root_kg": 300.0}, faults=("offset:drying:MT-306=+3@3300+150",), watched=True
 )
 
 
@@ -31,7 +31,7 @@ class Crew(Attendant):
 
     async def look(self) -> None:
         record = self.line.runs.current_record()
-        if math.isnan(self.changed_at) and (record["root_kg"] or 0.0) > 150.0:
+        if math.isnan(self.changed_at) and (record["root_kg"] or 0.0) > 60.0:
             self.changed_at = self.line.clock.now()
             await self.line.lots.use("r", "east", who="operator:li")
 

@@ -1,4 +1,4 @@
-"""The first page: what was made of what, was any limit broken, what was done about it, by whom, where is the powder now.
+"""The first page: what was made of what, was any limit broken, what was done, by whom, where is the powder now.
 
 Pure: it works on a gathered pack, and words nothing.
 """

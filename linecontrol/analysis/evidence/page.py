@@ -15,8 +15,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
     """A self-contained HTML page: no script, no other file. ``lang``: en or zh."""
     from linecontrol.analysis.evidence.charts import limit_chart
 
-    words = json.loads(files("linecontrol.analysis").joinpath("templates", f"evidence.{lang}.json").read_text("utf-8"))
-    suspects = _suspects(pack)
+    words, suspects = words_of(lang), suspects_of(pack)
     charts = {row["name"]: limit_chart(row, pack["start"], suspects) for row in pack["limits"]}
     whole = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
@@ -28,7 +27,14 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
     )
 
 
-def _suspects(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
+def words_of(lang: str) -> dict[str, Any]:
+    """The words of a page, by what they are for."""
+    text = files("linecontrol.analysis").joinpath("templates", f"evidence.{lang}.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def suspects_of(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Intervals to shade: deviations on record, else what the divert guard told."""
     if pack["deviations"]:
         return [{"since": float(row["since"]), "until": row.get("until")} for row in pack["deviations"]]

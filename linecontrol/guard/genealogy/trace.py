@@ -46,8 +46,8 @@ class Suspect:
 def lots_in(passage: Passage, uses: Sequence[LotUse], first: str, least_share: float = 0.0) -> list[tuple[str, float]]:
     """Root lots of a bag and the share of each, largest first; shares add up to one.
 
-    What came before the first use is ``?``; a use since ``-inf`` covers what was there before. Lots with less than ``least_share`` are left out and
-    their shares given to the rest in proportion.
+    What came before the first use is ``?``; a use since ``-inf`` covers what was there before. Lots with less than
+    ``least_share`` are left out and their shares given to the rest in proportion.
 
     Args:
         first: name of the machine the lots are tipped into.
