@@ -155,6 +155,7 @@ PAGES: dict[str, Right] = {
     "/alarms": Right.VIEW,
     "/tuning": Right.TUNE,
     "/lab": Right.LAB,
+    "/bags": Right.VIEW,
     "/runs": Right.VIEW,
     "/recipes": Right.VIEW,
     "/site": Right.VIEW,

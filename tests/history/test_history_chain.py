@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -39,9 +38,8 @@ async def record(history: Historian, start: int = 0, rows: int = 12) -> None:
     for n in range(start, start + rows):
         at = T0 + 10.0 * n
         history.event(Event(at, "alarm.raised", "TT-305.HIGH", f"the product is too hot, {n}", active=True))
-        await history.save_audit(
-            AuditRow(at, "operator:li", "operator", "s:1", "127.0.0.1", "POST /lab", "/lab", None, "{}", "", "done")
-        )
+        facts = ("operator:li", "operator", "s:1", "127.0.0.1", "POST /lab", "/lab", None, "{}", "", "done")
+        await history.save_audit(AuditRow(at, *facts))
     name = f"R-{start}"
     await history.save_recipe(RecipeRow(f"hash-{start}", "standard", "1", "text: 葛", T0))
     await history.save_run(RunRow(name, "standard", "hash-0", "Running", T0 + 5, T0, None, {"root_kg": 1.0}))
@@ -49,10 +47,10 @@ async def record(history: Historian, start: int = 0, rows: int = 12) -> None:
     await history.save_lab(LabRow(f"L-{start}", "MT-306", 12.9, 0.1, T0, T0 + 9, "li"))
     lot = LotRow(f"lot-{start}", "lobata", 800.0, T0, "li", "云阳", "Li", "2026-01-10")
     bag = BagRow(f"{name}-1", name, 1, "open", T0, T0 + 1)
+    use = LotUseRow(f"U-{start}", name, lot.lot_id, T0, T0, "li")
     await history.save_trace(
-        lot, LotUseRow(f"U-{start}", name, lot.lot_id, T0, T0, "li"), bag, ActRow(f"A-{start}", name, bag.bag_id, "hold",
-        T0, "li", "supervisor", "damp")
-    )  # fmt: skip
+        lot, use, bag, ActRow(f"A-{start}", name, bag.bag_id, "hold", T0, "li", "supervisor", "damp")
+    )
     closed = BagRow(
         *(f"{name}-1", name, 1, "good", T0, T0 + 90, T0 + 90, 25.02, 12.8, 13.1),
         lots=[(lot.lot_id, 1.0, 25.02)],
@@ -168,6 +166,17 @@ async def test_rows_from_before_there_was_a_chain_are_linked_as_found_and_that_i
     assert event.text == found.statement
 
 
+def put_away(db: Path, aside: Path) -> None:
+    """The database cannot be opened."""
+    db.rename(aside)
+    db.mkdir()
+
+
+def bring_back(db: Path, aside: Path) -> None:
+    db.rmdir()
+    aside.rename(db)
+
+
 async def test_rows_that_went_through_the_spool_or_beside_a_poisoned_one_are_linked(
     historian: MakeHistorian, db: Path, tmp_path: Path, tags: Sequence[Tag], hasty: None
 ) -> None:
@@ -175,14 +184,12 @@ async def test_rows_that_went_through_the_spool_or_beside_a_poisoned_one_are_lin
     await history.start()
     await history.flush()
     aside = db.with_name("away")
-    os.rename(db, aside)
-    os.mkdir(db)  # the database is away
+    put_away(db, aside)
     for n in range(5):
         history.event(Event(T0 + n, "alarm.raised", "x", "while it is away"))
     await history.flush()
     assert history.counters.spooled > 0
-    os.rmdir(db)
-    os.rename(aside, db)
+    bring_back(db, aside)
     history._intake.add(
         "event", [(1, "poison", "x", "warning", None, None, None), (2, "ok", "x", "warning", None, "", None)]
     )

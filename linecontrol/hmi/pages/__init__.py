@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from linecontrol.hmi.pages import alarms, lab, overview, run, runs, site, stations, tuning
+from linecontrol.hmi.pages import alarms, bags, lab, overview, run, runs, site, stations, tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ PAGES: tuple[Page, ...] = (
     Page("/tuning", "tuning", "tune", tuning.page, "tune"),
     Page("/tuning/{loop}", "tuning", "tune", tuning.loop_page),
     Page("/lab", "lab", "lab", lab.page, "science"),
+    Page("/bags", "bags", "view", bags.page, "shopping_bag"),
     Page("/runs", "runs", "view", runs.page, "inventory_2"),
     Page("/runs/{run_id}", "runs", "view", runs.record_page),
     Page("/site", "site", "view", site.page, "settings_input_component"),
