@@ -25,6 +25,7 @@ INPUT_TAGS = (
     "TV-303",  # heater %
     "SC-307",  # fan %
     "XV-312",  # divert gate 0 good, 1 rework, 2 waste
+    "XC-321",  # change of bags, when it goes from 0 to 1
 )
 
 

@@ -250,6 +250,7 @@ class Plant:
         )
         packing.step(powder, self.inputs["XV-312"], powered, dryer.outlet_c, self.ambient_c, dt_s)
         self.sentinels.look_at_powder(powered, m.mass_kg(packing.window), dt_s)
+        packing.change_bag(self.inputs["XC-321"] > 0.5, self.ambient_c)
         self._look(packing.window, on["XC-209"], dt_s)
         self._amounts[7:10] = packing.bin_kg
 
@@ -271,6 +272,8 @@ class Plant:
         values = self.sensors.shown()
         values["ZT-312"] = float(self.packing.gate.position)
         values.update(self.sentinels.shown())
+        values["NQ-321"] = float(self.packing.bagging.closed)
+        values["WT-321"] = math.floor(self.packing.bagging.open_kg * 100.0) / 100.0  # a checked scale, in 10 g
         return values
 
     def truth(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ from simulator.profile import Point, Station
 PROBE_CONSTANT = 1234.5
 SAFE_VALUES: Mapping[str, float] = {"XV-312": 1.0}  # divert gate to rework; every other output: 0
 OVERRUN_S: Mapping[str, float] = {"SC-307": 300.0}  # plant s the fan cools the duct after a trip
-ALWAYS_LIVE = frozenset({"SC-307", "XV-312"})  # fan and divert gate work while the station does not run
+ALWAYS_LIVE = frozenset({"SC-307", "XV-312", "XC-321"})  # fan, gate and bagging work while the station does not run
 MIN_FAN_PCT = 20.0
 MIN_FEED_INLET_C = 60.0
 MAX_PRODUCT_C = 60.0

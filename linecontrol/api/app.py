@@ -21,11 +21,13 @@ from linecontrol.analysis.where import parse_where
 from linecontrol.api.advice import advice_routes
 from linecontrol.api.alarms import alarm_routes
 from linecontrol.api.assessment import assessment_routes
+from linecontrol.api.bags import bag_routes
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import noted, permit, signed
 from linecontrol.api.compare import Where, answered, compare_routes
 from linecontrol.api.docs_page import docs_routes, with_log_in
 from linecontrol.api.door import Door
+from linecontrol.api.evidence import evidence_routes
 from linecontrol.api.export import export_routes
 from linecontrol.api.gatekeeper import Gatekeeper
 from linecontrol.api.haccp import haccp_routes
@@ -33,6 +35,7 @@ from linecontrol.api.interlocks import interlock_routes
 from linecontrol.api.lab import lab_routes
 from linecontrol.api.limits import SmallBodies
 from linecontrol.api.live import Broadcast, live_routes
+from linecontrol.api.lots import lot_routes
 from linecontrol.api.metrics import exposition, figures
 from linecontrol.api.pages import samples_json
 from linecontrol.api.people import People
@@ -115,6 +118,9 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         _records(line, bridge, aside),
         version_routes(line),
         lab_routes(line),
+        lot_routes(line, aside),
+        bag_routes(line, bridge, people),
+        evidence_routes(line, bridge, aside),
         alarm_routes(line),
         interlock_routes(line),
         haccp_routes(line),
@@ -202,7 +208,9 @@ def _runs(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         who = signed(request, wish.who)
         known_by_name(wish.recipe)
         roots = {"lot": wish.lot or "", "species": wish.species or "", "season": wish.season or ""}
-        view = await line.runs.start(wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id, roots=roots)
+        view = await line.runs.start(
+            wish.recipe, wish.values, who=who, mode=wish.mode, run_id=wish.run_id, lot=wish.lot, roots=roots
+        )
         if view.get("is_repeat"):
             noted(request, outcome="repeated")
         return view

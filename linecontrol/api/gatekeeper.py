@@ -259,6 +259,9 @@ def _with_headers(send: Send, *, is_tls: bool, path: str) -> Send:
     csp = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         if is_page
+        else "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        if path.startswith("/runs/")
+        and path.endswith(("/labels", "/evidence"))  # papers: no script, styles of their own
         else "default-src 'none'; "
     ) + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

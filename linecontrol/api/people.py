@@ -239,6 +239,28 @@ class People:
         self._remember(replace(row, proved_at=now, seen_at=now))
         self._aside(self._keep(self.sessions[row.id]))
 
+    async def sign(self, caller: Caller, name: str | None, password: str, address: str) -> Caller:
+        """Who signs: the user of the caller's session, who gives the password once more; or, for the command line of
+        this computer and the demo, the user of ``name``.
+
+        Raises as ``log_in``; StateError when it is nobody's to sign.
+        """
+        if self.session_of(caller) is not None:
+            row, user = self._mine(caller)
+            if name is not None and _key(name) != _key(user.name):
+                raise StateError(f"this is the session of {user.name}: nobody else signs here")
+            await self._judge(_key(user.name), password, user, address)
+            return self._caller_at(row, user)
+        if name is None or not (caller.may_speak_for_others or caller.is_demo):
+            raise StateError("a signature is a user's: log in, or name the user whose password is given")
+        await self.load()
+        found = self.users.get(_key(name))
+        user = await self._judge(
+            _key(name), password, found if found is not None and found.is_enabled else None, address
+        )
+        role = Role(user.role)
+        return Caller(user.name, role, rights_of(role), f"operator:{user.name}", caller.credential)
+
     async def log_out(self, caller: Caller) -> None:
         await self._end([self._mine(caller)[0]])
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, history, interlocks, lab, moisture, quality, recipes
+from linecontrol.cli import access, alarms, client, history, interlocks, lab, lots, moisture, quality, recipes, trace
 from linecontrol.cli.assess import assess
 from linecontrol.cli.attribute import attribute
 from linecontrol.cli.compare import compare
@@ -38,6 +38,11 @@ app.command()(quality.ccp)
 app.add_typer(history.app, name="history")
 app.add_typer(lab.app, name="lab")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(lots.app, name="lots")
+app.command()(trace.bags)
+app.command()(trace.recall)
+app.command()(trace.evidence)
+app.command()(trace.verify)
 app.add_typer(access.users, name="users")
 app.add_typer(access.tokens, name="tokens")
 app.command()(access.audit)

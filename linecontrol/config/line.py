@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from linecontrol.config.alarm import LoopAlarm
+from linecontrol.config.bags import Bags
 from linecontrol.config.balance import Consumption, RunBalance, Sample
 from linecontrol.config.fields import (
     TARGET,
@@ -299,6 +300,7 @@ class LineFile(Row):
     samples: tuple[Sample, ...] = ()
     balance: RunBalance | None = None
     consumption: Consumption | None = None
+    bags: Bags | None = None
     alarms: tuple[LoopAlarm, ...] = ()
     interlocks: tuple[InterlockRow, ...] = ()
     database: Line | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from linecontrol.config.access import access_problems
 from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
+from linecontrol.config.bag_rules import bag_problems
 from linecontrol.config.balance_rules import balance_problems
 from linecontrol.config.document import Loc
 from linecontrol.config.endpoint import FORMS
@@ -33,6 +34,8 @@ def line_problems(scene: Scene) -> list[Problem]:
         problems += haccp_problems(scene, scene.line.guard)
     if scene.line.yield_ is not None:
         problems += _yield_problems(scene, scene.line.yield_)
+    if scene.line.bags is not None:
+        problems += bag_problems(scene, scene.line.bags)
     problems += _laboratory_problems(scene)
     problems += balance_problems(scene)
     problems += _alarm_problems(scene)

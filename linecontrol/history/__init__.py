@@ -15,6 +15,7 @@ from linecontrol.history.guarded import BypassRow, CalibrationRow, DeviationRow
 from linecontrol.history.historian import Historian
 from linecontrol.history.intake import Counters
 from linecontrol.history.lab import LabRow
+from linecontrol.history.lots import ActRow, BagRow, LotRow, LotUseRow, Traced, TraceRow
 from linecontrol.history.policy import Policy
 from linecontrol.history.recipe_versions import RecipeVersionRow, RecipeVersionStore
 from linecontrol.history.rows import QuarantinedRow, RecipeRow, RunRow
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessStore",
+    "ActRow",
     "AlarmStateRow",
     "AuditRow",
+    "BagRow",
     "BypassRow",
     "CalibrationRow",
     "Counters",
@@ -34,6 +37,8 @@ __all__ = [
     "Historian",
     "HistoryReader",
     "LabRow",
+    "LotRow",
+    "LotUseRow",
     "Policy",
     "QuarantinedRow",
     "RecipeRow",
@@ -42,6 +47,8 @@ __all__ = [
     "RunRow",
     "SessionRow",
     "TokenRow",
+    "TraceRow",
+    "Traced",
     "UserRow",
     "VersionRow",
     "open_reader",

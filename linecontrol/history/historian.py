@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
@@ -31,6 +31,7 @@ from linecontrol.history.guarded import (
 from linecontrol.history.intake import Counters, Intake
 from linecontrol.history.keeper import Keeper
 from linecontrol.history.lab import LabRow, lab_row
+from linecontrol.history.lots import Traced, TraceRow, trace_row
 from linecontrol.history.notices import Notices
 from linecontrol.history.onchange import POISON, OnChange
 from linecontrol.history.policy import Policy
@@ -271,6 +272,24 @@ class Historian:
         """Keep a bypass of an interlock; as ``save_run``."""
         await self._durable(BYPASS, _checked(bypass_row, bypass))
 
+    async def save_trace(self, *rows: TraceRow) -> None:
+        """Keep lots, uses of lots, bags and acts; as ``save_run``."""
+        for row in rows[:-1]:
+            self._trace(row)
+        for row in rows[-1:]:
+            await self._durable(*_checked_trace(row))
+
+    def trace(self, row: TraceRow) -> None:
+        """Keep one of them. Never blocks; durable within the flush time."""
+        try:
+            self._trace(row)
+        except StorageError as error:
+            self._quarantine("trace", (row,), error)
+
+    def _trace(self, row: TraceRow) -> None:
+        kind, cells = _checked_trace(row)
+        self._intake.add(kind, [cells])
+
     async def save_audit(self, audit: AuditRow) -> None:
         """Keep a row of the audit trail; as ``save_run``."""
         await self._durable(AUDIT, _checked(audit_row, audit))
@@ -395,6 +414,18 @@ class Historian:
         """See HistoryReader.lab. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.lab(tag, since, until, limit))
 
+    async def traced(self, run_id: str | None = None) -> Traced:
+        """See ``linecontrol.history.trace.traced``. What only the spool has is missing."""
+        from linecontrol.history.trace import traced
+
+        return await self._ask(lambda reader: traced(reader, run_id))
+
+    async def others(self, table: str, run_id: str) -> list[dict[str, Any]]:
+        """Rows of a run in a table that may or may not be there. See ``linecontrol.history.trace.other_rows``."""
+        from linecontrol.history.trace import other_rows
+
+        return await self._ask(lambda reader: other_rows(reader, table, run_id))
+
     async def alarms(self) -> list[AlarmStateRow]:
         """See HistoryReader.alarms. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.alarms())
@@ -479,6 +510,11 @@ class Historian:
 def _settle(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
+
+
+def _checked_trace(row: TraceRow) -> tuple[str, Row]:
+    kind = trace_row(row)[0]
+    return kind, _checked(lambda one: trace_row(one)[1], row)
 
 
 def _checked(to_row: Callable[[T], Row], record: T) -> Row:

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from linecontrol.history import schema, tail
-from linecontrol.history.rows import ALARM, BYPASS, CALIBRATION, COLUMNS, DEVIATION, LAB, RECIPE, RUN, VERSION, Row
+from linecontrol.history.chain import CHAINED, Link, link_of
+from linecontrol.history.rows import (
+    ALARM,
+    BAG,
+    BYPASS,
+    CALIBRATION,
+    COLUMNS,
+    DEVIATION,
+    LAB,
+    LOT,
+    RECIPE,
+    RUN,
+    VERSION,
+    Row,
+)
 
-_KEYS = {DEVIATION: "deviation_id", CALIBRATION: "calibration_id", BYPASS: "bypass_id"}
+_REPLACED = (RUN, BAG, DEVIATION, CALIBRATION, BYPASS)
 """Kinds whose newest row replaces the one of the same name."""
 
 
-def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Row]) -> None:
-    """Rows of any kind but samples."""
+def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Row], links: list[Link]) -> None:
+    """Rows of any kind but samples. What became evidence is added to ``links``."""
     records = [{"line_id": line_id, **dict(zip(COLUMNS[kind], row, strict=True))} for row in rows]
-    if kind == RUN:
+    if kind in _REPLACED:
         for record in records:
-            _upsert_run(connection, record)
-    elif kind == RECIPE:
+            links += _replace(connection, kind, record)
+    elif kind in (RECIPE, LAB, LOT):
         for record in records:
-            _insert_recipe(connection, record)
-    elif kind == LAB:
-        for record in records:
-            _insert_lab(connection, record)
+            links += _insert_once(connection, kind, record)
     elif kind == VERSION:
         for record in records:
-            _insert_version(connection, record)
+            links += _insert_version(connection, record)
     elif kind == ALARM:
         for record in records:
             _upsert_alarm(connection, record)
-    elif kind in _KEYS:
-        for record in records:
-            _upsert(connection, schema.metadata.tables[kind], _KEYS[kind], record)
+    elif kind in CHAINED:
+        links += _insert_evidence(connection, kind, records)
     else:
         connection.execute(schema.metadata.tables[kind].insert(), records)
 
@@ -54,24 +65,68 @@ def _tail_sql(dialect: sa.Dialect) -> str:
     return f"INSERT INTO tail ({columns}) VALUES ({', '.join([sign] * 8)})"  # noqa: S608 - no word of anybody else's
 
 
-def _upsert_run(connection: sa.Connection, record: dict[str, Any]) -> None:
-    run = schema.run
-    key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
-    if not connection.execute(run.update().where(key), record).rowcount:
-        connection.execute(run.insert(), record)
+def _replace(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:
+    """Write a row over what is there of it; a link only where the evidence has changed."""
+    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    mine = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
+    columns = COLUMNS[kind]
+    before = connection.execute(sa.select(*(table.c[name] for name in columns)).where(mine)).first()
+    if before is None:
+        connection.execute(table.insert(), record)
+    else:
+        connection.execute(table.update().where(mine), record)
+    if kind == BAG and record["closed_us"] is not None:
+        _index_lots(connection, record)
+    link = link_of(kind, record)
+    old = None if before is None else link_of(kind, dict(zip(columns, before, strict=True)))
+    return [] if link == old else [link]
 
 
-def _insert_version(connection: sa.Connection, record: dict[str, Any]) -> None:
+def _index_lots(connection: sa.Connection, record: dict[str, Any]) -> None:
+    table, place = schema.bag_lot, {"line_id": record["line_id"], "bag_id": record["bag_id"]}
+    connection.execute(table.delete().where(table.c.line_id == place["line_id"], table.c.bag_id == place["bag_id"]))
+    lots = [{**place, "lot_id": lot, "share": share, "kg": kg} for lot, share, kg in json.loads(record["lots"])]
+    if lots:
+        connection.execute(table.insert(), lots)
+
+
+def _insert_once(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:
+    """A row with a name of its own; entered again under the same name, it is kept once."""
+    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    mine = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
+    if connection.execute(sa.select(table.c[key]).where(mine)).scalar() is not None:
+        return []
+    connection.execute(table.insert(), record)
+    return [link_of(kind, record)]
+
+
+def _insert_evidence(connection: sa.Connection, kind: str, records: list[dict[str, Any]]) -> list[Link]:
+    """Rows that are only ever added, numbered by the database."""
+    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    if key != "id":
+        connection.execute(table.insert(), records)
+        return [link_of(kind, record) for record in records]
+    statement = table.insert().returning(table.c.id, sort_by_parameter_order=True)
+    numbers = connection.execute(statement, records).scalars().all()
+    return [link_of(kind, {**record, "id": number}) for record, number in zip(records, numbers, strict=True)]
+
+
+def _insert_version(connection: sa.Connection, record: dict[str, Any]) -> list[Link]:
     """A version is kept once; the newest becomes the run's record, in the same transaction."""
     kept, run = schema.run_version, schema.run
     mine = sa.and_(kept.c.line_id == record["line_id"], kept.c.run_id == record["run_id"])
     newest = connection.execute(sa.select(sa.func.max(kept.c.version)).where(mine)).scalar() or 0
     if connection.execute(sa.select(kept.c.version).where(mine, kept.c.version == record["version"])).first():
-        return
+        return []
     connection.execute(kept.insert(), record)
+    links = [link_of(VERSION, record)]
     if record["version"] > newest:
         key = sa.and_(run.c.line_id == record["line_id"], run.c.run_id == record["run_id"])
         connection.execute(run.update().where(key).values(record=record["record"]))
+        changed = connection.execute(sa.select(*(run.c[name] for name in COLUMNS[RUN])).where(key)).first()
+        if changed is not None:
+            links.append(link_of(RUN, dict(zip(COLUMNS[RUN], changed, strict=True))))
+    return links
 
 
 def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
@@ -79,23 +134,3 @@ def _upsert_alarm(connection: sa.Connection, record: dict[str, Any]) -> None:
     key = sa.and_(alarm.c.line_id == record["line_id"], alarm.c.name == record["name"])
     if not connection.execute(alarm.update().where(key), record).rowcount:
         connection.execute(alarm.insert(), record)
-
-
-def _upsert(connection: sa.Connection, table: sa.Table, key: str, record: dict[str, Any]) -> None:
-    found = sa.and_(table.c.line_id == record["line_id"], table.c[key] == record[key])
-    if not connection.execute(table.update().where(found), record).rowcount:
-        connection.execute(table.insert(), record)
-
-
-def _insert_recipe(connection: sa.Connection, record: dict[str, Any]) -> None:
-    recipe = schema.recipe
-    key = sa.and_(recipe.c.line_id == record["line_id"], recipe.c.hash == record["hash"])
-    if connection.execute(sa.select(recipe.c.hash).where(key)).scalar() is None:
-        connection.execute(recipe.insert(), record)
-
-
-def _insert_lab(connection: sa.Connection, record: dict[str, Any]) -> None:
-    lab = schema.lab
-    key = sa.and_(lab.c.line_id == record["line_id"], lab.c.lab_id == record["lab_id"])
-    if connection.execute(sa.select(lab.c.lab_id).where(key)).scalar() is None:
-        connection.execute(lab.insert(), record)

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
-from linecontrol.history import schema
+from linecontrol.history import chain_store, schema
+from linecontrol.history.chain import Link
 from linecontrol.history.inserts import insert, insert_samples
 from linecontrol.history.migrate import revision_of
 from linecontrol.history.opening import tag_ids
@@ -56,7 +57,9 @@ def _store(connection: sa.Connection, line_id: int, ids: dict[str, int], row: An
             if row.kind == SAMPLE:
                 insert_samples(connection, line_id, ids, [cells], mark)
             else:
-                insert(connection, line_id, row.kind, [cells])
+                links: list[Link] = []
+                insert(connection, line_id, row.kind, [cells], links)
+                chain_store.append(connection, line_id, links)
             connection.execute(schema.quarantine.delete().where(schema.quarantine.c.id == row.id))
     except KeyError:  # a tag that is still none of this line
         return False

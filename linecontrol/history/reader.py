@@ -136,6 +136,12 @@ class HistoryReader:
             raise StorageError(f"this history holds the lines {', '.join(lines) or '(none)'}: {asked}")
         return int(lines[self._line])
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[tuple[sa.Connection, int]]:
+        """A connection to read by, and the line's id; for questions of other files of this room."""
+        with self._connected() as connection:
+            yield connection, self._line_id(connection)
+
     def lines(self) -> list[str]:
         """Names of the lines in this history."""
         with self._connected() as connection:

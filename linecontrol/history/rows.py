@@ -20,6 +20,7 @@ Row = tuple[Any, ...]
 SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", "run", "recipe", "quarantine"
 LAB, ALARM, AUDIT, VERSION = "lab", "alarm", "audit", "run_version"
 DEVIATION, CALIBRATION, BYPASS = "deviation", "calibration", "bypass"
+LOT, LOT_USE, BAG, ACT = "lot", "lot_use", "bag", "signed_act"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -76,6 +77,41 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("found", "certificate"),
     ),
     BYPASS: ("bypass_id", "interlock", "who", "reason", "since_us", "until_us", "ended_us", "ended_by"),
+    LOT: (
+        "lot_id",
+        "species",
+        "origin",
+        "grower",
+        "harvested",
+        "received_kg",
+        "received_us",
+        "season",
+        "note",
+        "who",
+    ),
+    LOT_USE: ("use_id", "run_id", "lot_id", "from_us", "entered_us", "who", "note"),
+    BAG: (
+        "bag_id",
+        "run_id",
+        "number",
+        "status",
+        "opened_us",
+        "closed_us",
+        "weight_kg",
+        "moisture_mean",
+        "moisture_max",
+        "temp_c",
+        "aw",
+        "aw_low",
+        "aw_high",
+        "suspect_kg",
+        "lots",
+        "suspects",
+        "passage",
+        "note",
+        "updated_us",
+    ),
+    ACT: ("act_id", "run_id", "target", "kind", "time_us", "who", "role", "reason", "meaning"),
 }
 """Kinds of rows and the columns of each, in the order of the tuple."""
 
@@ -84,6 +120,7 @@ STARTED, STOPPED = "historian.started", "historian.stopped"
 
 _TIME_AT = {SAMPLE: 1, EVENT: 0, COMMAND: 0, RUN: 8, RECIPE: 4, QUARANTINE: 0, LAB: 5, ALARM: 2, AUDIT: 0, VERSION: 2}
 _TIME_AT |= {DEVIATION: 6, CALIBRATION: 6, BYPASS: 4}
+_TIME_AT |= {LOT: 6, LOT_USE: 4, BAG: 18, ACT: 4}
 _EXACT_INT = 2**53
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008", "0009", "0010")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -367,6 +367,118 @@ bypass = sa.Table(
     sa.Column("ended_by", sa.String(200), nullable=False),
 )
 """Interlocks that a supervisor has set out of action for a time."""
+
+lot = sa.Table(
+    "lot",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("lot_id", sa.String(60), primary_key=True),
+    sa.Column("species", sa.String(100), nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("grower", sa.Text, nullable=False),
+    sa.Column("harvested", sa.String(10), nullable=False),
+    sa.Column("received_kg", Real, nullable=False),
+    sa.Column("received_us", Micros, nullable=False),
+    sa.Column("season", sa.String(60), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+)
+"""Root lots as they were received. Only ever added to."""
+
+lot_use = sa.Table(
+    "lot_use",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("use_id", sa.String(60), nullable=False),
+    sa.Column("run_id", sa.String(200), nullable=False),
+    sa.Column("lot_id", sa.String(60), nullable=False),
+    sa.Column("from_us", Micros, nullable=False),
+    sa.Column("entered_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.UniqueConstraint("line_id", "use_id", name="lot_use_once_per_line"),
+    sa.Index("lot_use_by_run", "line_id", "run_id"),
+)
+"""From when a lot was tipped into the hopper, until the next row of its run. Only ever added to."""
+
+bag = sa.Table(
+    "bag",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("bag_id", sa.String(200), primary_key=True),
+    sa.Column("run_id", sa.String(200), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("opened_us", Micros, nullable=False),
+    sa.Column("closed_us", Micros),
+    sa.Column("weight_kg", Real, nullable=False),
+    sa.Column("moisture_mean", Real),
+    sa.Column("moisture_max", Real),
+    sa.Column("temp_c", Real),
+    sa.Column("aw", Real),
+    sa.Column("aw_low", Real),
+    sa.Column("aw_high", Real),
+    sa.Column("suspect_kg", Real, nullable=False),
+    sa.Column("lots", sa.Text, nullable=False),
+    sa.Column("suspects", sa.Text, nullable=False),
+    sa.Column("passage", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("updated_us", Micros, nullable=False),
+    sa.Index("bag_by_run", "line_id", "run_id", "number"),
+)
+"""Bags of powder. ``lots``, ``suspects`` and ``passage`` are JSON; see linecontrol.history.lots.BagRow."""
+
+bag_lot = sa.Table(
+    "bag_lot",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("bag_id", sa.String(200), primary_key=True),
+    sa.Column("lot_id", sa.String(60), primary_key=True),
+    sa.Column("share", Real, nullable=False),
+    sa.Column("kg", Real, nullable=False),
+    sa.Index("bag_lot_by_lot", "line_id", "lot_id"),
+)
+"""``bag.lots`` once more, to be found by lot."""
+
+signed_act = sa.Table(
+    "signed_act",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), nullable=False),
+    sa.Column("act_id", sa.String(60), nullable=False),
+    sa.Column("run_id", sa.String(200), nullable=False),
+    sa.Column("target", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("time_us", Micros, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("meaning", sa.Text, nullable=False),
+    sa.UniqueConstraint("line_id", "act_id", name="signed_act_once_per_line"),
+    sa.Index("signed_act_by_run", "line_id", "run_id"),
+)
+"""What people decided about bags and suspect powder, under their name. Only ever added to."""
+
+chain = sa.Table(
+    "chain",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(30), nullable=False),
+    sa.Column("row_key", sa.Text, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+"""One link for each row of evidence, in the order they were written; see linecontrol.history.chain."""
+
+chain_head = sa.Table(
+    "chain_head",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
 
 quarantine = sa.Table(
     "quarantine",

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Tag
-from linecontrol.history import schema
+from linecontrol.history import chain_store, schema
+from linecontrol.history.chain import Link
 from linecontrol.history.inserts import insert, insert_samples
 from linecontrol.history.migrate import bring_up_to_date
 from linecontrol.history.opening import (
@@ -120,6 +121,8 @@ class Store:
                         needs_person=True,
                     )
                 self._line_id = register_line(self._connection, self._line)
+                if (stated := chain_store.begin(self._connection, self._line_id)) is not None:
+                    opened.notes.append(("evidence.chain_begun", stated, False))
                 opened.notes += register_tags(self._connection, self._line_id, self._tags)
                 self._ids = tag_ids(self._connection, self._line_id)
                 look_back(self._connection, self._line_id, self._ids, opened)
@@ -156,40 +159,44 @@ class Store:
         rows = quarantined = duplicates = 0
         added = self._fresh
         moved: dict[str, int] = {}
+        links: list[Link] = []
         with connection.begin():
             for batch in batches:
                 rows += batch.count
                 if batch.number <= max(self._marks.get(batch.writer, 0), moved.get(batch.writer, 0)):
                     duplicates += batch.count
                     continue
-                quarantined += self._insert(connection, batch, is_careful=is_careful)
+                quarantined += self._insert(connection, batch, links, is_careful=is_careful)
                 moved[batch.writer] = batch.number
                 if samples := batch.rows.get(SAMPLE):
                     first_us, last_us = samples[0][1], samples[-1][1]  # near enough: they come in order
                     added = added.and_also(Fresh(min(first_us, last_us), max(first_us, last_us), len(samples)))
+            chain_store.append(connection, self._line_id, links)
         self._marks |= moved
         self._fresh = added
         return Kept(rows - quarantined, quarantined, duplicates)
 
-    def _insert(self, connection: sa.Connection, batch: Batch, *, is_careful: bool) -> int:
-        """Rows and the mark of a batch. Returns how many rows were quarantined."""
+    def _insert(self, connection: sa.Connection, batch: Batch, links: list[Link], *, is_careful: bool) -> int:
+        """Rows and the mark of a batch; what became evidence is added to ``links``. Returns how many it quarantined."""
         quarantined, is_marked = 0, False
         for kind, rows in batch.rows.items():
             if is_careful:
-                quarantined += self._insert_carefully(connection, batch, kind, rows)
+                quarantined += self._insert_carefully(connection, batch, kind, rows, links)
             else:
-                self._insert_rows(connection, batch, kind, rows)
+                self._insert_rows(connection, batch, kind, rows, links)
                 is_marked = is_marked or kind == SAMPLE  # a row of the tail is a mark as well
             quarantined += len(rows) if kind == QUARANTINE else 0
         if not is_marked:
             move_mark(connection, self._line_id, batch.writer, batch.number)
         return quarantined
 
-    def _insert_rows(self, connection: sa.Connection, batch: Batch, kind: str, rows: Sequence[Row]) -> None:
+    def _insert_rows(
+        self, connection: sa.Connection, batch: Batch, kind: str, rows: Sequence[Row], links: list[Link]
+    ) -> None:
         if kind == SAMPLE:
             insert_samples(connection, self._line_id, self._ids, rows, (batch.writer, batch.number))
         else:
-            insert(connection, self._line_id, kind, rows)
+            insert(connection, self._line_id, kind, rows, links)
 
     @property
     def is_seal_due(self) -> bool:
@@ -213,11 +220,14 @@ class Store:
             )
 
     # -- rows
-    def _insert_carefully(self, connection: sa.Connection, batch: Batch, kind: str, rows: Sequence[Row]) -> int:
+    def _insert_carefully(
+        self, connection: sa.Connection, batch: Batch, kind: str, rows: Sequence[Row], links: list[Link]
+    ) -> int:
         """Insert rows, halving around those that cannot be stored; these are quarantined. Returns how many."""
+        made: list[Link] = []
         try:
             with connection.begin_nested():
-                self._insert_rows(connection, batch, kind, rows)
+                self._insert_rows(connection, batch, kind, rows, made)
         except DATABASE_ERRORS as error:
             if fault_of(error) is not Fault.ROW:
                 raise
@@ -225,10 +235,11 @@ class Store:
                 self._quarantine(connection, kind, rows[0], reason_of(error))
                 return 1
         else:
+            links += made
             return 0
         half = len(rows) // 2
-        return self._insert_carefully(connection, batch, kind, rows[:half]) + self._insert_carefully(
-            connection, batch, kind, rows[half:]
+        return self._insert_carefully(connection, batch, kind, rows[:half], links) + self._insert_carefully(
+            connection, batch, kind, rows[half:], links
         )
 
     def _quarantine(self, connection: sa.Connection, kind: str, row: Row, reason: str) -> None:

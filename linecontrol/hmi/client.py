@@ -15,6 +15,7 @@ DEADLINE_S = 8.0
 LOOPBACK = ("127.0.0.1", "::1")
 LONG_DEADLINE_S = 90.0
 """For what is worked out from a whole history."""
+PAPER_DEADLINE_S = 60.0
 
 
 class ApiError(Exception):
@@ -167,6 +168,16 @@ class Api:
 
     async def get(self, path: str, session: Session | None = None, **params: Any) -> Any:
         return await self.ask("GET", path, session, params=params or None)
+
+    async def paper(self, path: str, session: Session | None = None, **params: Any) -> bytes:
+        """A document as it is, to be handed to a person. It may take its time."""
+        try:
+            answer = await self._http.get(path, params=params, headers=self._headers(session), timeout=PAPER_DEADLINE_S)
+        except httpx.HTTPError as error:
+            raise ApiGone(f"{type(error).__name__}: {error}") from error
+        if answer.is_success:
+            return answer.content
+        raise refusal(answer)
 
     async def post(self, path: str, body: Any, session: Session | None = None) -> Any:
         return await self.ask("POST", path, session, body=body)

@@ -25,6 +25,8 @@ from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, V
 from linecontrol.core.station import Duty, Station
 from linecontrol.line.acceptance import is_accepted, read_acceptances
 from linecontrol.line.alarms import AlarmDesk
+from linecontrol.line.bag_acts import BagActs
+from linecontrol.line.bags import BagBook
 from linecontrol.line.balances import BalanceDesk
 from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
 from linecontrol.line.checks import CheckRegister
@@ -33,6 +35,7 @@ from linecontrol.line.haccp import HaccpDesk
 from linecontrol.line.interlocks import InterlockDesk
 from linecontrol.line.lab import LabBook, lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
+from linecontrol.line.lots import LotBook
 from linecontrol.line.moisture import MoistureStrategy, moisture_tags
 from linecontrol.line.outputs import Writes, drive_safe
 from linecontrol.line.permissives import Permissive, permissives
@@ -121,6 +124,7 @@ class Line:
         self.checks.close()
         self.haccp.close()
         self.book.close()
+        self.bags.close()
         with contextlib.suppress(TimeoutError, LineError):
             async with asyncio.timeout(5.0):
                 await self.tuning.close()
@@ -162,6 +166,7 @@ class Line:
         self.quality = QualityTags(self)
         self.watch = PlantWatch(config, self.clock)
         self.runs = RunDirector(self)
+        self.lots, self.bags, self.bag_acts = LotBook(self), BagBook(self), BagActs(self)
         self.tuning = TuningDesk(self)
         token = self.wiring.token()
         accepted = read_acceptances(config)
@@ -200,7 +205,12 @@ class Line:
         self.cycle = ControlCycle(self)
         self.book = RecipeBook(self)
         await asyncio.gather(
-            self.alarms.load(), self.book.load(), self.checks.load(), self.haccp.load(), self.interlocks.load()
+            self.alarms.load(),
+            self.book.load(),
+            self.checks.load(),
+            self.haccp.load(),
+            self.interlocks.load(),
+            self.lots.load(),
         )
         self.cycle.show()
         self.gate = CommandGate(
@@ -336,6 +346,8 @@ class Line:
             return under_test
         if self.guard is not None and tag == self.guard.settings.tag:
             return "guard", "the divert guard decides where powder goes"
+        if self.bags.rows is not None and tag == self.bags.rows.change:
+            return None  # anybody who may command may ask for a new bag, at any time
         row = self.image.tags.get(tag)
         station = self.config.stations.get(row.station) if row is not None else None
         if station is not None and tag in (station.profile.heartbeat, station.profile.owner):

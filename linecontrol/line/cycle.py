@@ -48,6 +48,7 @@ class ControlCycle:
         line.quality.tick(dt_s, now)
         line.interlocks.tick(now)
         self._guard(now)
+        line.bags.tick(now)
         line.tuning.before()
         for write in line.bank.tick(dt_s, now, line.is_available):
             line.writes.submit(Command(write.tag, write.value, write.who))
@@ -87,6 +88,7 @@ class ControlCycle:
         if line.is_available(tag):
             line.writes.submit(Command(tag, verdict.position, "guard", "; ".join(verdict.deviations.values())))
         self._tell(verdict, now, tag)
+        line.bags.note_guard(verdict, now)
 
     def _tell(self, verdict: Verdict, now: float, tag: str) -> None:
         line = self._line

@@ -13,6 +13,7 @@ from linecontrol.analysis.metrics import RUN_DATA
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity
 from linecontrol.history import RecipeRow, RunRow, VersionRow
+from linecontrol.line.limits import limits_in_force
 from linecontrol.line.plant import LinePlant
 from linecontrol.line.run_view import iso, run_view
 from linecontrol.recipe.bench import Ports
@@ -71,10 +72,12 @@ class RunDirector:
         who: str,
         mode: str = "automatic",
         run_id: str | None = None,
+        lot: str | None = None,
         roots: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Start a run; returns its view. ``roots``: what is known of them, by ``RUN_DATA``; it goes into the record.
 
+        ``lot``: of the roots in the hopper.
         The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
@@ -84,6 +87,8 @@ class RunDirector:
             chosen = mode_named(mode)
             await self._line.book.load()
             control = self._line.book.prepare(recipe, values)
+            if lot is not None:
+                self._line.lots.known(lot)
             if self.engine is not None and self.is_under_way:
                 raise StateError(f"run {self.engine.run_id} is {self.engine.state}; Stop or Abort it first")
             failed = self._line.permissives(control, is_first=True)
@@ -98,7 +103,11 @@ class RunDirector:
             self._begin(control)
             self._roots = {name: (roots or {}).get(name) or None for name in RUN_DATA}
             engine = self.engine = Engine(control, self._ports())
-            engine.start(run_id or self._new_id(control, now), who, chosen)
+            name = run_id or self._new_id(control, now)
+            self._line.bags.begin(name)
+            engine.start(name, who, chosen)
+            if lot is not None:
+                await self._line.lots.use(name, lot, who=who, note="in the hopper at the start")
             return self.view_of_current()
 
     async def command(self, run_id: str, command: str, *, who: str, reason: str = "") -> dict[str, Any]:
@@ -249,6 +258,7 @@ class RunDirector:
             "reads": {"modbus": counts.get("modbus", 0), "opcua": counts.get("opcua", 0)},
             "alarms": self._alarms,
             "line": self._line.config.line.name,
+            **limits_in_force(self._line.config),
             "simulated": self._line.config.line.simulated,
             "recipe_version": engine.recipe.version,
             "values": engine.recipe.values,
@@ -308,6 +318,7 @@ class RunDirector:
         if engine is None or not engine.run_id:
             return
         status = engine.status()
+        self._line.bags.save()
         await self._line.historian.save_run(
             RunRow(
                 run_id=engine.run_id,
@@ -324,6 +335,7 @@ class RunDirector:
                     "sums": self._line.balances.state(),
                     "guard": self._line.guard.to_dict() if self._line.guard is not None else None,
                     "haccp": self._line.haccp.to_dict(),
+                    "bags": self._line.bags.to_dict(),
                     "counts": self._run_counts(engine),
                     "alarms": self._alarms,
                 },
@@ -356,6 +368,7 @@ class RunDirector:
         self._final_counts = None
         here = self._counts()
         self._base = {key: int(snapshot["counts"].get(key, 0)) - here.get(key, 0) for key in here}
+        await self._line.bags.take_up(row.run_id, snapshot.get("bags"))
         self.engine = Engine.resume(snapshot["engine"], self._ports())
 
     async def close_as_lost(self, row: RunRow) -> None:

@@ -9,18 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Receipt, Sample, Tag
 from linecontrol.history import (
+    ActRow,
     AlarmStateRow,
+    BagRow,
     BypassRow,
     CalibrationRow,
     DeviationRow,
     Historian,
     LabRow,
+    LotRow,
+    LotUseRow,
     RecipeRow,
     RunRow,
+    Traced,
+    TraceRow,
     VersionRow,
 )
 from linecontrol.history.intake import Counters
@@ -40,6 +47,8 @@ class Kept:
     deviations: dict[str, DeviationRow] = field(default_factory=dict)
     calibrations: dict[str, CalibrationRow] = field(default_factory=dict)
     bypasses: dict[str, BypassRow] = field(default_factory=dict)
+    traces: list[LotRow | LotUseRow | ActRow] = field(default_factory=list)
+    bags: dict[str, BagRow] = field(default_factory=dict)
     run: RunRow | None = None
 
     async def store(self, historian: Historian) -> None:
@@ -62,6 +71,8 @@ class Kept:
             await historian.save_calibration(calibration)
         for bypass in self.bypasses.values():
             await historian.save_bypass(bypass)
+        for trace in (*self.traces, *self.bags.values()):
+            historian.trace(trace)
         if self.run is not None:
             await historian.save_run(self.run)
         for version in self.versions:
@@ -219,6 +230,33 @@ class MemoryRecording:
     async def save_recipe(self, recipe: RecipeRow) -> None:
         """Keep a recipe text."""
         self.kept.recipes.append(recipe)
+
+    async def save_trace(self, *rows: TraceRow) -> None:
+        """Keep lots, their uses, bags and acts."""
+        for row in rows:
+            self.trace(row)
+
+    def trace(self, row: TraceRow) -> None:
+        """The newest state of a bag replaces the one before."""
+        if isinstance(row, BagRow):
+            self.kept.bags[row.bag_id] = row
+        else:
+            self.kept.traces.append(row)
+
+    async def traced(self, run_id: str | None = None) -> Traced:
+        """Lots, uses, bags and acts of this run; there is no other."""
+        rows = self.kept.traces
+        lots = [row for row in rows if isinstance(row, LotRow)]
+        if run_id is None:
+            return Traced(lots)
+        uses = [row for row in rows if isinstance(row, LotUseRow)]
+        acts = [row for row in rows if isinstance(row, ActRow)]
+        return Traced(lots, uses, sorted(self.kept.bags.values(), key=lambda bag: bag.number), acts)
+
+    async def others(self, table: str, run_id: str) -> list[dict[str, Any]]:
+        """Nothing else is kept here."""
+        del table, run_id
+        return []
 
     async def save_lab(self, lab: LabRow) -> None:
         """Keep a laboratory value."""

@@ -44,6 +44,11 @@ class Bagging:
         self.sweating = 0  # of them, so warm when closed that they sweat
         self.bags: deque[Bag] = deque(maxlen=_MOST_RECORDS)
 
+    @property
+    def open_kg(self) -> float:
+        """What is in the open bag, as its scale has it."""
+        return self._open_kg
+
     def fill(self, powder: Material, powder_kg: float, room_c: float, time_s: float) -> None:
         """Powder into the open bag, which is closed when it weighs enough."""
         m.pour(self._open, powder)
@@ -52,7 +57,7 @@ class Bagging:
             self._close(room_c, time_s)
 
     def close_open_bag(self, room_c: float, time_s: float, least_kg: float = 1.0) -> None:
-        """End of a run: a bag with at least ``least_kg`` in it is closed though it is not full."""
+        """A change of bags was asked for: one with at least ``least_kg`` in it is closed though it is not full."""
         if self._open_kg >= least_kg:
             self._close(room_c, time_s)
 

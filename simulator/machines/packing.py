@@ -99,6 +99,7 @@ class Packing:
         self.cooler_effect = 1.0
         self.is_sifter_torn = False
         self._time_s = 0.0
+        self._is_asked_to_change = False
 
     def step(
         self, powder: Material, gate_target: float, powered: bool, outlet_c: float, ambient_c: float, dt_s: float
@@ -147,6 +148,12 @@ class Packing:
             return m.draw(self.cyclone, share)
         rest, self.cyclone = self.cyclone, m.empty()
         return rest
+
+    def change_bag(self, is_asked: bool, room_c: float) -> None:
+        """The bagging machine changes its bag when the request comes; nothing while it lasts."""
+        if is_asked and not self._is_asked_to_change:
+            self.bagging.close_open_bag(room_c, self._time_s, least_kg=0.05)
+        self._is_asked_to_change = is_asked
 
     def bag_state(self) -> tuple[float, float]:
         """Water activity of the powder that was bagged last, at its temperature, and its air's dew point [°C]."""

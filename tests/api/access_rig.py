@@ -69,7 +69,19 @@ class Plant:
     def __post_init__(self) -> None:
         url = f"sqlite:///{self.data / 'history.sqlite3'}"
         self.historian: Any = Historian(url, self.data / "spool", "demo", TAGS)
-        for name in ("gate", "tuning", "lab", "book", "haccp", "checks", "interlocks", "quality"):
+        for name in (
+            "gate",
+            "tuning",
+            "lab",
+            "book",
+            "haccp",
+            "checks",
+            "interlocks",
+            "quality",
+            "lots",
+            "bags",
+            "bag_acts",
+        ):
             setattr(self, name, Touches(name, self.touched))
         self.runs: Any = Touches("runs", self.touched)
         self.runs.view = lambda: None

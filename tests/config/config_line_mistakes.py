@@ -309,4 +309,17 @@ LINE_MISTAKES = {
     "moisture model": Bad(
         DEMO, "model: demo.moisture.json", "model: none.json", "loops[MIC-306].moisture.model", "moisture commission"
     ),
+    # --- bags
+    "bags change": Bad(DEMO, "change: XC-321", "change: XA-301", "bags.change", "writable"),
+    "bags count": Bad(DEMO, "count: NQ-321", "count: NQ-322", "bags.count", "NQ-321"),
+    "bags station": Bad(
+        DEMO, "washer, station: screening", "washer, station: screen", "bags.machines[washer].station", "screening"
+    ),
+    "bags hold-up": Bad(DEMO, "tanks: 1, mean_s: 6.0", "tanks: 1", "bags.machines[rasp]", "mean_s, holdup or level"),
+    "bags machine twice": Bad(
+        DEMO, "name: rasp, station", "name: washer, station", "bags.machines[washer].name", "its own"
+    ),
+    "bags isotherm": Bad(
+        DEMO, "monolayer_db: 0.088", "monolayer_db: 0.2", "bags.isotherm.monolayer_db", "0.06 to 0.095"
+    ),
 }

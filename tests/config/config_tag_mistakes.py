@@ -23,7 +23,7 @@ TAG_MISTAKES = {
         SCREENING, "scan_s: 0.5", "scan_s: 0.5\nnamespace: x", "namespace", "leave it out", at="namespace: x"
     ),
     # --- stations: one tag
-    "tag name": Bad(SCREENING, "name: WT-101", "name: WT.101", "tags[WT.101].name", "letters, digits"),
+    "tag name": Bad(SCREENING, "name: ST-103", "name: ST.103", "tags[ST.103].name", "letters, digits"),
     "tag type": Bad(SCREENING, '"%MW10", type: float32', '"%MW10", type: float', "tags[WT-101].type", "float32"),
     "tag type missing": Bad(SCREENING, '"%MW10", type: float32,', '"%MW10",', "tags[WT-101].type", "missing"),
     "tag address missing": Bad(SCREENING, 'address: "%MW10", ', "", "tags[WT-101].address", "missing"),

@@ -9,6 +9,7 @@ from typing import Any
 from linecontrol.hmi.pages import (
     alarms,
     audit,
+    bags,
     compare,
     lab,
     overview,
@@ -61,6 +62,7 @@ PAGES: tuple[Page, ...] = (
     Page("/quality", "quality", "view", quality.page, "verified"),
     Page("/quality/{tab}", "quality", "view", quality.page),
     Page("/lab", "lab", "lab", lab.page, "science"),
+    Page("/bags", "bags", "view", bags.page, "shopping_bag"),
     Page("/runs", "runs", "view", runs.page, "inventory_2"),
     Page("/runs/{run_id}", "runs", "view", runs.record_page),
     Page("/compare", "compare", "view", compare.page, "compare_arrows"),

@@ -1,0 +1,110 @@
+"""The first page: what was made of what, was any limit broken, what was done, by whom, where is the powder now.
+
+Pure: it works on a gathered pack, and words nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+STATUSES = ("good", "released", "held", "rejected", "open", "suspect")
+
+
+def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures and names that answer the five questions."""
+    record, bags = pack["run"], pack["bags"]
+    places = {
+        status: {"bags": len(found), "kg": round(sum(bag["weight_kg"] for bag in found), 2)}
+        for status in STATUSES
+        if (found := [bag for bag in bags if bag["status"] == status])
+    }
+    broken = [limit for limit in pack["limits"] if limit["outside_s"] > 0.0]
+    return {
+        "root_kg": record.get("root_kg"),
+        "powder_kg": record.get("powder_kg"),
+        "diverted_kg": record.get("diverted_kg"),
+        "suspect_kg": record.get("suspect_kg"),
+        "lots": _lots(pack),
+        "broken": [
+            {
+                key: limit[key]
+                for key in ("name", "title", "unit", "low", "high", "min", "max", "outside_s", "to_good_s")
+            }
+            for limit in broken
+        ],
+        "limits": len(pack["limits"]),
+        "deviations": len(pack["deviations"]),
+        "places": places,
+        "actions": _actions(pack),
+        "unanswered": _unanswered(pack),
+        "people": _people(pack),
+    }
+
+
+def _by_person(event: Mapping[str, Any]) -> bool:
+    return str(event["data"].get("who", "")).startswith(("operator:", "script:"))
+
+
+def _lots(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lots and the powder that came of each [kg]; as tipped where no bag was closed."""
+    kg: dict[str, float] = {use["lot_id"]: 0.0 for use in pack["uses"]}
+    for bag in pack["bags"]:
+        for row in bag["lots"]:
+            kg[row["lot"]] = kg.get(row["lot"], 0.0) + row["kg"]
+    known = {lot["lot_id"]: lot for lot in pack["lots"]}
+    keys = ("species", "origin", "grower", "harvested", "received_kg")
+    return [
+        {"lot": name, "powder_kg": round(mass, 2), **{key: known.get(name, {}).get(key) for key in keys}}
+        for name, mass in kg.items()
+    ]
+
+
+def _actions(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What people did about suspect powder and bags, and the corrective actions on deviations, oldest first."""
+    rows = [
+        {key: act[key] for key in ("time", "kind", "target", "reason", "who", "role", "meaning")}
+        for act in pack["acts"]
+    ]
+    rows += [
+        {
+            "time": row.get("acted") or row.get("since"),
+            "kind": "action",
+            "target": row.get("deviation_id"),
+            "reason": row.get("action"),
+            "who": row.get("acted_by"),
+            "role": "",
+            "meaning": "",
+        }
+        for row in pack["deviations"]
+        if row.get("action")
+    ]
+    return sorted(rows, key=lambda row: float(row["time"] or 0.0))
+
+
+def _unanswered(pack: Mapping[str, Any]) -> list[str]:
+    """Suspect intervals in bags for which no corrective action is on record."""
+    answered = {act["target"] for act in pack["acts"] if act["kind"] == "action"}
+    answered |= {row.get("deviation_id") for row in pack["deviations"] if row.get("action") and row.get("acted_by")}
+    return sorted({row["id"] for bag in pack["bags"] for row in bag["suspects"]} - answered)
+
+
+def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Who did something that is on record, in which role, and what."""
+    found: dict[str, dict[str, Any]] = {}
+    done = [row for row in pack["audit"] if row["outcome"] in ("done", "repeated")]
+    for who, role, what in (
+        *((row["who"], row["role"], row["action"]) for row in done),
+        *((act["who"], act["role"], act["kind"]) for act in pack["acts"]),
+        *((use["who"], "", "lot") for use in pack["uses"]),
+        *(
+            (one["data"]["who"], "", one["text"])
+            for one in pack["events"]
+            if one["kind"] == "run.state" and _by_person(one)
+        ),
+    ):
+        row = found.setdefault(who, {"who": who, "roles": [], "did": {}})
+        if role and role not in row["roles"]:
+            row["roles"].append(role)
+        row["did"][what] = row["did"].get(what, 0) + 1
+    return list(found.values())

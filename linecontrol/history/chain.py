@@ -1,0 +1,133 @@
+"""The hash chain over the evidence: what a link is made of. Pure.
+
+Each row of evidence has a link; a link's hash covers its number, what it is of, the digest of the row's content and
+the hash of the link before it. Whoever changes, removes or reorders a row breaks the chain from there on. The head (how
+many links, and the last hash) is kept beside it and goes into every evidence pack: a cut-off tail shows as well.
+
+A row that is written again and again while something is under way (a run, an open bag) is linked when what is fixed of
+it changes, by that part alone, and whole once it is final.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from linecontrol.history import schema
+from linecontrol.history.rows import (
+    ACT,
+    AUDIT,
+    BAG,
+    BYPASS,
+    CALIBRATION,
+    COLUMNS,
+    DEVIATION,
+    EVENT,
+    LAB,
+    LOT,
+    LOT_USE,
+    RECIPE,
+    RUN,
+    VERSION,
+)
+
+GENESIS = "genesis"
+FIRST = "0" * 64
+OPEN = ".open"
+"""What is added to the kind of a link that covers only the fixed part of a row under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """How rows of a kind are linked.
+
+    Attributes:
+        key: column that names a row for ever.
+        fixed: columns covered while the row is under way; empty = it is final from the first.
+        final: column that is filled when it is no longer.
+        number: a second column of the name, where one is not enough.
+    """
+
+    key: str
+    fixed: tuple[str, ...] = ()
+    final: str = ""
+    number: str = ""
+
+    def name_of(self, record: Mapping[str, Any]) -> str:
+        """The name of a row."""
+        return f"{record[self.key]} {record[self.number]}" if self.number else str(record[self.key])
+
+
+CHAINED: dict[str, Chained] = {
+    AUDIT: Chained("id"),
+    EVENT: Chained("id"),
+    RUN: Chained("run_id", ("recipe", "recipe_hash", "state", "started_us"), "ended_us"),
+    RECIPE: Chained("hash"),
+    LAB: Chained("lab_id"),
+    LOT: Chained("lot_id"),
+    LOT_USE: Chained("use_id"),
+    BAG: Chained("bag_id", ("run_id", "number", "status", "opened_us"), "closed_us"),
+    ACT: Chained("act_id"),
+    VERSION: Chained("run_id", number="version"),
+    DEVIATION: Chained("deviation_id"),
+    CALIBRATION: Chained("calibration_id"),
+    BYPASS: Chained("bypass_id"),
+}
+"""Every kind of evidence. A new one is a row here; rows that lie there already are linked at the next start."""
+
+
+class Link(NamedTuple):
+    """A row to be linked: kind (with ``.open`` for its fixed part), key and digest of its content."""
+
+    kind: str
+    key: str
+    digest: str
+
+
+def link_of(kind: str, record: Mapping[str, Any]) -> Link:
+    """The link of a row as it stands. ``record``: all columns of the kind, and its key."""
+    how = CHAINED[kind]
+    is_open = bool(how.fixed) and record[how.final] is None
+    columns = how.fixed if is_open else COLUMNS[kind]
+    key = how.name_of(record)
+    types = schema.metadata.tables[kind].c
+    cells = [_plain(types[name].type, record[name]) for name in columns]
+    text = json.dumps([kind, key, *cells], separators=(",", ":"), ensure_ascii=True)
+    return Link(kind + OPEN if is_open else kind, key, hashlib.sha256(text.encode("ascii")).hexdigest())
+
+
+def _plain(column: Any, value: Any) -> Any:
+    """The same for a value on its way into a database and on its way out of it."""
+    if value is None:
+        return None
+    if isinstance(column, sa.Double):
+        return float(value)
+    return int(value) if isinstance(column, (sa.Integer, sa.BigInteger)) else str(value)
+
+
+def hash_of(previous: str, number: int, link: Link) -> str:
+    """The hash of a link, which covers the one before it."""
+    text = json.dumps([previous, number, *link], separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain ends: how many links it has, and the hash of the last."""
+
+    count: int = 0
+    hash: str = FIRST
+
+    def extended(self, links: Sequence[Link]) -> tuple[list[dict[str, Any]], Head]:
+        """Rows for these links, and the new head."""
+        rows, number, last = [], self.count, self.hash
+        for link in links:
+            number += 1
+            last = hash_of(last, number, link)
+            rows.append({"number": number, "kind": link.kind, "row_key": link.key, "digest": link.digest, "hash": last})
+        return rows, Head(number, last)

@@ -1,0 +1,205 @@
+"""Looks whether the evidence is as it was written: every changed, removed, added, reordered or cut-off record is found.
+
+What a person with the database in hand could not hide from is told by three things: the rows against their links, the
+links against each other and the counted head, and the head against one that lies elsewhere (in an evidence pack, or in
+an anchor file). Without the third, who rewrites rows, links and head together is not found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from linecontrol.history import schema
+from linecontrol.history.chain import CHAINED, FIRST, GENESIS, OPEN, Head, Link, hash_of
+from linecontrol.history.chain_store import head_of, rows_there
+from linecontrol.history.reader import HistoryReader
+
+MOST_FINDINGS = 1000
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it was written. ``what`` is changed, removed, added, chain or head."""
+
+    what: str
+    where: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found; nothing = the evidence is as it was written.
+
+    Attributes:
+        head: where the chain ends now. records: rows of evidence that were compared.
+        statement: what was said when the chain was begun.
+    """
+
+    findings: Sequence[Finding]
+    head: Head
+    records: int
+    statement: str
+    anchors: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.findings
+
+
+@dataclass
+class _Chain:
+    """The chain as it was read."""
+
+    head: Head = field(default_factory=Head)
+    statement: str = ""
+    newest: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    hashes: dict[int, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def chain_head(reader: HistoryReader) -> Head | None:
+    """Where the chain ends; None for a history that has none yet."""
+    with reader.opened() as (connection, line_id):
+        if not sa.inspect(connection).has_table(schema.chain_head.name):
+            return None
+        return head_of(connection, line_id)
+
+
+def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
+    """Look through all evidence of the line.
+
+    Args:
+        anchors: heads that were kept elsewhere; the chain must run through each.
+    """
+    with reader.opened() as (connection, line_id):
+        if not sa.inspect(connection).has_table(schema.chain.name):
+            nothing = Finding("chain", "chain", "this history has no chain yet; open it once with this program")
+            return Verification([nothing], Head(), 0, "")
+        wanted = list(anchors)
+        chain = _read_chain(connection, line_id, {anchor.count for anchor in wanted})
+        findings = chain.findings
+        findings += _head_findings(head_of(connection, line_id), chain.head)
+        records = 0
+        for kind, link in rows_there(connection, line_id):
+            records += 1
+            findings += _row_findings(kind, link, chain.newest.pop((kind, link.key), None))
+        findings += [
+            Finding("removed", f"{kind} {key}", f"the record {kind} {key} is gone") for kind, key in chain.newest
+        ]
+        findings += _index_findings(connection, line_id)
+        findings += [found for anchor in wanted for found in _anchor_findings(anchor, chain)]
+    return Verification(findings[:MOST_FINDINGS], chain.head, records, chain.statement, len(wanted))
+
+
+def _read_chain(connection: sa.Connection, line_id: int, marks: set[int]) -> _Chain:
+    """Follow the chain from its first link; ``marks``: numbers whose hash is asked for later."""
+    chain, table = _Chain(hashes={0: FIRST}), schema.chain
+    columns = (table.c.number, table.c.kind, table.c.row_key, table.c.digest, table.c.hash)
+    query = sa.select(*columns).where(table.c.line_id == line_id).order_by(table.c.number)
+    last, expected = FIRST, 1
+    for number, kind, key, digest, found in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+        if number != expected:
+            text = (
+                f"links {expected} to {number - 1} are gone" if number > expected else f"link {number} is there twice"
+            )
+            chain.findings.append(Finding("chain", f"link {expected}", text))
+        elif hash_of(last, number, Link(kind, key, digest)) != found:
+            text = f"link {number} ({kind} {key[:60]}) does not follow from what is before it"
+            chain.findings.append(Finding("chain", f"link {number}", text))
+        if number == 1:
+            if kind == GENESIS:
+                chain.statement = key
+            else:
+                chain.findings.append(Finding("chain", "link 1", "the first link is not the chain's beginning"))
+        if kind != GENESIS:
+            chain.newest[kind.removesuffix(OPEN), key] = (kind, digest)
+        if number in marks:
+            chain.hashes[number] = found
+        last, expected = found, number + 1
+    chain.head = Head(expected - 1, last)
+    return chain
+
+
+def _head_findings(kept: Head | None, found: Head) -> list[Finding]:
+    if kept is None:
+        return [Finding("head", "head", "the head of the chain is gone")]
+    if kept == found:
+        return []
+    text = f"the head says {kept.count} links, the chain has {found.count}"
+    if kept.count == found.count:
+        text = "the head is not the hash of the last link"
+    return [Finding("head", "head", text)]
+
+
+def _row_findings(kind: str, link: Link, linked: tuple[str, str] | None) -> list[Finding]:
+    where = f"{kind} {link.key}"
+    if linked is None:
+        return [Finding("added", where, f"the record {where} was not written by this program")]
+    if linked != (link.kind, link.digest):
+        return [Finding("changed", where, f"the record {where} was changed after it was written")]
+    return []
+
+
+def _index_findings(connection: sa.Connection, line_id: int) -> list[Finding]:
+    """The index of bags by lot must say what the bags say: recall goes by it."""
+    bag, index = schema.bag, schema.bag_lot
+    said = {
+        (bag_id, lot): (share, kg)
+        for bag_id, lots in connection.execute(
+            sa.select(bag.c.bag_id, bag.c.lots).where(bag.c.line_id == line_id, bag.c.closed_us.is_not(None))
+        )
+        for lot, share, kg in _lots(lots)
+    }
+    columns = (index.c.bag_id, index.c.lot_id, index.c.share, index.c.kg)
+    rows = connection.execute(sa.select(*columns).where(index.c.line_id == line_id))
+    found = {(bag_id, lot): (share, kg) for bag_id, lot, share, kg in rows}
+    return [
+        Finding(
+            "changed", f"bag_lot {bag_id} {lot}", f"the index of bags by lot is not what bag {bag_id} says of {lot}"
+        )
+        for bag_id, lot in sorted(said.keys() | found.keys())
+        if said.get((bag_id, lot)) != found.get((bag_id, lot))
+    ]
+
+
+def _lots(text: str) -> list[tuple[str, float, float]]:
+    try:
+        return [(str(lot), float(share), float(kg)) for lot, share, kg in json.loads(text)]
+    except (ValueError, TypeError):  # was changed; the bag's own link tells
+        return []
+
+
+def _anchor_findings(anchor: Head, chain: _Chain) -> list[Finding]:
+    if chain.hashes.get(anchor.count) == anchor.hash:
+        return []
+    if anchor.count > chain.head.count:
+        text = f"the chain has {chain.head.count} links but had {anchor.count} once: its tail was cut off"
+    else:
+        text = f"link {anchor.count} is not the one that was kept elsewhere: the chain was written anew"
+    return [Finding("head", f"link {anchor.count}", text)]
+
+
+def digests(reader: HistoryReader, kinds: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """Digest of every row of these kinds as it stands, by kind and key."""
+    with reader.opened() as (connection, line_id):
+        wanted = {kind for kind in kinds if kind in CHAINED}
+        return {(kind, link.key): link.digest for kind, link in rows_there(connection, line_id) if kind in wanted}
+
+
+def as_json(found: Verification) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "is_sound": found.is_sound,
+        "links": found.head.count,
+        "head": found.head.hash,
+        "records": found.records,
+        "anchors": found.anchors,
+        "statement": found.statement,
+        "findings": [{"what": one.what, "where": one.where, "text": one.text} for one in found.findings],
+    }

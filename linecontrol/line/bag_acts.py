@@ -1,0 +1,226 @@
+"""What people decide about bags: hold, release, reject; and the corrective action for suspect powder. Nothing is
+released that nobody has done anything about."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from linecontrol.core.errors import ConfigError, Problem, StateError
+from linecontrol.core.model import Event, Severity, Text
+from linecontrol.guard.genealogy import Suspect
+from linecontrol.history import ActRow, BagRow, Traced
+from linecontrol.line.bags import GOOD, HELD, OPEN, REJECTED, RELEASED, SUSPECT
+from linecontrol.line.lots import lot_view
+from linecontrol.line.run_view import iso
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+MEANINGS = {
+    "release": Text(
+        "I have looked at the evidence, the corrective action is done, and I release this bag for use.",
+        "本人已核查证据，纠正措施已完成，批准放行此袋。",
+    ),
+    "reject": Text("I reject this bag: it must not be used as food.", "本人拒收此袋：不得作为食品使用。"),
+}
+"""What a signature stands for; it is signed with a password."""
+_BECOMES = {"hold": HELD, "release": RELEASED, "reject": REJECTED}
+_FROM = {
+    "hold": (GOOD, RELEASED),
+    "release": (HELD,),
+    "reject": (GOOD, HELD, RELEASED),
+}
+_REASON_LEAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who decides: name as history keeps it, role, and the meaning they signed; empty = without a password."""
+
+    who: str
+    role: str
+    meaning: str = ""
+
+
+class BagActs:
+    """Decisions about bags of any run of this line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def decide(self, bag_id: str, kind: str, reason: str, by: Signer) -> dict[str, Any]:
+        """Hold, release or reject a bag; returns its view.
+
+        Raises ConfigError for an unknown bag or no reason, StateError when it is not possible now and why.
+        """
+        _check_reason(reason)
+        run_id, bag, traced = await self._found(bag_id)
+        if bag.closed_at is None:
+            raise StateError(f"bag {bag_id} is still being filled")
+        if bag.status not in _FROM[kind]:
+            raise StateError(f"bag {bag_id} is {bag.status}; to {kind} one it must be {' or '.join(_FROM[kind])}")
+        if kind == "release":
+            self._check_release(bag, await self._suspects(run_id, traced))
+        if kind in MEANINGS and not by.meaning:
+            raise StateError(f"to {kind} a bag takes a signature: the password of who decides, and what it stands for")
+        now = self._line.clock.now()
+        act = _act(run_id, bag_id, kind, now, reason, by)
+        changed = replace(bag, status=_BECOMES[kind], updated_at=now)
+        await self._line.historian.save_trace(act, changed)
+        if bag_id in self._line.bags.bags:
+            self._line.bags.bags[bag_id] = changed
+        text = f"Bag {bag_id} is {changed.status}: {reason} ({by.who.partition(':')[2]})"
+        severity = Severity.WARNING if kind != "release" else Severity.INFO
+        self._line.emit(Event(now, f"bag.{changed.status}", bag_id, text, severity, data={"run_id": run_id}))
+        return bag_view(changed, traced, [*traced.acts, act])
+
+    async def act_on(self, run_id: str, suspect_id: str, action: str, by: Signer) -> dict[str, Any]:
+        """Write down the corrective action for a suspect interval. Raises ConfigError for an unknown one."""
+        _check_reason(action)
+        traced = await self._traced(run_id)
+        known = {name for bag in traced.bags for name, _, _ in bag.suspects}
+        known |= {one.id for one in self._line.bags.suspects.all} if self._line.bags.run_id == run_id else set()
+        if suspect_id not in known:
+            names = ", ".join(sorted(known)) or "none in this run"
+            raise ConfigError([Problem("", None, "suspect", f"there is no suspect interval {suspect_id!r}", names)])
+        act = _act(run_id, suspect_id, "action", self._line.clock.now(), action, by)
+        await self._line.historian.save_trace(act)
+        return act_view(act)
+
+    async def bags(self, run_id: str) -> dict[str, Any]:
+        """Bags, lots, suspect intervals and decisions of a run."""
+        traced = await self._traced(run_id)
+        suspects = await self._suspects(run_id, traced)
+        return {
+            "run_id": run_id,
+            "lots": [lot_view(lot) for lot in traced.lots],
+            "uses": [{"lot_id": use.lot_id, "from_at": iso(use.from_at), "who": use.who} for use in traced.uses],
+            "bags": [bag_view(bag, traced, traced.acts) for bag in traced.bags],
+            "suspects": [suspect_view(one) for one in suspects],
+            "acts": [act_view(act) for act in traced.acts],
+        }
+
+    async def bag(self, bag_id: str) -> dict[str, Any]:
+        """One bag: its lots, suspect intervals and decisions. Raises ConfigError for an unknown one."""
+        run_id, bag, traced = await self._found(bag_id)
+        suspects = [
+            one for one in await self._suspects(run_id, traced) if one.id in {name for name, _, _ in bag.suspects}
+        ]
+        lots = [lot_view(lot) for lot in traced.lots if lot.lot_id in {name for name, _, _ in bag.lots}]
+        return {
+            **bag_view(bag, traced, traced.acts),
+            "roots": lots,
+            "intervals": [suspect_view(one) for one in suspects],
+        }
+
+    # -- finding out
+    async def _traced(self, run_id: str) -> Traced:
+        """What is on record of a run, with what this controller knows and the database may not yet hold."""
+        traced, book = await self._line.historian.traced(run_id), self._line.bags
+        if book.run_id != run_id:
+            return traced
+        bags = {bag.bag_id: bag for bag in traced.bags} | book.bags
+        lots = {lot.lot_id: lot for lot in traced.lots}
+        lots |= {
+            use.lot_id: self._line.lots.lots[use.lot_id]
+            for use in self._line.lots.uses
+            if use.lot_id in self._line.lots.lots
+        }
+        order = sorted(bags.values(), key=lambda bag: bag.number)
+        return Traced(list(lots.values()), self._line.lots.uses, order, traced.acts)
+
+    async def _found(self, bag_id: str) -> tuple[str, BagRow, Traced]:
+        run_id = bag_id.rpartition("-B")[0]
+        traced = await self._traced(run_id) if run_id else Traced()
+        for bag in traced.bags:
+            if bag.bag_id == bag_id:
+                return run_id, bag, traced
+        raise ConfigError([Problem("", None, "bag", f"there is no bag {bag_id!r}", "see the bags of its run")])
+
+    async def _suspects(self, run_id: str, traced: Traced) -> list[Suspect]:
+        """Suspect intervals of a run, each with its corrective action if one was written down."""
+        book = self._line.bags
+        found = {one.id: one for one in await book.deviations(run_id)}
+        if book.run_id == run_id:
+            found = {one.id: one for one in book.suspects.all} | found
+        for bag in traced.bags:
+            for name, _, why in bag.suspects:
+                found.setdefault(name, Suspect("bag", bag.opened_at, bag.closed_at or bag.updated_at, why, name))
+        for act in traced.acts:
+            if act.kind == "action" and act.target in found:
+                found[act.target] = replace(found[act.target], action=act.reason, acted_by=act.who)
+        return list(found.values())
+
+    @staticmethod
+    def _check_release(bag: BagRow, suspects: Iterable[Suspect]) -> None:
+        """Raises StateError naming every suspect interval nobody has acted on."""
+        touching = {name for name, _, _ in bag.suspects}
+        missing = [one for one in suspects if one.id in touching and not one.has_action]
+        if missing:
+            told = "; ".join(f"{one.id} ({one.why})" for one in missing)
+            raise StateError(
+                f"bag {bag.bag_id} is not released: no corrective action with a name is on record for {told}"
+            )
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason.strip()) < _REASON_LEAST:
+        raise ConfigError([Problem("", None, "reason", "a decision needs its reason", "a sentence")])
+
+
+def _act(run_id: str, target: str, kind: str, now: float, reason: str, by: Signer) -> ActRow:
+    return ActRow(f"A{secrets.token_hex(6)}", run_id, target, kind, now, by.who, by.role, reason.strip(), by.meaning)
+
+
+def bag_view(bag: BagRow, traced: Traced, acts: Sequence[ActRow]) -> dict[str, Any]:
+    """A bag for people and programs."""
+    species = {lot.lot_id: lot.species for lot in traced.lots}
+    return {
+        "bag_id": bag.bag_id,
+        "run_id": bag.run_id,
+        "number": bag.number,
+        "status": bag.status,
+        "opened_at": iso(bag.opened_at),
+        "closed_at": iso(bag.closed_at),
+        "weight_kg": bag.weight_kg,
+        "moisture_mean_pct_wb": bag.moisture_mean,
+        "moisture_max_pct_wb": bag.moisture_max,
+        "temp_c": bag.temp_c,
+        "water_activity": bag.aw,
+        "water_activity_low": bag.aw_low,
+        "water_activity_high": bag.aw_high,
+        "suspect_kg": bag.suspect_kg,
+        "lots": [{"lot_id": lot, "species": species.get(lot), "share": share, "kg": kg} for lot, share, kg in bag.lots],
+        "suspects": [{"id": name, "share": share, "why": why} for name, share, why in bag.suspects],
+        "acts": [act_view(act) for act in acts if act.target == bag.bag_id],
+        "is_open": bag.status in (OPEN, SUSPECT),
+        "note": bag.note,
+    }
+
+
+def suspect_view(one: Suspect) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "stage": one.stage,
+        "since": iso(one.since),
+        "until": iso(one.until),
+        "why": one.why,
+        "action": one.action,
+        "acted_by": one.acted_by,
+    }
+
+
+def act_view(act: ActRow) -> dict[str, Any]:
+    return {
+        "act_id": act.act_id,
+        "target": act.target,
+        "kind": act.kind,
+        "time": iso(act.time),
+        "who": act.who.partition(":")[2] or act.who,
+        "role": act.role,
+        "reason": act.reason,
+        "meaning": act.meaning,
+    }

@@ -1,0 +1,351 @@
+"""Bags of powder, followed from the open spout to their place in the store: weight, moisture, water activity, where
+their roots came from and which suspect powder is in them.
+
+A bag remembers when its powder was in every machine (``guard.genealogy``), so what is learnt later, another lot or an
+earlier deviation, is told of bags that have long been closed as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from linecontrol.analysis.extraction import Counter
+from linecontrol.config.bags import Bags
+from linecontrol.core.errors import LineError
+from linecontrol.core.model import Command, Event, Severity
+from linecontrol.guard.divert import Verdict
+from linecontrol.guard.genealogy import Machine, Passage, Suspect, lots_in, passage_of, touching
+from linecontrol.guard.isotherm import Isotherm, water_activity
+from linecontrol.history import BagRow
+from linecontrol.line.open_bag import OpenBag
+from linecontrol.line.suspects import SuspectLog, suspects_of_rows
+from linecontrol.line.throughput import ThroughputLog
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+AGAIN_S = 10.0  # between looks at suspect intervals that may have come from elsewhere [real s]
+CHANGE_WITHIN_S = (
+    10.0  # the bagging machine changes a bag at the end of a run within this [real s], or is not waited for
+)
+LEAST_BAG_KG = 0.05
+OPEN, SUSPECT, GOOD, HELD, RELEASED, REJECTED = "open", "suspect", "good", "held", "released", "rejected"
+
+
+class BagBook:
+    """The bags of the run in hand. ``tick`` once per control cycle; does nothing on a line without a ``bags`` section.
+
+    Attributes:
+        bags: closed bags of this run by id, as they are on record.
+        deviations: where suspect intervals come from besides the divert guard; asked now and then, by run id.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.rows: Bags | None = line.config.line.bags
+        guard = line.config.line.guard
+        self._total_tag = "" if guard is None else guard.good_total
+        self.run_id = ""
+        self.open: OpenBag | None = None
+        self.bags: dict[str, BagRow] = {}
+        self.suspects = SuspectLog()
+        self.deviations: Callable[[str], Awaitable[Sequence[Suspect]]] = self._deviations_on_record
+        self._number = 0
+        self._total, self._count = Counter(), -1.0
+        self._was_away = False
+        self._looking: asyncio.Task[None] | None = None
+        self._next_look = self._changing_until = -math.inf
+        if self.rows is not None:
+            self._machines = [_machine(row) for row in self.rows.machines]
+            self._stations = _stations(self._machines)
+            tags = [tag for row in self.rows.machines for tag in (row.flow, row.level) if tag]
+            steps = round(self.rows.memory_h * 3600.0 / self.rows.step_s)
+            self._log = ThroughputLog(tags, self.rows.step_s, steps)
+            self._isotherm = Isotherm(**self.rows.isotherm.model_dump(exclude={"source"}))
+            self._looked_at = tuple({*tags, self._total_tag, self.rows.moisture, self.rows.temperature})
+
+    def close(self) -> None:
+        """The line ends."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    # -- a run begins, or is taken up
+    def begin(self, run_id: str) -> None:
+        """A new run: numbers of bags begin at 1."""
+        self.run_id, self._number, self.open, self.bags = run_id, 0, None, {}
+        self._total, self._count = Counter(), -1.0
+        self.suspects.begin(run_id)
+        self._line.lots.begin()
+
+    async def take_up(self, run_id: str, state: Mapping[str, Any] | None) -> None:
+        """Go on with the bags of a run that a stopped controller left, from its snapshot and the history."""
+        self.begin(run_id)
+        if self.rows is None:
+            return
+        now = self._line.clock.now()
+        try:
+            traced = await self._line.historian.traced(run_id)
+            since = now - self.rows.memory_h * 3600.0
+            tags = [tag for row in self.rows.machines for tag in (row.flow, row.level) if tag]
+            self._log.fill(await self._line.historian.samples(list(dict.fromkeys(tags)), since, now), since, now)
+        except LineError as error:
+            text = f"The bags of {run_id} so far cannot be read ({error}): what follows is told without them."
+            self._line.emit(Event(now, "bags.unread", run_id, text, Severity.WARNING))
+        else:
+            self._line.lots.begin(traced.uses)
+            self.bags = {bag.bag_id: bag for bag in traced.bags if bag.closed_at is not None}
+            self._number = max((bag.number for bag in traced.bags), default=0)
+            last = traced.bags[-1] if traced.bags else None
+            if last is not None and last.closed_at is None:
+                self.open = self._reopened(last)
+        if state is not None:
+            self._restore(run_id, state)
+        self._was_away = True
+
+    def _reopened(self, row: BagRow) -> OpenBag:
+        """An open bag from its row, where no snapshot knows it."""
+        bag = OpenBag(row.number, row.opened_at, suspect_kg=row.suspect_kg)
+        moisture = math.nan if row.moisture_mean is None else row.moisture_mean
+        bag.fill(
+            row.weight_kg, self._log.index(row.updated_at), moisture, math.nan if row.temp_c is None else row.temp_c
+        )
+        return bag
+
+    def _restore(self, run_id: str, state: Mapping[str, Any]) -> None:
+        self.suspects.restore(run_id, state["suspects"])
+        self._total = Counter(**state["total"])
+        self._count = state["count"]
+        self._number = max(self._number, state["number"])
+        bag = None if state["open"] is None else OpenBag.from_dict(state["open"])
+        if bag is not None and self._id(bag.number) not in self.bags:  # closed since that snapshot: it is on record
+            self.open = bag
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """For the run snapshot."""
+        if self.rows is None:
+            return None
+        return {
+            "number": self._number,
+            "count": self._count,
+            "total": {"last": self._total.last, "total": self._total.total, "resets": self._total.resets},
+            "open": None if self.open is None else self.open.to_dict(),
+            "suspects": self.suspects.to_dict(),
+        }
+
+    # -- the control cycle's share
+    def note_guard(self, verdict: Verdict, now: float) -> None:
+        """What the divert guard says on this tick."""
+        if not self.run_id or self.rows is None:
+            return
+        self.suspects.note(verdict, now)
+        if verdict.suspect_kg > 0.0 and self._line.runs.is_under_way:
+            self._opened(now).suspect_kg += verdict.suspect_kg
+
+    def tick(self, now: float) -> None:
+        """One look: what fell into the open bag, whether it was changed, whether somebody suspects one."""
+        rows = self.rows
+        if rows is None:
+            return
+        image = self._line.image
+        seen = {name: image.at(name, now).number for name in self._looked_at}
+        self._log.note(now, seen)
+        if not self.run_id:
+            return
+        kg = self._total.advance(image.at(self._total_tag, now))
+        if self._was_away and kg > 0.0:
+            self._was_away = False
+            self._opened(now).unseen_kg += kg
+        changed = self._changed(now)
+        if changed:
+            self._change(changed, kg, seen, now)
+        elif kg > 0.0 and self._line.runs.is_under_way:
+            bag = self._opened(now)
+            bag.fill(kg, self._log.index(now), seen[rows.moisture], seen[rows.temperature])
+            if rows.count is None and bag.weight_kg >= rows.nominal_kg:
+                self._close(now)
+        self._release_button(now)
+        if self.open is not None and not self._line.runs.is_under_way:
+            self._end_of_run(now)
+        if self._line.clock.real() >= self._next_look:
+            self._next_look = self._line.clock.real() + AGAIN_S
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.ensure_future(self._look())
+
+    def _changed(self, now: float) -> int:
+        """How many bags the bagging machine has closed since the last look."""
+        if self.rows is None or self.rows.count is None:
+            return 0
+        count = self._line.image.at(self.rows.count, now).number
+        if math.isnan(count):
+            return 0
+        before, self._count = self._count, count
+        return 0 if before < 0.0 else int(max(0.0, count - before))
+
+    def _change(self, closed: int, kg: float, seen: Mapping[str, float], now: float) -> None:
+        """Bags were changed between two looks: the scale says what of the powder since then is in the new one."""
+        if self.rows is None:
+            return
+        weight = self._line.image.at(self.rows.weight, now).number if self.rows.weight is not None else math.nan
+        new_kg = min(kg, weight) if weight == weight else 0.0
+        step, moisture, temp_c = self._log.index(now), seen[self.rows.moisture], seen[self.rows.temperature]
+        for _ in range(closed):
+            if self.open is None and not self._line.runs.is_under_way:
+                continue  # a bag that was there before this run
+            self._opened(now).fill((kg - new_kg) / closed, step, moisture, temp_c)
+            note = f"{closed} bags were closed between two looks; their weights are shared out" if closed > 1 else ""
+            self._close(now, note)
+        if new_kg > 0.0 and self._line.runs.is_under_way:
+            self._opened(now).fill(new_kg, step, moisture, temp_c)
+        self._changing_until = -math.inf
+
+    def _release_button(self, now: float) -> None:
+        """The request for a new bag, whoever made it, is taken back once it has been seen."""
+        tag, line = self.rows.change if self.rows is not None else None, self._line
+        is_asking = self._changing_until > -math.inf
+        if tag is not None and not is_asking and line.image.at(tag, now).number == 1.0 and line.is_available(tag):
+            line.writes.submit(Command(tag, False, "system", "the bag was changed"))
+
+    def _end_of_run(self, now: float) -> None:
+        """No bag holds powder of two runs: the open one is changed though it is not full."""
+        rows, line = self.rows, self._line
+        if rows is None or self.open is None:
+            return
+        if self.open.weight_kg < LEAST_BAG_KG:
+            self.open = None
+            return
+        real = line.clock.real()
+        if self._changing_until == -math.inf:
+            self._changing_until = real + CHANGE_WITHIN_S
+        can_ask = rows.change is not None and rows.count is not None and line.is_available(rows.change)
+        if can_ask and real < self._changing_until and rows.change is not None:
+            line.writes.submit(Command(rows.change, True, "system", f"run {self.run_id} has ended"))
+        else:
+            self._changing_until = -math.inf
+            self._close(now, "closed by the end of the run; take it off by hand")
+
+    def _opened(self, now: float) -> OpenBag:
+        if self.open is None:
+            self._number += 1
+            self.open = OpenBag(self._number, now)
+            self._line.historian.trace(self._row(self.open, now))
+        return self.open
+
+    def _id(self, number: int) -> str:
+        return f"{self.run_id}-B{number:03d}"
+
+    def _row(self, bag: OpenBag, now: float) -> BagRow:
+        """The bag as it stands, not yet told where it came from."""
+        temp_c, mean = bag.temp_c, bag.moisture_mean
+        activity = None
+        if mean is not None and temp_c is not None and self.rows is not None:
+            activity = water_activity(self._isotherm, mean, temp_c, self.rows.moisture_u)
+        note = f"{bag.unseen_kg:.2f} kg fell in while the controller was away" if bag.unseen_kg > 0.0 else ""
+        return BagRow(
+            bag_id=self._id(bag.number),
+            run_id=self.run_id,
+            number=bag.number,
+            status=SUSPECT if bag.suspect_kg > 0.0 else OPEN,
+            opened_at=bag.opened_at,
+            updated_at=now,
+            weight_kg=round(bag.weight_kg, 3),
+            moisture_mean=_rounded(mean, 2),
+            moisture_max=_rounded(bag.moisture_max, 2),
+            temp_c=_rounded(temp_c, 1),
+            aw=None if activity is None else round(activity.value, 3),
+            aw_low=None if activity is None else round(activity.low, 3),
+            aw_high=None if activity is None else round(activity.high, 3),
+            suspect_kg=round(bag.suspect_kg, 3),
+            note=note,
+        )
+
+    def save(self) -> None:
+        """The open bag as it stands, for the record; with every snapshot of the run."""
+        if self.open is not None:
+            self._line.historian.trace(self._row(self.open, self._line.clock.now()))
+
+    def _close(self, now: float, note: str = "") -> None:
+        """Close the open bag and tell where it came from."""
+        bag, self.open = self.open, None
+        if bag is None or self.rows is None or bag.weight_kg < LEAST_BAG_KG:
+            return
+        passage = passage_of(self._machines, *self._log.seen(bag.weights))
+        row = self._row(bag, now)
+        notes = "; ".join(text for text in (row.note, note) if text)
+        row = replace(row, status=GOOD, closed_at=now, passage=passage.as_json(), note=notes)
+        row = self._told(row)
+        self.bags[row.bag_id] = row
+        self._line.historian.trace(row)
+        aw = "not known" if row.aw is None else f"{row.aw:.2f} ({row.aw_low:.2f} to {row.aw_high:.2f})"
+        made = ", ".join(f"{lot} {100.0 * share:.0f} %" for lot, share, _ in row.lots)
+        text = f"Bag {row.bag_id} closed: {row.weight_kg:.2f} kg, {row.status}; water activity {aw}; roots {made}"
+        facts = {"run_id": row.run_id, "status": row.status, "weight_kg": row.weight_kg}
+        self._line.emit(Event(now, "bag.closed", row.bag_id, text, Severity.INFO, data=facts))
+
+    # -- what is told of a closed bag
+    def _told(self, row: BagRow) -> BagRow:
+        """The same bag with its lots and suspect intervals as they are known now."""
+        if self.rows is None:
+            return row
+        passage = Passage.from_json(row.passage)
+        lots = lots_in(passage, self._line.lots.spans(), self._machines[0].name, self.rows.least_lot_share)
+        found = touching(passage, self.suspects.all, self._stations, self.rows.least_suspect_share)
+        suspects = [(one.id, round(share, 4), one.why) for one, share in found]
+        if row.suspect_kg > 0.0 and not suspects:
+            own = self.suspects.own[-1:]
+            share = min(1.0, row.suspect_kg / max(row.weight_kg, 1e-9))
+            suspects = [(one.id, round(share, 4), one.why) for one in own]
+        known = {name for name, _, _ in row.suspects}
+        is_new = any(name not in known for name, _, _ in suspects)
+        status = HELD if is_new and row.status in (GOOD, RELEASED) else row.status
+        kept = [(lot, round(share, 4), round(share * row.weight_kg, 3)) for lot, share in lots]
+        return replace(row, status=status, lots=kept, suspects=suspects)
+
+    def lots_changed(self) -> None:
+        """Uses of lots or suspect intervals are others than before: closed bags are told again."""
+        now = self._line.clock.now()
+        for row in list(self.bags.values()):
+            told = self._told(row)
+            if (told.lots, told.suspects, told.status) == (list(row.lots), list(row.suspects), row.status):
+                continue
+            told = replace(told, updated_at=now)
+            self.bags[row.bag_id] = told
+            self._line.historian.trace(told)
+            if told.status != row.status:
+                why = "; ".join(why for _, _, why in told.suspects)
+                text = f"Bag {row.bag_id} is {told.status} now: {why}"
+                self._line.emit(Event(now, "bag.held", row.bag_id, text, Severity.WARNING, data={"run_id": row.run_id}))
+
+    async def _look(self) -> None:
+        """Ask whether there are suspect intervals of others."""
+        try:
+            found = await self.deviations(self.run_id)
+        except LineError:
+            return  # asked again soon
+        if list(found) != list(self.suspects.others):
+            self.suspects.others = found
+        self.lots_changed()
+
+    async def _deviations_on_record(self, run_id: str) -> Sequence[Suspect]:
+        return suspects_of_rows(await self._line.historian.others("deviation", run_id))
+
+
+def _machine(row: Any) -> Machine:
+    return Machine(
+        *(row.name, row.station, row.flow, row.tanks, row.mean_s, row.holdup),
+        *(row.level or "", row.per_unit, row.plug_s, row.is_queue),
+    )
+
+
+def _stations(machines: Sequence[Machine]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for machine in machines:
+        found.setdefault(machine.equipment, []).append(machine.name)
+    return found
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

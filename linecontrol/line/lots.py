@@ -1,0 +1,147 @@
+"""Root lots of a line: registered, and tipped into the hopper from a time on."""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
+from linecontrol.guard.genealogy import LotUse
+from linecontrol.history import LotRow, LotUseRow
+from linecontrol.line.run_view import iso
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
+
+_NAME = re.compile(r"[\w.-]{1,60}")
+_SLACK_S = 2.0  # clocks of a person's screen and the controller
+
+
+class LotBook:
+    """The lots of one line and their uses in the run in hand."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.lots: dict[str, LotRow] = {}
+        self.uses: list[LotUseRow] = []
+
+    async def load(self) -> None:
+        """What is on record. A history that does not answer leaves the book empty; lots can be added all the same."""
+        try:
+            self.lots = {lot.lot_id: lot for lot in (await self._line.historian.traced()).lots}
+        except LineError:
+            return
+
+    # -- lots
+    async def add(
+        self,
+        lot_id: str,
+        species: str,
+        received_kg: float,
+        *,
+        who: str,
+        received_at: float | None = None,
+        origin: str = "",
+        grower: str = "",
+        harvested: str = "",
+        season: str = "",
+        note: str = "",
+    ) -> LotRow:
+        """Register a lot. Raises ConfigError for a value that is none, StateError for a name that is taken."""
+        now = self._line.clock.now()
+        problems = []
+        if not _NAME.fullmatch(lot_id):
+            problems.append(Problem("", None, "lot_id", f"{lot_id!r} is no name of a lot", "letters, digits, - _ ."))
+        if not (math.isfinite(received_kg) and 0.0 < received_kg <= 1e6):
+            problems.append(Problem("", None, "received_kg", f"{received_kg:g} kg", "above 0, to 1000000"))
+        if harvested and not _is_date(harvested):
+            problems.append(Problem("", None, "harvested", f"{harvested!r} is no date", "as 2026-01-10"))
+        if problems:
+            raise ConfigError(problems)
+        if lot_id in self.lots:
+            raise StateError(f"there is a lot {lot_id!r} already; a lot is never changed")
+        lot = LotRow(
+            *(lot_id, species, float(received_kg), now if received_at is None else received_at, who),
+            *(origin, grower, harvested, season, note),
+        )
+        await self._line.historian.save_trace(lot)
+        self.lots[lot_id] = lot
+        return lot
+
+    def known(self, lot_id: str) -> LotRow:
+        """Raises ConfigError naming the lots there are."""
+        found = self.lots.get(lot_id)
+        if found is None:
+            names = ", ".join(list(self.lots)[-8:]) or "none yet: register it first"
+            raise ConfigError([Problem("", None, "lot", f"there is no lot {lot_id!r}", names)])
+        return found
+
+    # -- uses
+    def begin(self, uses: Sequence[LotUseRow] = ()) -> None:
+        """A run is taken in hand, with the uses it has had."""
+        self.uses = sorted(uses, key=lambda use: (use.from_at, use.entered_at))
+
+    async def use(
+        self, run_id: str, lot_id: str, *, who: str, from_at: float | None = None, note: str = ""
+    ) -> LotUseRow:
+        """From ``from_at`` [line s, default now] on, this lot is tipped in. Bags that are closed are told again.
+
+        The first lot of a run is also what lay in the hopper when it began. Raises ConfigError for an unknown lot or a
+        time outside the run, StateError when the run is not in hand.
+        """
+        lot, now = self.known(lot_id), self._line.clock.now()
+        engine = self._line.runs.engine
+        if engine is None or engine.run_id != run_id:
+            raise StateError(f"run {run_id!r} is not in hand; its lots are on record and are not changed")
+        at, started = now if from_at is None else from_at, engine.status().started_at or now
+        if not started - _SLACK_S <= at <= now + _SLACK_S:
+            span = f"{iso(started)} to {iso(now)}"
+            raise ConfigError([Problem("", None, "from_at", f"{iso(at)} is not within the run so far", span)])
+        row = LotUseRow(f"U{secrets.token_hex(6)}", run_id, lot.lot_id, min(at, now), now, who, note)
+        await self._line.historian.save_trace(row)
+        self.begin([*self.uses, row])
+        self._line.bags.lots_changed()
+        return row
+
+    def spans(self) -> list[LotUse]:
+        """For the genealogy; the first use covers what was in the hopper before it."""
+        return [LotUse(use.lot_id, use.from_at if n else -math.inf) for n, use in enumerate(self.uses)]
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def lot_view(lot: LotRow) -> dict[str, Any]:
+    """A lot for people and programs."""
+    return {
+        "lot_id": lot.lot_id,
+        "species": lot.species,
+        "origin": lot.origin,
+        "grower": lot.grower,
+        "harvested": lot.harvested,
+        "received_kg": lot.received_kg,
+        "received_at": iso(lot.received_at),
+        "season": lot.season,
+        "note": lot.note,
+        "who": lot.who,
+    }
+
+
+def use_view(use: LotUseRow) -> dict[str, Any]:
+    return {
+        "run_id": use.run_id,
+        "lot_id": use.lot_id,
+        "from_at": iso(use.from_at),
+        "entered_at": iso(use.entered_at),
+        "who": use.who,
+        "note": use.note,
+    }

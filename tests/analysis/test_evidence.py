@@ -1,0 +1,154 @@
+"""The evidence pack answers its five questions from what is on record, in both languages, and shows a touch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linecontrol.analysis.evidence import check_pack, gather, pack_in, page
+from linecontrol.analysis.evidence.pdf import write_pdf
+from linecontrol.analysis.labels import label_text
+from linecontrol.core.errors import ConfigError, StorageError
+from linecontrol.core.image import Scan
+from linecontrol.core.model import DataType, Event, Sample, Severity, Status, Tag, Text
+from linecontrol.history import (
+    ActRow,
+    AuditRow,
+    BagRow,
+    Historian,
+    LotRow,
+    LotUseRow,
+    RecipeRow,
+    RunRow,
+    open_reader,
+)
+
+T0 = 1_750_000_000.0
+TAGS = [Tag(name, "drying", Text(name, name), "", DataType.FLOAT64, "x") for name in ("MT-306", "WT-313", "ZT-312")]
+LIMIT = {
+    "name": "CCP1-moisture",
+    "tag": "MT-306",
+    "unit": "% wb",
+    "title": {"en": "Powder moisture", "zh": "成品水分"},
+    "low": 8.0,
+    "high": 14.0,
+    "source": "working limit <of this line>",
+}
+
+
+async def record(folder: Path) -> str:
+    """A run with one excursion of a minute, 20 s of it into the good bag."""
+    url = f"sqlite:///{folder / 'history.sqlite3'}"
+    history = Historian(url, folder / "spool", "demo", TAGS, flush_s=0.02)
+    await history.start()
+    for n in range(0, 1200, 10):
+        wet = 600 <= n < 660
+        values = {
+            "MT-306": 14.6 if wet else 12.8,
+            "WT-313": 0.0 if n < 100 else 80.0,
+            "ZT-312": 1.0 if 620 <= n < 680 else 0.0,
+        }
+        history.offer(Scan("drying", T0 + n, {k: Sample(v, Status.GOOD, T0 + n) for k, v in values.items()}))
+    history.event(Event(T0 + 620, "guard.divert", "XV-312", "wet", Severity.ALARM, active=True))
+    history.event(Event(T0 + 680, "guard.divert", "XV-312", "dry", Severity.ALARM, active=False))
+    history.event(Event(T0 + 621, "alarm.raised", "DIVERTED", "Powder is diverted", Severity.ALARM, active=True))
+    facts: dict[str, Any] = {
+        "run_id": "r1",
+        "recipe": "standard",
+        "state": "Complete",
+        "line": "demo",
+        "simulated": False,
+    }
+    facts |= {"root_kg": 300.0, "powder_kg": 50.1, "diverted_kg": 1.2, "suspect_kg": 0.4, "recipe_version": "1"}
+    facts |= {"critical_limits": [LIMIT], "making": {"flow": "WT-313", "min_flow": 20.0, "gate": "ZT-312", "good": 0.0}}
+    await history.save_recipe(RecipeRow("h", "standard", "1", "name: standard </script>", T0))
+    await history.save_run(RunRow("r1", "standard", "h", "Complete", T0 + 1200, T0, T0 + 1200, facts))
+    why = "MT-306 = 14.60 is above 14"
+    await history.save_trace(
+        LotRow("west", "Pueraria lobata", 900.0, T0 - 9, "operator:li", "云阳", "Li", "2026-01-10"),
+        LotUseRow("U1", "r1", "west", T0, T0, "operator:li"),
+        BagRow(
+            *("r1-B001", "r1", 1, "good", T0, T0 + 500, T0 + 500, 25.0, 12.8, 12.8, 22.0, 0.6, 0.5, 0.8),
+            lots=[("west", 1.0, 25.0)],
+        ),
+        BagRow(
+            *("r1-B002", "r1", 2, "held", T0 + 500, T0 + 1200, T0 + 1200, 25.1, 12.9, 14.6, 22.0, 0.6, 0.5, 0.8, 0.4),
+            lots=[("west", 1.0, 25.1)],
+            suspects=[("r1-S01", 0.02, why)],
+        ),
+        ActRow("A1", "r1", "r1-S01", "action", T0 + 900, "operator:li", "operator", "meter cleaned, sample dry"),
+    )  # fmt: skip
+    row = AuditRow(T0 + 1, "operator:li", "operator", "session:1", "", "POST /runs", "/runs", None, "{}", "", "done")
+    await history.save_audit(row)
+    await history.stop()
+    return url
+
+
+async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None:
+    with open_reader(await record(tmp_path)) as reader:
+        pack = gather(reader, "r1", T0 + 2000)
+        with pytest.raises(StorageError, match="no run 'r2'"):
+            gather(reader, "r2", T0)
+    found = pack["glance"]
+    assert (found["root_kg"], found["powder_kg"]) == (300.0, 50.1)
+    assert [(row["lot"], row["powder_kg"], row["grower"]) for row in found["lots"]] == [("west", 50.1, "Li")]
+    (broken,) = found["broken"]
+    assert (broken["outside_s"], broken["to_good_s"], broken["max"]) == (60.0, 20.0, 14.6)
+    assert found["unanswered"] == []
+    assert [(row["reason"], row["who"]) for row in found["actions"]] == [("meter cleaned, sample dry", "operator:li")]
+    assert found["places"] == {"good": {"bags": 1, "kg": 25.0}, "held": {"bags": 1, "kg": 25.1}}
+    assert [(row["who"], row["roles"]) for row in found["people"]] == [("operator:li", ["operator"])]
+    for lang, words in (
+        ("en", ["Where is the powder now?", "HELD", "supports"]),
+        ("zh", ["粉现在在哪里", "扣留", "支持"]),
+    ):
+        text = page(pack, lang)
+        assert "compliant" not in text
+        first = text[: text.index("</section>")]
+        for word in [*words, "west", "r1-B002", "14.60"]:
+            assert word in first, (lang, word)
+        assert "&lt;of this line&gt;" in text  # what people wrote is text
+        assert not re.search(r"(src|href)=", re.sub(r'xlink:href="#', "", text))  # nothing from elsewhere
+        assert pack_in(text) == pack
+        write_pdf(pack, lang, tmp_path / "pack.pdf")
+        assert (tmp_path / "pack.pdf").read_bytes().startswith(b"%PDF")
+
+
+async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -> None:
+    url = await record(tmp_path)
+    with open_reader(url) as reader:
+        pack = json.loads(json.dumps(gather(reader, "r1", T0 + 2000)))
+        assert check_pack(reader, pack).findings == []
+        pack["glance"]["unanswered"] = ["r1-S01"]
+        assert [one.where for one in check_pack(reader, pack).findings] == ["pack"]
+        pack["glance"]["unanswered"] = []
+    with contextlib.closing(sqlite3.connect(tmp_path / "history.sqlite3")) as connection:
+        connection.execute("UPDATE bag SET moisture_max = 13.9 WHERE bag_id = 'r1-B002'")
+        connection.commit()
+    with open_reader(url) as reader:
+        (finding,) = check_pack(reader, pack).findings
+    assert (finding.what, finding.where) == ("changed", "bag r1-B002")
+    with pytest.raises(ConfigError, match="holds no evidence pack"):
+        pack_in("<html>nothing</html>", "page.html")
+
+
+def test_the_code_on_a_label_is_read_without_a_network() -> None:
+    bag = {
+        "bag_id": "r1-B001",
+        "weight_kg": 25.0,
+        "closed_at": "2026-01-12",
+        "lots": [{"lot_id": "west", "share": 0.75}],
+    }
+    assert label_text("demo", bag).splitlines() == [
+        "BAG r1-B001",
+        "LINE demo",
+        "NET 25.00 kg",
+        "CLOSED 2026-01-12",
+        "LOTS west:75%",
+    ]

@@ -1,0 +1,130 @@
+"""Bags on the twin: what the controller says of them against what the plant really put into them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from linecontrol.core.errors import StateError
+from linecontrol.guard.genealogy import Passage
+from linecontrol.history import BagRow
+from linecontrol.line.assembly import Line
+from linecontrol.line.bag_acts import Signer
+from linecontrol.twin.loop import run_virtual
+from linecontrol.twin.operators import Attendant
+from linecontrol.twin.trial import Trial, Twin
+from simulator.machines.bags import Bag
+
+TRIAL = Trial(
+    "kudzu-lobata-standard", values={"root_kg": 300.0}, faults=("offset:drying:MT-306=+3@3300+150",), watched=True
+)
+
+
+class Crew(Attendant):
+    """Changes the lot at the hopper in the middle of the run."""
+
+    changed_at = math.nan
+
+    async def look(self) -> None:
+        record = self.line.runs.current_record()
+        if math.isnan(self.changed_at) and (record["root_kg"] or 0.0) > 60.0:
+            self.changed_at = self.line.clock.now()
+            await self.line.lots.use("r", "east", who="operator:li")
+
+
+@dataclass
+class Seen:
+    bags: dict[str, BagRow]
+    true: list[Bag]
+    record: dict[str, Any]
+    view: dict[str, Any]
+    refused: str
+    released: dict[str, Any]
+    breaches: list[Any]
+    changed_at: float
+
+
+async def whole() -> Seen:
+    twin = Twin(TRIAL)
+    passing = asyncio.create_task(twin.pass_time())
+    try:
+        line: Line
+        async with twin.line as line:
+            await line.ready()
+            await line.lots.add("west", "lobata", 900.0, who="operator:li", origin="云阳", harvested="2026-01-10")
+            await line.lots.add("east", "thomsonii", 700.0, who="operator:li")
+            await line.runs.start(TRIAL.recipe, TRIAL.values, who="operator:li", run_id="r", lot="west")
+            crew = Crew(line, "r", "operator:li")
+            working = asyncio.create_task(crew.work())
+            await asyncio.wait({working, passing}, return_when=asyncio.FIRST_COMPLETED)
+            await line.clock.sleep(60.0)
+            view = await line.bag_acts.bags("r")
+            held = next(bag["bag_id"] for bag in view["bags"] if bag["status"] == "held")
+            boss = Signer("operator:wang", "supervisor", "I release it")
+            refused = ""
+            try:
+                await line.bag_acts.decide(held, "release", "looked at", boss)
+            except StateError as error:
+                refused = str(error)
+            for suspect in view["suspects"]:
+                await line.bag_acts.act_on(
+                    "r", suspect["id"], "oven value 12.9: powder is dry", Signer("operator:li", "operator")
+                )
+            released = await line.bag_acts.decide(held, "release", "oven value 12.9", boss)
+            record = line.runs.current_record()
+            bags = {bag.bag_id: bag for bag in (await line.historian.traced("r")).bags}
+        assert twin.watchman is not None
+        true = list(twin.plant.packing.bagging.bags)
+        return Seen(bags, true, record, view, refused, released, list(twin.watchman.breaches), crew.changed_at)
+    finally:
+        passing.cancel()
+        await asyncio.gather(passing, return_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    return run_virtual(whole())
+
+
+def test_every_bag_is_there_with_its_weight_moisture_and_water_activity(seen: Seen) -> None:
+    assert seen.breaches == []
+    bags = list(seen.bags.values())
+    assert [bag.number for bag in bags] == list(range(1, len(seen.true) + 1))
+    for bag, true in zip(bags, seen.true, strict=True):
+        assert bag.closed_at is not None
+        assert bag.weight_kg == pytest.approx(true.mass_kg, rel=0.02, abs=0.2)
+        assert bag.moisture_mean == pytest.approx(true.moisture_pct_wb, abs=0.6) or bag.suspects
+        assert bag.aw is not None
+        assert bag.aw_low is not None
+        assert bag.aw_high is not None
+        assert bag.aw_low < true.water_activity < bag.aw_high
+    assert sum(bag.weight_kg for bag in bags) == pytest.approx(seen.record["powder_kg"], abs=0.1)
+    assert bags[-1].weight_kg < 24.0  # no bag holds powder of two runs: the last is not full
+
+
+def test_lots_follow_each_other_through_the_machines_and_not_by_the_clock(seen: Seen) -> None:
+    east = [{lot: share for lot, share, _ in bag.lots}.get("east", 0.0) for bag in seen.bags.values()]
+    assert east == sorted(east)
+    for bag in seen.bags.values():
+        assert sum(share for _, share, _ in bag.lots) == pytest.approx(1.0, abs=1e-3)
+        assert bag.closed_at is not None
+        if bag.closed_at < seen.changed_at + 600.0:  # it lies behind what was in the hopper
+            assert [lot for lot, _, _ in bag.lots] == ["west"]
+        passage = Passage.from_json(bag.passage)
+        means = [one.mean for one in passage.spreads.values()]  # from the bag back to the hopper
+        assert means == sorted(means, reverse=True)
+
+
+def test_suspect_powder_is_held_and_released_only_after_somebody_has_acted(seen: Seen) -> None:
+    held = [bag for bag in seen.view["bags"] if bag["status"] == "held"]
+    assert held
+    assert sum(bag["suspect_kg"] for bag in held) == pytest.approx(seen.record["suspect_kg"], abs=0.01)
+    assert all(bag["suspects"] for bag in held)
+    assert "no corrective action with a name" in seen.refused
+    assert seen.released["status"] == "released"
+    (act,) = seen.released["acts"]
+    assert (act["who"], act["meaning"]) == ("wang", "I release it")
