@@ -140,7 +140,7 @@ def rollup(series: Series, until_us: int | None = None) -> Rollup:
         held, values = (ends - series.times)[good], series.values[good]
     low, high = float(values.min()), float(values.max())
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite reading is a reading
-        integral = float(values @ held.astype(np.float64))
+        integral = float((values * held).sum())  # pairwise, and no linear algebra threads to wake
     return Rollup(len(series), len(values), low, high, int(held.sum()), integral)
 
 

@@ -65,9 +65,9 @@ def _is_known(series: Series) -> npt.NDArray[np.bool_]:
 
 def downsampled(times: Ints, values: Floats, points: int) -> Ints:
     """Positions of the rows worth drawing."""
-    if np.isinf(values).any():
-        values = np.nan_to_num(values)
-    even = len(times) > 1 and bool((np.diff(times) == times[1] - times[0]).all())
+    count = len(times)
+    span_us, gap_us = int(times[-1] - times[0]), int(times[1] - times[0]) if count > 1 else 0
+    even = span_us == gap_us * (count - 1) and int(times[count // 2] - times[0]) == gap_us * (count // 2)
     sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
     wanted = max(points, LEAST_POINTS)
     found = sampler.downsample(values, n_out=wanted) if even else sampler.downsample(times, values, n_out=wanted)

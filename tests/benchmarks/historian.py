@@ -133,7 +133,7 @@ class Ours:
         answer = []
         for series in found.values():
             held = np.diff(series.times, append=micros(self.end))
-            answer.append(((series.values @ held) / held.sum(), series.values.min(), series.values.max()))
+            answer.append(((series.values * held).sum() / held.sum(), series.values.min(), series.values.max()))
         return np.array(answer)
 
 
