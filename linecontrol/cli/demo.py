@@ -114,7 +114,7 @@ async def _demo(
                     await line.runs.settled()
                 elif (view := line.runs.view_of_current())["state"] == "Held":
                     people.print(f"The run is Held: {view['reason']}", style="bold", markup=False, soft_wrap=True)
-                record = await line.runs.record(run_id)
+                record = await line.runs.record(run_id, patience_s=60.0)
                 if finished and stay:
                     people.print(f"The line stays up at {url} until Ctrl-C.")
                     await stop.wait()

@@ -7,6 +7,7 @@ laboratory value that comes after. Nothing of it touches the control cycle but t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from linecontrol.recipe.states import ENDED, RunState
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
+PATIENCE_S = 10.0  # that a person waits for the version a value makes [real s]
 AGAIN_S = 60.0  # between tries at a version that could not be made [line s]
 _ENDED = frozenset(state.value for state in ENDED)
 CONTROLLER = "controller"
@@ -56,6 +58,7 @@ class BalanceDesk:
         self._due: dict[str, tuple[str, str]] = {}
         self._trying: asyncio.Task[None] | None = None
         self._next_s = -math.inf
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # -- the run in hand
     def begin(self) -> None:
@@ -95,10 +98,12 @@ class BalanceDesk:
         self._run_id, self._found = run_id, {}
         self._finishing = asyncio.ensure_future(self._finish(run_id, self._line.runs.current_record(), self.sums))
 
-    async def settled(self, run_id: str) -> None:
-        """Wait until the balance of the run in hand is there, if it is being made."""
+    async def settled(self, run_id: str, patience_s: float) -> None:
+        """Wait until the balance of the run in hand is there, if it is being made; at most so long."""
         if self._run_id == run_id and self._finishing is not None:
-            await asyncio.shield(self._finishing)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if math.isinf(patience_s) else patience_s):
+                    await asyncio.shield(self._finishing)
 
     async def _finish(self, run_id: str, record: dict[str, Any], sums: RunSums) -> None:
         balance = self._line.config.line.balance
@@ -123,9 +128,18 @@ class BalanceDesk:
     # -- versions
     async def revise(self, run_id: str, who: str, why: str) -> None:
         """The laboratory has spoken of a run: if it has ended, its record gets a new version. Tried again when the
-        history is away."""
+        history is away. On a busy machine it goes on behind, after ``PATIENCE_S``."""
+        task = asyncio.ensure_future(self._revise(run_id, who, why))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.shield(task)
+
+    async def _revise(self, run_id: str, who: str, why: str) -> None:
         try:
             async with self._revising:
+                await self.settled(run_id, math.inf)  # the first version may not know this value: it comes after
                 record = await self._line.runs.record(run_id)
                 if record is None or record["state"] not in _ENDED or not record.get("balance"):
                     return  # the run's own end will take the value in
@@ -138,7 +152,7 @@ class BalanceDesk:
         self, run_id: str, record: Mapping[str, Any], inputs: Inputs, version: int, who: str, why: str
     ) -> None:
         line = self._line
-        found = await aside(balance_record, inputs, await self._laboratory(run_id), run_id)
+        found = await aside(balance_record, inputs, await self._laboratory(run_id, record), run_id)
         now = line.clock.now()
         found |= {"version": version, "version_at": iso(now), "version_by": who, "version_why": why}
         if self._run_id == run_id:
@@ -177,14 +191,20 @@ class BalanceDesk:
 
     def close(self) -> None:
         """The line ends; what is not made yet is made from the run's snapshot at the next start."""
-        for task in (self._finishing, self._trying):
+        for task in (self._finishing, self._trying, *self._tasks):
             if task is not None:
                 task.cancel()
 
-    async def _laboratory(self, run_id: str) -> list[LabValue]:
-        """Everything the laboratory has said of a run and that is believed."""
+    async def _laboratory(self, run_id: str, record: Mapping[str, Any]) -> list[LabValue]:
+        """Everything the laboratory has said of a run and that is believed.
+
+        A check of a meter that the book of the meters does not have in hand (it is old, or the controller has just
+        begun) is taken as the record has it.
+        """
         line = self._line
-        found = await line.samples.of_run(run_id)
+        kept = (record.get("balance") or {}).get("laboratory", [])
+        old = [LabValue(**row) for row in kept if row["meter"] is not None and not line.lab.has(row["lab_id"])]
+        found = [*old, *await line.samples.of_run(run_id)]
         for meter in line.config.line.laboratory:
             share = SHARE_OF.get(next(tag.unit for tag in line.config.tags if tag.name == meter.tag))
             if share is None:

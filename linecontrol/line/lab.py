@@ -332,6 +332,10 @@ class LabBook:
             self._line.haccp.lab_value(row)
             return self._row(meter, row)
 
+    def has(self, lab_id: str) -> bool:
+        """Whether a value is among those in hand."""
+        return any(lab_id in meter.entries for meter in self._meters.values())
+
     def of_run(self, tag: str, run_id: str) -> list[tuple[LabRow, float, Verdict]]:
         """Values of a run that have not been replaced: each with what the meter showed then, and what is thought of
         it. Those without a reading are left out."""

@@ -269,13 +269,16 @@ class RunDirector:
             **self._line.haccp.record(),
         }
 
-    async def record(self, run_id: str) -> dict[str, Any] | None:
-        """The batch record of any run; None when there is none of that id."""
+    async def record(self, run_id: str, patience_s: float = 5.0) -> dict[str, Any] | None:
+        """The batch record of any run; None when there is none of that id.
+
+        The balance of a run that has just ended is waited for, so long [real s]; on a busy machine it comes later.
+        """
         engine = self.engine
         if engine is not None and engine.run_id == run_id:
             if engine.state in ENDED:
                 self._line.balances.ended(run_id)
-                await self._line.balances.settled(run_id)
+                await self._line.balances.settled(run_id, patience_s)
             return self.current_record()
         row = await self._line.historian.run(run_id)
         return None if row is None else row.record
