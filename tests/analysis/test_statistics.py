@@ -68,7 +68,7 @@ def test_effect_size_is_unbiased_and_its_interval_covers() -> None:
     assert (np.abs(g - 0.8) <= half).mean() == pytest.approx(0.95, abs=0.03)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12), st.sampled_from(["holm", "bh", "none"]))
 def test_adjusted_p_are_those_of_statsmodels(p: list[float], how: str) -> None:
     mine = adjust_p(np.array(p), how)  # type: ignore[arg-type]
@@ -183,7 +183,7 @@ def test_lots_that_say_nothing_are_told() -> None:
 
 
 @pytest.mark.parametrize("paired", [False, True])
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.floats(0.05, 3.0), st.integers(2, 200))
 def test_power_is_that_of_statsmodels(paired: bool, effect: float, n: int) -> None:
     mine = power_of(effect * 0.7, 0.7, n, paired=paired)

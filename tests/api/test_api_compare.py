@@ -30,7 +30,7 @@ RUNS = [
 ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_the_client_asks_a_served_line_what_a_researcher_wants_to_know(tmp_path: Path) -> None:
     await make_history(tmp_path, RUNS, every_s=30.0)
     async with (

@@ -65,7 +65,8 @@ async def start_run(controller: Controller) -> dict[str, str]:
     """Start as soon as the stations are claimed."""
     async with asyncio.timeout(60):
         while True:
-            answer = await controller.ask("POST", "/runs", {"recipe": "kudzu-lobata-standard", "who": "li"})
+            wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "A-17"}
+            answer = await controller.ask("POST", "/runs", wish)
             if answer.status_code == 201:
                 found: dict[str, str] = answer.json()
                 return found
@@ -101,7 +102,7 @@ async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path:
 
         third = Controller(line, tmp_path / "one", SPEED)  # a crashed holder's lock is taken over
         await third.start()
-        await third.until_view(lambda view: view["state"] == "Held")
+        await third.until_view(lambda view: view["state"] == "Held" and view["record"]["lot"] == "A-17")
         assert await third.stop() == 0
 
 

@@ -131,6 +131,7 @@ def test_a_long_hold_does_not_keep_a_run_from_going_on() -> None:
     assert len(modes) >= 2, "moisture control is put in automatic again after the hold"
     assert all(receipt.ok for receipt in modes)
     assert outcome.record["state"] == "Complete", outcome.record["reason"]
+    assert outcome.record["lot"] == f"seed{trial.seed}"
     assert outcome.breaches == ()
 
 
