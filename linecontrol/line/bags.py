@@ -150,12 +150,12 @@ class BagBook:
         rows = self.rows
         if rows is None:
             return
-        image = self._line.image
-        seen = {name: image.at(name, now).number for name in self._looked_at}
+        samples = self._line.image.as_of(now)
+        seen = {name: samples[name].number for name in self._looked_at}
         self._log.note(now, seen)
         if not self.run_id:
             return
-        kg = self._total.advance(image.at(self._total_tag, now))
+        kg = self._total.advance(samples[self._total_tag])
         if self._was_away and kg > 0.0:
             self._was_away = False
             self._opened(now).unseen_kg += kg

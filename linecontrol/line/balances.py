@@ -69,8 +69,8 @@ class BalanceDesk:
     def tick(self, now: float) -> None:
         """Take in one look at the image."""
         if self.sums is not None:
-            image = self._line.image
-            self.sums.advance({name: image.at(name, now) for name in self.tags})
+            samples = self._line.image.as_of(now)
+            self.sums.advance({name: samples[name] for name in self.tags})
 
     def state(self) -> dict[str, Any] | None:
         """For the run's snapshot."""

@@ -80,7 +80,8 @@ class ControlCycle:
         guard, line = self._line.guard, self._line
         if guard is None:
             return
-        samples = {name: line.image.at(name, now) for name in guard.tags}
+        image = line.image.as_of(now)
+        samples = {name: image[name] for name in guard.tags}
         doubts = line.bank.doubts(guard.limits) | line.interlocks.doubts(now)
         verdict = guard.tick(now, samples, line.lab.for_guard(samples), doubts)
         line.haccp.tick(now, verdict)

@@ -69,7 +69,8 @@ class InterlockDesk:
         if not self._is_loaded and now >= self._next_try and (self._loading is None or self._loading.done()):
             self._next_try = now + AGAIN_S
             self._loading = asyncio.ensure_future(self.load())
-        self.system.tick(now, {name: line.image.at(name, now).number for name in self._tags})
+        samples = line.image.as_of(now)
+        self.system.tick(now, {name: samples[name].number for name in self._tags})
         changes, self.system.changes = self.system.changes, []
         for change in changes:
             self._tell(change)
