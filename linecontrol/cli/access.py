@@ -10,13 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from linecontrol.cli.csv_out import write_csv
+from linecontrol.cli.options import Json, Url
 from linecontrol.cli.output import BAD_INPUT, DONE, paper, people, print_json, stop
 
 users = typer.Typer(help="Users: add, list, change, remove.", no_args_is_help=True, rich_markup_mode=None)
 tokens = typer.Typer(help="Tokens for scripts: make, list, revoke.", no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 RoleOption = Annotated[str, typer.Option(help="operator, technician, researcher, supervisor or admin")]
 Reason = Annotated[str, typer.Option(help="Why, for the record.")]

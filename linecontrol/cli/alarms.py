@@ -9,18 +9,14 @@ import typer
 from rich.table import Table
 
 from linecontrol.cli.lab import local
+from linecontrol.cli.options import Json, Language, Reason, Url, Who
 from linecontrol.cli.output import paper, print_json
 
 app = typer.Typer(
     help="Alarms: list them, acknowledge, shelve, comment.", invoke_without_command=True, rich_markup_mode=None
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 Name = Annotated[str, typer.Argument(help="The alarm, e.g. TT-305.HIGH.")]
-Who = Annotated[str, typer.Option("--who", help="Your name, for the record.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
-Language = Annotated[str, typer.Option("--lang", help="en or zh.")]
 
 _MARKS = {"critical": "!!!!", "high": "!!!", "medium": "!!", "low": "!"}
 

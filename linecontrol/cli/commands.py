@@ -16,6 +16,7 @@ from linecontrol.cli.compare import compare
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.export import export, report
 from linecontrol.cli.histories import Where
+from linecontrol.cli.options import Json, Url
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
 from linecontrol.cli.reconcile import reconcile
 from linecontrol.cli.statistics import power, spc, surface
@@ -48,8 +49,6 @@ app.add_typer(access.tokens, name="tokens")
 app.command()(access.audit)
 app.add_typer(moisture.app, name="moisture")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 Who = Annotated[
     str | None, typer.Option("--who", help="Your name, for the record; default: that of your account here.")
 ]

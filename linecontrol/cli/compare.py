@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from linecontrol.cli.histories import Data, Json, Plot, Where, asked, check_plot, drawn
+from linecontrol.cli.histories import Data, Plot, Where, asked, check_plot, drawn
+from linecontrol.cli.options import Json
 from linecontrol.cli.output import BAD_INPUT, paper, people, print_json, stop
 
 MOST_DEVIATIONS = 15

@@ -20,7 +20,6 @@ T = TypeVar("T")
 CHARTS = (".png", ".svg", ".pdf")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the historian, or of `simulate --out`.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Where = Annotated[
     str, typer.Option("--where", help="Which runs, e.g. 'recipe == \"kudzu-*\" and yield > 85 and alarms < 5'.")
 ]

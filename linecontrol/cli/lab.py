@@ -9,12 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from linecontrol.cli.options import Json, Url
 from linecontrol.cli.output import BAD_INPUT, paper, print_json, stop
 
 app = typer.Typer(help="Laboratory values: enter them, list them.", no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 

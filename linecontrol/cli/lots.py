@@ -8,7 +8,8 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
-from linecontrol.cli.lab import Json, Url, local
+from linecontrol.cli.lab import local
+from linecontrol.cli.options import Json, Url
 from linecontrol.cli.output import paper, print_json
 
 app = typer.Typer(help="Root lots: register, list, change at the hopper.", no_args_is_help=True, rich_markup_mode=None)

@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from linecontrol.cli.options import Json, Url
 from linecontrol.cli.output import BAD_INPUT, REFUSED, paper, print_json, stop
 
 app = typer.Typer(
     help="The dryer's model, and the moisture set point near the limit.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the history; default: the user data folder.")]
 
 

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from linecontrol.cli.alarms import Json, Language, Reason, Url, Who
 from linecontrol.cli.lab import local
+from linecontrol.cli.options import Json, Language, Reason, Url, Who
 from linecontrol.cli.output import paper, print_json
 
 deviations_app = typer.Typer(

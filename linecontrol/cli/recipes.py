@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linecontrol.cli.lab import local
+from linecontrol.cli.options import Json, Url
 from linecontrol.cli.output import BAD_INPUT, paper, people, print_json, stop
 
 app = typer.Typer(
@@ -19,8 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
 Name = Annotated[str, typer.Argument(help="The recipe, e.g. kudzu-lobata-standard.")]
 Version = Annotated[str, typer.Argument(help="The version, e.g. 1.1.")]
 Of = Annotated[str | None, typer.Option("--version", help="Default: the version in force.")]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from linecontrol.cli.options import Json
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, stop
 from linecontrol.cli.records import folder_of, folders
 from linecontrol.core.errors import ConfigError, LineError, StorageError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from linecontrol.history import HistoryReader
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the historian; default: every one of this user.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Lang = Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language: en or zh.")]
 Run = Annotated[str, typer.Argument(help="Run, or: last")]
 

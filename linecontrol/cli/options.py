@@ -1,0 +1,13 @@
+"""Options that many commands have, with one name and one help text each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+Url = Annotated[str | None, typer.Option("--url", help="Address of the controller's API; default: the one running.")]
+Who = Annotated[str, typer.Option("--who", help="Your name, for the record.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+Language = Annotated[str, typer.Option("--lang", help="en or zh.")]
