@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,17 +53,30 @@ def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Ro
 
 def insert_samples(
     connection: sa.Connection, line_id: int, ids: Mapping[str, int], rows: Sequence[Row], mark: tuple[str, int]
-) -> None:
+) -> tail.Packed:
     """One row of the tail; ``mark``: writer and number of the batch. Raises as ``tail.pack``."""
     packed = tail.pack(rows, ids)
-    connection.exec_driver_sql(_tail_sql(connection.dialect), (line_id, *mark, *packed))
+    connection.exec_driver_sql(_tail_sql(connection.dialect.paramstyle), (line_id, *mark, *packed))
+    return packed
 
 
-def _tail_sql(dialect: sa.Dialect) -> str:
+def commit_samples(
+    base: sqlite3.Connection, line_id: int, ids: Mapping[str, int], rows: Sequence[Row], mark: tuple[str, int]
+) -> tail.Packed:
+    """The same in SQLite, and durable at once: a single statement is a transaction. Not within another one."""
+    packed = tail.pack(rows, ids)
+    base.execute(_IN_SQLITE, (line_id, *mark, *packed))
+    return packed
+
+
+def _tail_sql(paramstyle: str) -> str:
     """Written out, because building it again for every scan would take longer than executing it."""
-    sign = "?" if dialect.paramstyle == "qmark" else "%s"
+    sign = "?" if paramstyle == "qmark" else "%s"
     columns = "line_id, writer, number, start_us, end_us, rows, samples, texts"
     return f"INSERT INTO tail ({columns}) VALUES ({', '.join([sign] * 8)})"  # noqa: S608 - no word of anybody else's
+
+
+_IN_SQLITE = _tail_sql("qmark")
 
 
 def _replace(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from linecontrol.history.rows import SAMPLE, Batch, Row
+from linecontrol.history.scanrows import in_batches
 
 _BATCH_ROWS = 5000
 
@@ -55,6 +56,7 @@ class Intake:
         self._most_rows = most_rows
         self._changed = threading.Condition()
         self._fresh: dict[str, list[Row]] = {}
+        self._fresh_samples: list[Sequence[Row]] = []
         self._fresh_acks: list[Callable[[], None]] = []
         self._queue: deque[Batch] = deque()
         self._number = 0
@@ -79,9 +81,11 @@ class Intake:
             if (self._is_closed and not is_ours) or (kind == SAMPLE and self._waiting + len(rows) > self._most_rows):
                 self._count["dropped"] += len(rows)
                 return
-            if rows:
+            if rows and kind == SAMPLE:
+                self._fresh_samples.append(rows)
+            elif rows:
                 self._fresh.setdefault(kind, []).extend(rows)
-                self._waiting += len(rows)
+            self._waiting += len(rows)
             if ack is not None:
                 self._fresh_acks.append(ack)
                 self._is_urgent = True
@@ -121,26 +125,23 @@ class Intake:
     def gather(self) -> None:
         """Make batches of what came in."""
         with self._changed:
-            fresh, acks = self._fresh, self._fresh_acks
-            if not fresh and not acks:
+            samples, fresh, acks = self._fresh_samples, self._fresh, self._fresh_acks
+            if not samples and not fresh and not acks:
                 return
-            self._fresh, self._fresh_acks = {}, []
-            samples = fresh.pop(SAMPLE, [])
-            while len(samples) > _BATCH_ROWS:
-                self._enqueue({SAMPLE: samples[:_BATCH_ROWS]}, [])
-                samples = samples[_BATCH_ROWS:]
-            if samples:
-                fresh[SAMPLE] = samples
-            self._enqueue(fresh, acks)
+            self._fresh_samples, self._fresh, self._fresh_acks = [], {}, []
+            batches: list[dict[str, Sequence[Row]]] = [{SAMPLE: rows} for rows in in_batches(samples, _BATCH_ROWS)]
+            for rows in batches[:-1]:
+                self._enqueue(rows, [])
+            self._enqueue({**fresh, **(batches[-1] if batches else {})}, acks)
 
-    def _enqueue(self, rows: dict[str, list[Row]], acks: list[Callable[[], None]]) -> None:
+    def _enqueue(self, rows: dict[str, Sequence[Row]], acks: list[Callable[[], None]]) -> None:
         self._number += 1
         self._queue.append(Batch(self._writer, self._number, rows, acks))
 
     @property
     def is_empty(self) -> bool:
         with self._changed:
-            return not self._fresh and not self._fresh_acks and not self._queue
+            return not self._fresh_samples and not self._fresh and not self._fresh_acks and not self._queue
 
     def head(self) -> Batch | None:
         """The oldest batch; it stays until it is settled."""
@@ -162,7 +163,7 @@ class Intake:
     def give_up_samples(self, batch: Batch) -> int:
         """Drop the samples of a batch that waits. Returns how many."""
         with self._changed:
-            samples = batch.rows.pop(SAMPLE, [])
+            samples = batch.rows.pop(SAMPLE, ())
             self._waiting -= len(samples)
             self._count["dropped"] += len(samples)
         return len(samples)

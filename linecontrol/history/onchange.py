@@ -10,11 +10,12 @@ sees until when the value was really known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample, Value
-from linecontrol.history.rows import PoisonError, SampleRow, encode, micros
+from linecontrol.history.likescans import LikeScans, is_alike
+from linecontrol.history.rows import PoisonError, Row, SampleRow, encode, micros
 
 POISON = (ValueError, TypeError, OverflowError)
 """What a value that can never be stored raises somewhere on its way."""
@@ -22,6 +23,8 @@ POISON = (ValueError, TypeError, OverflowError)
 Refuse = Callable[[str, Sample, Exception], None]
 
 _new_row = tuple.__new__  # a third of what calling SampleRow takes
+_LEAST = 8  # tags of a scan, from which on arrays are worth their while
+_EXACT = 2**53  # up to here a float holds every integer
 _BAD = 2  # the two top bits of a status code, from here on bad
 
 
@@ -44,9 +47,12 @@ class OnChange:
         self._keepalive_us = micros(keepalive_s)
         self._deadbands = {tag: band for tag, band in (deadbands or {}).items() if band > 0.0}
         self._last: dict[str, _Last] = {}
+        self._alike: dict[str, LikeScans] = {}  # by station; its tags are not in _last
+        self._station_of: dict[str, str] = {}
 
     def prime(self, tag: str, time_us: int, status: int) -> None:
         """Say what lies in the database from before: a row without value at ``time_us``. Later rows come after it."""
+        self._look_up(tag)
         self._last.setdefault(tag, _Last(None, status, time_us))
 
     def admit(self, tag: str, sample: Sample, scan_us: int) -> tuple[SampleRow, ...]:
@@ -58,7 +64,7 @@ class OnChange:
         """
         time_us = micros(sample.time) if sample.time > 0.0 else scan_us
         value, status = sample.value, int(sample.status)
-        last = self._last.get(tag)
+        last = self._last.get(tag) or self._look_up(tag)
         if last is None:
             number, text = encode(value)
             self._last[tag] = _Last(value, status, time_us)
@@ -78,16 +84,27 @@ class OnChange:
         self._last[tag] = _Last(value, status, time_us)
         return (*before, SampleRow(tag, time_us, number, text, status))
 
-    def admit_scan(self, scan: Scan, scan_us: int, refuse: Refuse | None = None) -> list[SampleRow]:
-        """As ``admit`` for every sample of a scan, and quicker where nothing changed.
+    def admit_scan(self, scan: Scan, scan_us: int, refuse: Refuse | None = None) -> Sequence[Row]:
+        """As ``admit`` for every sample of a scan; as arrays where it is like the station's scan before it.
 
         ``refuse`` takes tag, sample and error of what can never be stored; without it the error is raised.
         """
-        rows: list[SampleRow] = []
+        alike = self._alike.get(scan.station)
+        if alike is not None:
+            found = alike.admit(scan, scan_us)
+            if found is not None:
+                return found
+            self._take_apart(scan.station)
+        rows = self._one_by_one(scan, scan_us, refuse)
+        self._put_together(scan)
+        return rows
+
+    def _one_by_one(self, scan: Scan, scan_us: int, refuse: Refuse | None) -> list[Row]:
+        rows: list[Row] = []
         lasts, keepalive_us = self._last, self._keepalive_us
         known_s, known_us = scan.time, scan_us
         for tag, sample in scan.samples.items():
-            last = lasts.get(tag)
+            last = lasts.get(tag)  # of a tag in another station's arrays: None, and ``admit`` finds it
             value = sample[0]
             if last is not None and sample[1] == last.status and (value == last.value or type(value) is float):
                 time_s = sample[2]
@@ -118,6 +135,45 @@ class OnChange:
                 refuse(tag, sample, error)
         return rows
 
+    # -- scans that are alike
+    def _put_together(self, scan: Scan) -> None:
+        """From now on this station's tags are filtered as arrays, if what is known of them is of one kind."""
+        if len(scan.samples) < _LEAST or not is_alike(scan):
+            return
+        lasts = [self._last.get(tag) for tag in scan.samples]
+        known = [last for last in lasts if last is not None and type(last.value) in (float, int, bool)]
+        if len(known) < len(lasts) or len({(last.seen_us, last.status) for last in known}) > 1:
+            return
+        if any(not abs(last.value) <= _EXACT for last in known):  # type: ignore[arg-type]
+            return  # NaN, infinite, or an integer that no float holds
+        self._alike[scan.station] = LikeScans(
+            list(scan.samples),
+            [float(last.value) for last in known],  # type: ignore[arg-type]
+            [last.stored_us for last in known],
+            [self._deadbands.get(tag, 0.0) for tag in scan.samples],
+            status=known[0].status,
+            seen_us=known[0].seen_us,
+            keepalive_us=self._keepalive_us,
+        )
+        for tag in scan.samples:
+            del self._last[tag]
+            self._station_of[tag] = scan.station
+
+    def _take_apart(self, station: str) -> None:
+        """The other way: each tag for itself."""
+        alike = self._alike.pop(station)
+        for tag, value, stored_us in alike.lasts():
+            last = self._last[tag] = _Last(value, alike.status, stored_us)
+            last.seen_us = alike.seen_us
+            del self._station_of[tag]
+
+    def _look_up(self, tag: str) -> _Last | None:
+        """What is known of a tag, after taking the scans apart in which it lies."""
+        station = self._station_of.get(tag)
+        if station is not None:
+            self._take_apart(station)
+        return self._last.get(tag)
+
     def _is_within(self, tag: str, value: Value | None, stored: Value | None) -> bool:
         band = self._deadbands.get(tag)
         if band is None or not isinstance(value, float | int) or not isinstance(stored, float | int):
@@ -126,6 +182,8 @@ class OnChange:
 
     def close(self) -> list[SampleRow]:
         """The samples held back so far; stored when the recording ends, they say how long each value was known."""
+        for station in list(self._alike):
+            self._take_apart(station)
         rows = [row for tag, last in self._last.items() for row in self._held_back(tag, last)]
         self._last.clear()
         return rows

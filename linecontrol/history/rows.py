@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -331,7 +331,7 @@ class Batch:
 
     writer: str
     number: int
-    rows: dict[str, list[Row]]
+    rows: dict[str, Sequence[Row]]
     acks: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -344,11 +344,11 @@ class Batch:
         return max((row[_TIME_AT[kind]] for kind, rows in self.rows.items() for row in rows), default=0)
 
     def to_bytes(self) -> bytes:
-        content = {"writer": self.writer, "number": self.number, "rows": self.rows}
+        content = {"writer": self.writer, "number": self.number, "rows": {kind: list(rows) for kind, rows in self.rows.items()}}
         return zlib.compress(json.dumps(content, separators=(",", ":"), default=repr).encode("ascii"), 1)
 
     @classmethod
     def from_bytes(cls, payload: bytes) -> Batch:
         content = json.loads(zlib.decompress(payload))
-        rows = {kind: [tuple(row) for row in rows] for kind, rows in content["rows"].items()}
+        rows: dict[str, Sequence[Row]] = {kind: [tuple(row) for row in rows] for kind, rows in content["rows"].items()}
         return cls(content["writer"], content["number"], rows)

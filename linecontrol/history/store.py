@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Tag
 from linecontrol.history import chain_store, schema
 from linecontrol.history.chain import Link
-from linecontrol.history.inserts import insert, insert_samples
+from linecontrol.history.inserts import commit_samples, insert, insert_samples
 from linecontrol.history.migrate import bring_up_to_date
 from linecontrol.history.opening import (
     Opened,
@@ -79,6 +80,7 @@ class Store:
         self._line = line
         self._tags = tags
         self._connection: sa.Connection | None = None
+        self._base: sqlite3.Connection | None = None
         self._file_id: tuple[int, int] | None = None
         self._line_id = 0
         self._ids: dict[str, int] = {}
@@ -110,6 +112,8 @@ class Store:
                 text = f"The history was migrated to schema {schema.REVISIONS[-1]}; a copy from before is {backup}."
                 opened.notes.append(("historian.migrated", text, False))
             self._connection = self._engine.connect()
+            base = self._connection.connection.driver_connection
+            self._base = base if isinstance(base, sqlite3.Connection) else None
             if self._path is not None:
                 stat = self._path.stat()
                 self._file_id = (stat.st_dev, stat.st_ino)
@@ -145,7 +149,7 @@ class Store:
         with self._mapped_errors():
             self._check_file()
             try:
-                return self._transaction(batches, is_careful=False)
+                return self._samples_alone(batches) or self._transaction(batches, is_careful=False)
             except KeyError:
                 self._add_unknown_tags(batches)
             except DATABASE_ERRORS as error:
@@ -153,6 +157,19 @@ class Store:
                     raise
                 self._add_unknown_tags(batches)
             return self._transaction(batches, is_careful=True)
+
+    def _samples_alone(self, batches: Sequence[Batch]) -> Kept | None:
+        """The usual case, a batch of samples into SQLite, without all that others need; None when it is another."""
+        if len(batches) != 1 or self._base is None:
+            return None
+        (batch,) = batches
+        samples = batch.rows.get(SAMPLE)
+        if not samples or len(batch.rows) > 1 or batch.number <= self._marks.get(batch.writer, 0):
+            return None
+        packed = commit_samples(self._base, self._line_id, self._ids, samples, (batch.writer, batch.number))
+        self._marks[batch.writer] = batch.number
+        self._fresh = self._fresh.and_also(Fresh(packed.start_us, packed.end_us, packed.rows))
+        return Kept(packed.rows)
 
     def _transaction(self, batches: Sequence[Batch], *, is_careful: bool) -> Kept:
         connection = self._open_connection()
@@ -168,7 +185,7 @@ class Store:
                     continue
                 quarantined += self._insert(connection, batch, links, is_careful=is_careful)
                 moved[batch.writer] = batch.number
-                if samples := batch.rows.get(SAMPLE):
+                if samples := list(batch.rows.get(SAMPLE, ())):
                     first_us, last_us = samples[0][1], samples[-1][1]  # near enough: they come in order
                     added = added.and_also(Fresh(min(first_us, last_us), max(first_us, last_us), len(samples)))
             chain_store.append(connection, self._line_id, links)
@@ -314,6 +331,7 @@ class Store:
     def close(self) -> None:
         """Let go of the connection. Never raises."""
         connection, self._connection = self._connection, None
+        self._base = None
         if connection is not None:
             with contextlib.suppress(*DATABASE_ERRORS):
                 connection.invalidate()

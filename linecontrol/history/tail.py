@@ -5,6 +5,7 @@ A sample is 24 bytes (tag, status, time, value), so that a thousand rows are rea
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from linecontrol.history.rows import Row
+from linecontrol.history.scanrows import RECORD, Pieces, ScanRows
 from linecontrol.history.series import Series, joined
 
-RECORD = np.dtype([("tag", "<u4"), ("status", "<u4"), ("time", "<i8"), ("value", "<f8")])
 _NONE = float("nan")
 
 
@@ -31,7 +32,11 @@ class Packed(NamedTuple):
 
 
 def pack(rows: Sequence[Row], ids: Mapping[str, int]) -> Packed:
-    """Sample rows, not empty. Raises ValueError when one of them fits no record."""
+    """Sample rows, not empty. Raises ValueError when one of them fits no record, KeyError for a tag without id."""
+    if isinstance(rows, ScanRows):
+        return Packed(rows.time_us, rows.time_us, len(rows), rows.packed(ids), None)
+    if isinstance(rows, Pieces):
+        return _together([pack(part, ids) for part in rows.parts if part])
     cells: list[float | int] = []
     texts: dict[int, str] = {}
     add = cells.extend
@@ -44,9 +49,24 @@ def pack(rows: Sequence[Row], ids: Mapping[str, int]) -> Packed:
         samples = struct.pack("<" + "IIqd" * len(rows), *cells)
     except struct.error as error:
         raise ValueError(f"a status or a time is too large to be stored: {error}") from error
+    return Packed(int(min(times)), int(max(times)), len(rows), samples, _as_json(texts))
+
+
+def _together(parts: Sequence[Packed]) -> Packed:
+    texts: dict[int, str] = {}
+    count = 0
+    for part in parts:
+        if part.texts is not None:
+            texts |= {count + int(at): text for at, text in json.loads(part.texts).items()}
+        count += part.rows
+    samples = b"".join(part.samples for part in parts)
     return Packed(
-        int(min(times)), int(max(times)), len(rows), samples, json.dumps(texts, ensure_ascii=False) if texts else None
+        min(part.start_us for part in parts), max(part.end_us for part in parts), count, samples, _as_json(texts)
     )
+
+
+def _as_json(texts: Mapping[int, str]) -> str | None:
+    return json.dumps(texts, ensure_ascii=False) if texts else None
 
 
 def storable(text: str) -> str:
@@ -72,12 +92,24 @@ def unpack(rows: Iterable[tuple[bytes, str | None]]) -> tuple[npt.NDArray[np.voi
 
 def by_tag(records: npt.NDArray[np.void], texts: Mapping[int, str]) -> dict[int, Series]:
     """One series of each tag, in the order of time."""
-    order = np.argsort(records["tag"], kind="stable")
-    tags = records["tag"][order]
-    borders = np.flatnonzero(np.diff(tags)) + 1
-    return {
-        int(records["tag"][rows[0]]): _series(records, texts, rows) for rows in np.split(order, borders) if len(rows)
-    }
+    if not len(records):
+        return {}
+    tags = records["tag"]
+    if int(tags.max()) < 2**16:
+        tags = tags.astype(np.uint16)  # sorted by its digits, which is many times as fast
+    order = np.argsort(tags, kind="stable")
+    ordered, tags = records[order], tags[order]
+    times, values = ordered["time"].astype(np.int64), ordered["value"].astype(np.float64)
+    statuses = ordered["status"].astype(np.int64)
+    borders = [0, *(np.flatnonzero(np.diff(tags)) + 1).tolist(), len(tags)]
+    found: dict[int, Series] = {}
+    for start, end in itertools.pairwise(borders):
+        beside: dict[int, str] = {}
+        if texts:
+            beside = {n: texts[at] for n, at in enumerate(order[start:end].tolist()) if at in texts}
+        series = Series(times[start:end], values[start:end], statuses[start:end], beside)
+        found[int(tags[start])] = joined([series])
+    return found
 
 
 def of_tag(records: npt.NDArray[np.void], texts: Mapping[int, str], tag: int) -> Series:

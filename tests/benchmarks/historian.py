@@ -25,7 +25,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -75,10 +75,10 @@ class Recorder:
         self._filter = OnChange(60.0)
         self._number = 0
 
-    def rows_of(self, scan: Scan) -> list[Row]:
-        return list(self._filter.admit_scan(scan, micros(scan.time)))
+    def rows_of(self, scan: Scan) -> Sequence[Row]:
+        return self._filter.admit_scan(scan, micros(scan.time))
 
-    def write(self, rows: list[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> None:
         self._number += 1
         self.store.write([Batch("w", self._number, {SAMPLE: rows})])
         if self.store.is_seal_due:
