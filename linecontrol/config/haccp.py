@@ -80,7 +80,7 @@ class CriticalLimit(Row):
     high: Number | None = None
     source: Annotated[str, Field(min_length=1, max_length=1000)]
     kind: Literal["ccp", "oprp"] = "ccp"
-    stage: Slug = "packing"
+    stage: Slug = "bag"
     diverts: Flag = True
     hazard: Said | None = None
     operational: Operational = Operational()

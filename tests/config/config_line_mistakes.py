@@ -319,7 +319,7 @@ LINE_MISTAKES = {
     "bags machine twice": Bad(
         DEMO, "name: rasp, station", "name: washer, station", "bags.machines[washer].name", "its own"
     ),
-    "bags isotherm": Bad(
-        DEMO, "monolayer_db: 0.088", "monolayer_db: 0.2", "bags.isotherm.monolayer_db", "0.06 to 0.095"
+    "critical limit at no place of the bags": Bad(
+        DEMO, "stage: powder-window", "stage: powder-windows", "guard.critical_limits.0.stage", "powder-window"
     ),
 }
