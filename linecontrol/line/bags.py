@@ -139,7 +139,8 @@ class BagBook:
         """What the divert guard says on this tick."""
         if not self.run_id or self.rows is None:
             return
-        self.suspects.note(verdict, now, is_told=bool(self._line.haccp.book.current))
+        since = self.suspects.last_good
+        self.suspects.note(verdict, now, is_told=self._line.haccp.tells(now if since is None else since, now))
         if verdict.suspect_kg > 0.0 and self._line.runs.is_under_way:
             self._opened(now).suspect_kg += verdict.suspect_kg
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 2.0  # real time
 MOST_SHOWN = 1000
+SLACK_S = 5.0  # line time: scans of two stations are not at one moment
 STEP_TAU_S = 4.0  # a reading that differs from itself so long ago has jumped
 _NO_ACTION = Text("Hold what is suspect; find the cause; decide.", "隔离可疑产品；查明原因；作出处置。")
 
@@ -132,6 +133,10 @@ class HaccpDesk:
         if is_diverting:
             for name, why in verdict.deviations.items():
                 found[name] = self._breach(name, Text(why, why), now)
+        for name, why in {} if is_diverting else verdict.deviations.items():
+            row = self._rows.get(name)
+            if row is not None and self._has_jumped(row, now):  # the gate had turned before: not what went past until then
+                found[name] = self._breach(name, Text(why, why), now)
         for name, limit in self._extra.items():
             judged = limit.judge(self._line.image.at(limit.tag, now)) if is_good else None
             if judged is not None:
@@ -209,8 +214,12 @@ class HaccpDesk:
         low, high = _limits(row)
         if self._line.lab.is_checked(row.tag) and low <= value <= high:
             return row
-        quick = self._quick.get(name, math.nan)
-        return row if row.step is not None and abs(value - quick) > row.step else None
+        return row if self._has_jumped(row, now) else None
+
+    def _has_jumped(self, row: LimitRow, now: float) -> bool:
+        """Whether the meter itself has changed, and not the powder."""
+        value = self._line.image.at(row.tag, now).number
+        return row.step is not None and abs(value - self._quick.get(row.name, math.nan)) > row.step
 
     def _meter_of(self, doubt: str) -> LimitRow | None:
         """The limit on the meter that this doubt of a loop's model is about."""
@@ -400,6 +409,13 @@ class HaccpDesk:
     def has(self, deviation_id: str) -> bool:
         return deviation_id in self._all
 
+    def tells(self, since: float, now: float) -> bool:
+        """Whether a deviation covers what was made from ``since`` until now."""
+        return any(
+            row.since <= since + SLACK_S and (row.until is None or row.until >= now - SLACK_S)
+            for row in self._all.values()
+        )
+
     def known(self) -> list[DeviationRow]:
         """Those of this process and those that were on record before it, in the order they were opened."""
         return sorted(self._all.values(), key=lambda row: (row.opened, row.deviation_id))
@@ -433,7 +449,7 @@ class HaccpDesk:
     def _limit_view(self, row: LimitRow, now: float) -> dict[str, Any]:
         value = self._worse(row, self._line.image.at(row.tag, now))
         low, high = _limits(row)
-        broken, inner = self._open.get(row.name), row.operational
+        broken, inner, guard = self._open.get(row.name), row.operational, self._line.guard
         state = "inside"
         if broken is not None:
             state = "deviation"
@@ -441,6 +457,8 @@ class HaccpDesk:
             state = "unmeasured"
         elif not low <= value <= high:
             state = "outside"  # but nothing good is being made
+        elif guard is not None and row.name in guard.near:
+            state = "guarded"
         elif (inner.high is not None and value > inner.high) or (inner.low is not None and value < inner.low):
             state = "operational"
         return {
@@ -454,6 +472,7 @@ class HaccpDesk:
             "low": row.low,
             "high": row.high,
             "operational": {"low": inner.low, "high": inner.high},
+            "guard_band": row.guard_band,
             "state": state,
             "deviation_id": None if broken is None else broken.deviation_id,
             "diverts": row.diverts,

@@ -28,6 +28,7 @@ def limits_in_force(config: LineConfig) -> dict[str, Any]:
                 "high": row.high,
                 "source": row.source,
                 "kind": row.kind,
+                "guard_band": row.guard_band,
                 "stage": row.stage,
                 "hazard": _words(row.hazard),
                 "corrective_action": _words(row.corrective_action),

@@ -20,35 +20,35 @@ class SuspectLog:
         self.run_id = ""
         self.own: list[Suspect] = []
         self.others: Sequence[Suspect] = ()
-        self._last_good: float | None = None
+        self.last_good: float | None = None
 
     @property
     def all(self) -> list[Suspect]:
         return [*self.own, *self.others]
 
     def begin(self, run_id: str) -> None:
-        self.run_id, self.own, self.others, self._last_good = run_id, [], (), None
+        self.run_id, self.own, self.others, self.last_good = run_id, [], (), None
 
     def note(self, verdict: Verdict, now: float, *, is_told: bool = False) -> None:
-        """One look of the guard. ``is_told``: an open deviation tells of what is suspect now."""
+        """One look of the guard. ``is_told``: a deviation tells of what is suspect now."""
         current = self.own[-1] if self.own and self.own[-1].until is None else None
         if not verdict.deviations and verdict.suspect_kg <= 0.0:
             if current is not None:
                 self.own[-1] = replace(current, until=now)
-            self._last_good = now
+            self.last_good = now
         elif verdict.suspect_kg > 0.0 and current is None and self.run_id and not is_told:
             why = "; ".join(verdict.deviations.values()) or "made while nobody could look at it"
-            since = now if self._last_good is None else self._last_good
+            since = now if self.last_good is None else self.last_good
             self.own.append(Suspect("bag", since, None, why, f"{self.run_id}-S{len(self.own) + 1:02d}"))
 
     def to_dict(self) -> dict[str, Any]:
         """For the run snapshot."""
-        return {"own": [asdict(one) for one in self.own], "last_good": self._last_good}
+        return {"own": [asdict(one) for one in self.own], "last_good": self.last_good}
 
     def restore(self, run_id: str, state: Mapping[str, Any]) -> None:
         self.begin(run_id)
         self.own = [Suspect(**one) for one in state["own"]]
-        self._last_good = state["last_good"]
+        self.last_good = state["last_good"]
 
 
 def suspect_of(row: DeviationRow) -> Suspect:
