@@ -49,8 +49,10 @@ class CcpOut(BaseModel):
     low: float | None
     high: float | None
     operational: LimitsOut
-    state: Literal["inside", "operational", "outside", "unmeasured", "deviation"] = Field(
-        description="operational: inside, but a person should act. outside: but nothing good is being made."
+    guard_band: float
+    state: Literal["inside", "operational", "guarded", "outside", "unmeasured", "deviation"] = Field(
+        description="operational: inside, but a person should act. guarded: inside, but by less than the guard band, so "
+        "the gate is turned. outside: but nothing good is being made."
     )
     deviation_id: str | None
     diverts: bool

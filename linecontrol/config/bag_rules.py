@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from linecontrol.config.bags import BAG, Bags
 from linecontrol.config.document import Loc
+from linecontrol.config.fields import near_names
 from linecontrol.config.scene import Scene
 from linecontrol.core.errors import Problem
 from linecontrol.core.model import DataType
@@ -43,8 +44,21 @@ def bag_problems(scene: Scene, bags: Bags) -> Iterator[Problem]:
             yield scene.doc.problem((*loc, "mean_s"), "a queue is told by what it holds", "level or holdup")
         elif (machine.tanks > 0 or machine.is_queue) and said != 1:
             yield scene.doc.problem(loc, "one of three must say what it holds", "mean_s, holdup or level")
-    isotherm = bags.isotherm
-    if not isotherm.monolayer_low <= isotherm.monolayer_db <= isotherm.monolayer_high:
-        message = f"{isotherm.monolayer_db:g} lies outside monolayer_low and monolayer_high"
-        accepted = f"{isotherm.monolayer_low:g} to {isotherm.monolayer_high:g}"
-        yield scene.doc.problem(("bags", "isotherm", "monolayer_db"), message, accepted)
+    yield from _stage_problems(scene, bags)
+
+
+def _stage_problems(scene: Scene, bags: Bags) -> Iterator[Problem]:
+    """A critical limit is measured somewhere on the way of the powder, or nobody knows which bags it is about."""
+    points = [point for machine in bags.machines for point in machine.points]
+    places = [BAG, *(machine.name for machine in bags.machines), *points, *scene.sites]
+    for at, machine in enumerate(bags.machines):
+        for n, point in enumerate(machine.points):
+            if places.count(point) > 1:
+                loc: Loc = ("bags", "machines", at, "points", n)
+                yield scene.doc.problem(loc, f"{point} is taken already", "a name of its own")
+    guard = scene.line.guard
+    for at, limit in enumerate(guard.critical_limits if guard is not None else ()):
+        if limit.stage not in places:
+            loc = ("guard", "critical_limits", at, "stage")
+            accepted = near_names(limit.stage, places) or ", ".join(dict.fromkeys(places))
+            yield scene.doc.problem(loc, f"{limit.stage} is no machine or measuring point of bags.machines", accepted)

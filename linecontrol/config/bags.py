@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from linecontrol.config.fields import Flag, Name, Number, Row, Slug, Whole
+from linecontrol.config.fields import Flag, Name, Row, Slug, Whole
 
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
@@ -23,6 +23,7 @@ class MixingMachine(Row):
     ``flow``: tag of what comes in [unit/h]. Of the tanks one of three says what they hold: ``mean_s``, the mean
     residence time while something flows; ``holdup`` [the flow's unit]; or the tag ``level`` times ``per_unit``.
     ``plug_s``: plug flow that runs while something flows. ``is_queue``: first in, first out, as a hopper of roots.
+    ``points``: measuring points at its inlet, which a critical limit may name as its ``stage``.
     """
 
     name: Slug
@@ -35,21 +36,7 @@ class MixingMachine(Row):
     per_unit: Positive = 1.0
     plug_s: NotNegative = 0.0
     is_queue: Flag = False
-    source: Source
-
-
-class IsothermRow(Row):
-    """GAB sorption isotherm at 25 °C with the heats of its constants [J/mol]; between ``monolayer_low`` and
-    ``monolayer_high`` the monolayer of this powder may lie [kg/kg dry]."""
-
-    monolayer_db: Positive
-    c: Positive
-    k: Positive
-    monolayer_heat_j_mol: Number
-    c_heat_j_mol: Number
-    k_heat_j_mol: Number
-    monolayer_low: Positive
-    monolayer_high: Positive
+    points: tuple[Slug, ...] = ()
     source: Source
 
 
@@ -57,9 +44,10 @@ class Bags(Row):
     """Bags and the way to them.
 
     ``count``: bags closed so far; without it a bag is taken as full at ``nominal_kg``. ``weight``: the open bag on its
-    scale [kg]. ``change``: asks the bagging machine for a new bag, at the end of a run. ``moisture_u``: standard
-    uncertainty of the moisture [% wb]. ``temperature``: of the powder at bagging [°C].
-    ``least_lot_share``, ``least_suspect_share``: of a bag; what is less is not counted.
+    scale [kg]. ``change``: asks the bagging machine for a new bag, at the end of a run. ``moisture`` [% wb] and
+    ``temperature`` [°C] of the powder at bagging; its water activity follows from ``guard.spoilage``.
+    ``least_lot_share``, ``least_suspect_share``: of a bag; what is less is not counted. ``margin_s``: a suspect
+    interval reaches so much farther at either end, because times of passage are not known better [line s].
     ``memory_h``: so far back powder is followed [line h].
     """
 
@@ -67,12 +55,11 @@ class Bags(Row):
     weight: Name | None = None
     change: Name | None = None
     moisture: Name
-    moisture_u: NotNegative = 0.3
     temperature: Name
     nominal_kg: Positive = 25.0
-    isotherm: IsothermRow
     least_lot_share: Share = 0.005
-    least_suspect_share: Share = 0.01
+    least_suspect_share: Share = 0.001
+    margin_s: NotNegative = 15.0
     step_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=1, le=60)] = 10.0
     memory_h: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=1, le=48)] = 8.0
     machines: Annotated[tuple[MixingMachine, ...], Field(min_length=1, max_length=40)]

@@ -70,7 +70,8 @@ class CriticalLimit(Row):
     measured. ``checked_by``: checks that vouch for its instrument; with ``since_check`` a deviation reaches back to
     the last one that was passed, not only to the last good reading. ``step``: a reading that jumps by more than this
     within seconds has changed itself, as when somebody wipes its window, not the powder; then, as whenever the meter is
-    doubted, the last good check is the laboratory's.
+    doubted, the last good check is the laboratory's. ``guard_band``: so far inside the limit the gate turns already, for
+    what the meter does not know; that is no deviation.
     """
 
     name: Name
@@ -80,7 +81,7 @@ class CriticalLimit(Row):
     high: Number | None = None
     source: Annotated[str, Field(min_length=1, max_length=1000)]
     kind: Literal["ccp", "oprp"] = "ccp"
-    stage: Slug = "packing"
+    stage: Slug = "bag"
     diverts: Flag = True
     hazard: Said | None = None
     operational: Operational = Operational()
@@ -91,6 +92,7 @@ class CriticalLimit(Row):
     step: Positive | None = None
     checked_by: tuple[Name, ...] = ()
     since_check: Flag = False
+    guard_band: NotNegative = 0.0
 
 
 class WetVessel(Row):

@@ -88,6 +88,7 @@ class Station:
         emit: Callable[[Event], None] = lambda _event: None,
         on_restart: Callable[[str], None] = lambda _name: None,
         is_accepted: bool = True,
+        seed: int | None = None,
     ) -> None:
         self.name = name
         self.link = link
@@ -103,6 +104,7 @@ class Station:
         self._image = image
         self._clock = clock
         self._scan_s = scan_s
+        self._seed = seed
         self._beat = beat
         self._token = token
         self._emit = emit
@@ -156,13 +158,13 @@ class Station:
     # -- the scan
     async def run(self) -> None:
         """Scan until cancelled. A lost device is asked for again for ever."""
-        delays = retry_delays_s()
+        delays = retry_delays_s(self._seed)
         try:
             while True:
                 try:
                     await self.link.open()
                     await self._scan()  # the first answer, not the connection, makes it up
-                    delays = retry_delays_s()
+                    delays = retry_delays_s(self._seed)
                     await self._scan_forever()
                 except LinkError as error:
                     self._went_down(error)

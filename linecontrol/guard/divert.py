@@ -4,6 +4,9 @@ The gate stands on good only while every critical limit is GOOD and inside, and 
 one is not, the gate is turned to rework and the good powder made since the last good reading is marked suspect, up to
 the moment the gate is seen to have turned.
 
+A limit may have a guard band for what its meter does not know (JCGM 106:2012, 8.3.2: guarded acceptance). A reading in
+it turns the gate as well, and is no deviation: the limit is not broken, but nobody could vouch for it.
+
 Words follow HACCP (Codex CXC 1-1969): critical limit, deviation, corrective action.
 """
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from linecontrol.core.model import Sample, Text
@@ -26,7 +29,8 @@ class Corrected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CriticalLimit:
-    """One limit of a critical control point; low or high may be infinite. Unit is the tag's."""
+    """One limit of a critical control point; low or high may be infinite. Unit is the tag's, of ``band`` as well: so
+    far inside the limit powder is not accepted as good any more."""
 
     name: str
     tag: str
@@ -34,6 +38,12 @@ class CriticalLimit:
     high: float
     title: Text
     source: str = ""
+    band: float = 0.0
+
+    @property
+    def accepted(self) -> CriticalLimit:
+        """The same limit, narrower by its guard band."""
+        return replace(self, low=self.low + self.band, high=self.high - self.band, band=0.0)
 
     def judge(self, sample: Sample, corrected: Corrected | None = None) -> str | None:
         """Why this reading is a deviation, as a short sentence; None = inside.
@@ -82,6 +92,7 @@ class Verdict:
         deviations: current deviations, by limit name; empty while nothing is being made.
         began, ended: True on the one tick at which good powder began or ceased to be diverted for a deviation.
         suspect_kg: good powder newly marked suspect on this tick.
+        near: readings inside a limit but in its guard band, by limit name; empty while nothing is being made.
     """
 
     position: int
@@ -89,6 +100,7 @@ class Verdict:
     began: bool = False
     ended: bool = False
     suspect_kg: float = 0.0
+    near: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -103,6 +115,7 @@ class DivertGuard:
     is_open_interval: bool = False
     is_on_good: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
+    near: dict[str, str] = field(default_factory=dict)
 
     @property
     def tags(self) -> frozenset[str]:
@@ -132,12 +145,19 @@ class DivertGuard:
             if (why := limit.judge(samples[limit.tag], found.get(limit.tag))) is not None
         }
         reasons |= doubts or {}
+        near = {
+            limit.name: why
+            for limit in self.limits
+            if limit.band > 0.0
+            and limit.name not in reasons
+            and (why := limit.accepted.judge(samples[limit.tag], found.get(limit.tag))) is not None
+        }
         flow = samples[settings.flow].number
         is_making = not flow < settings.min_flow  # an unknown flow counts as making powder
         total_kg = samples[settings.good_total].number
         position = samples[settings.position].number
 
-        if not reasons:
+        if not reasons and not near:
             self.inside_since = now if self.inside_since is None else self.inside_since
         else:
             self.inside_since = None
@@ -150,7 +170,8 @@ class DivertGuard:
         self.is_deviating = deviating or (self.is_deviating and not ended)
         self.is_on_good = wanted == settings.good
         self.reasons = reasons if is_making else {}
-        return Verdict(wanted, self.reasons, began, ended, suspect_kg)
+        self.near = near if is_making else {}
+        return Verdict(wanted, self.reasons, began, ended, suspect_kg, self.near)
 
     def _mark(self, has_deviation: bool, total_kg: float, position: float) -> float:
         """Good powder since the last good reading, counted until the gate is seen off the good position."""

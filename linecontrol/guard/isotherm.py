@@ -1,68 +1,99 @@
-"""Water activity of starch powder from its moisture and temperature, with what is not known about it. Pure.
+"""Water activity of starch powder from its moisture *and* temperature by the sorption isotherm, with what is not known
+about it. Pure.
 
-GAB form: X = Xm C u / ((1 - u)(1 - u + C u)), u = K aw; Xm, C and K after Arrhenius about 25 °C. The parameters are
-engineering values for root starch, not fitted to kudzu: corn and wheat flour lie at Xm = 0.060, which is the low end of
-what is taken as possible here. Moisture alone never says that powder keeps.
+The isotherm is the largest doubt: none was measured for kudzu. So every answer carries an interval, and the verdict is
+about the whole of it. Moisture alone never says that powder keeps.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from enum import StrEnum
 
-R_J_MOL_K = 8.314
-HIGHEST = 0.95  # the GAB form holds up to here
+R_J_MOL_K = 8.314462618
+T0_K = 298.15
 
 
 @dataclass(frozen=True, slots=True)
 class Isotherm:
-    """GAB constants at 25 °C and their heats [J/mol]; ``monolayer_low``, ``monolayer_high``: between them Xm lies."""
+    """GAB: ``X = xm c k a / ((1 - k a)(1 - k a + c k a))`` [kg/kg dry]; constants at 25 °C, and their Van 't Hoff
+    enthalpies [J/mol]. ``xm_low``, ``xm_high``: between these the monolayer of this powder may lie."""
 
-    monolayer_db: float = 0.088
-    c: float = 15.0
-    k: float = 0.72
-    monolayer_heat_j_mol: float = 4500.0
-    c_heat_j_mol: float = 4000.0
-    k_heat_j_mol: float = -300.0
-    monolayer_low: float = 0.060
-    monolayer_high: float = 0.095
+    xm: float
+    c: float
+    k: float
+    xm_j_mol: float
+    c_j_mol: float
+    k_j_mol: float
+    xm_low: float
+    xm_high: float
 
-    def activity(self, moisture_db: float, temp_c: float) -> float:
-        """Water activity (0..0.95) at a moisture [kg/kg dry], >= 0."""
-        inverse = (1.0 / (min(max(temp_c, -20.0), 120.0) + 273.15) - 1.0 / 298.15) / R_J_MOL_K
-        monolayer = self.monolayer_db * math.exp(self.monolayer_heat_j_mol * inverse)
-        c = self.c * math.exp(self.c_heat_j_mol * inverse)
-        k = self.k * math.exp(self.k_heat_j_mol * inverse)
-        if moisture_db <= 0.0:
-            return 0.0
-        a = moisture_db * (1.0 - c)
-        b = moisture_db * (c - 2.0) - monolayer * c
-        root = 2.0 * moisture_db / (-b + math.sqrt(b * b - 4.0 * a * moisture_db))
-        return min(max(root / k, 0.0), HIGHEST)
+    def activity(self, moisture_pct_wb: float, temp_c: float, xm: float | None = None) -> float:
+        """Water activity [0..1] of powder at this moisture [% wb, 0..60] and temperature [°C]; NaN for NaN."""
+        if math.isnan(moisture_pct_wb) or math.isnan(temp_c):
+            return math.nan
+        share = min(max(moisture_pct_wb, 0.0), 60.0) / 100.0
+        x = share / (1.0 - share)
+        turn = (1.0 / (temp_c + 273.15) - 1.0 / T0_K) / R_J_MOL_K
+        xm_t = (self.xm if xm is None else xm) * math.exp(self.xm_j_mol * turn)
+        c, k = self.c * math.exp(self.c_j_mol * turn), self.k * math.exp(self.k_j_mol * turn)
+        square = x * (c - 1.0) * k * k
+        linear = xm_t * c * k - x * (c - 2.0) * k
+        if square < 1e-12:
+            return min(1.0, x / linear) if linear > 0.0 else 1.0
+        return min(1.0, (-linear + math.sqrt(linear * linear + 4.0 * square * x)) / (2.0 * square))
 
 
-class Activity(NamedTuple):
-    """Water activity with the range it may lie in (about 95 %)."""
+class Outlook(StrEnum):
+    """What can be said of the keeping of powder; there is no word for safe."""
+
+    UNKNOWN = "unknown"  # moisture or temperature is not measured well
+    ABOVE = "above"  # most likely above the limit of growth
+    DOUBTFUL = "doubtful"  # the limit lies within what is not known
+    BELOW = "below"  # below the limit with everything that is not known; a laboratory still has to confirm it
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Water activity at bagging, and the interval it may lie in (k = 2 of the meters, all isotherms that may be)."""
 
     value: float
     low: float
     high: float
 
+    def outlook(self, limit: float) -> Outlook:
+        """Against the water activity at which moulds begin to grow."""
+        if math.isnan(self.value):
+            return Outlook.UNKNOWN
+        if self.value > limit:
+            return Outlook.ABOVE
+        return Outlook.DOUBTFUL if self.high > limit else Outlook.BELOW
 
-def water_activity(isotherm: Isotherm, moisture_pct_wb: float, temp_c: float, moisture_u: float = 0.0) -> Activity:
-    """Of powder at a moisture [% wb] known to ``moisture_u`` (k = 1) and a temperature.
 
-    The range takes both ends of the isotherm's monolayer and two uncertainties of the moisture together, so it is wide:
-    the isotherm of kudzu has not been measured.
+def bag_activity(
+    isotherm: Isotherm,
+    moisture_pct_wb: float,
+    temp_c: float,
+    *,
+    moisture_u: float,
+    temp_u: float,
+    store_high_c: float = -math.inf,
+) -> Activity:
+    """Water activity of powder in a bag, at the warmest that the bag or its store may be.
+
+    Args:
+        moisture_u, temp_u: standard uncertainties of moisture [% wb] and temperature [K].
+        store_high_c: warmest the store may be [°C]: at constant moisture a warmer bag is the worse one. Without it,
+            as the bag is.
     """
-
-    def at(pct: float, monolayer_db: float) -> float:
-        pct = min(max(pct, 0.0), 60.0)
-        return replace(isotherm, monolayer_db=monolayer_db).activity(pct / (100.0 - pct), temp_c)
-
-    return Activity(
-        at(moisture_pct_wb, isotherm.monolayer_db),
-        at(moisture_pct_wb - 2.0 * moisture_u, isotherm.monolayer_high),
-        at(moisture_pct_wb + 2.0 * moisture_u, isotherm.monolayer_low),
-    )
+    warm_c = max(temp_c, store_high_c) if not math.isnan(temp_c) else math.nan
+    value = isotherm.activity(moisture_pct_wb, warm_c)
+    if math.isnan(value):
+        return Activity(math.nan, math.nan, math.nan)
+    by_moisture = isotherm.activity(moisture_pct_wb + moisture_u, warm_c) - value
+    by_temp = isotherm.activity(moisture_pct_wb, warm_c + temp_u) - value
+    meters = 2.0 * math.hypot(by_moisture, by_temp)
+    wet = isotherm.activity(moisture_pct_wb, warm_c, isotherm.xm_low)
+    dry = isotherm.activity(moisture_pct_wb, warm_c, isotherm.xm_high)
+    return Activity(value, max(0.0, min(dry, value) - meters), min(1.0, max(wet, value) + meters))

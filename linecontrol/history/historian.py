@@ -420,12 +420,6 @@ class Historian:
 
         return await self._ask(lambda reader: traced(reader, run_id))
 
-    async def others(self, table: str, run_id: str) -> list[dict[str, Any]]:
-        """Rows of a run in a table that may or may not be there. See ``linecontrol.history.trace.other_rows``."""
-        from linecontrol.history.trace import other_rows
-
-        return await self._ask(lambda reader: other_rows(reader, table, run_id))
-
     async def alarms(self) -> list[AlarmStateRow]:
         """See HistoryReader.alarms. What only the spool has is missing."""
         return await self._ask(lambda reader: reader.alarms())

@@ -22,7 +22,7 @@ from linecontrol.history.lots import (
     lot_use_of,
 )
 from linecontrol.history.reader import HistoryReader
-from linecontrol.history.rows import ACT, BAG, COLUMNS, LOT, LOT_USE, micros, seconds
+from linecontrol.history.rows import ACT, BAG, COLUMNS, LOT, LOT_USE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +94,6 @@ def uses_of_lot(reader: HistoryReader, lot_id: str) -> list[LotUseRow]:
     """When the lot was tipped, oldest first."""
     with reader.opened() as (connection, line_id):
         return [lot_use_of(row) for row in _rows(connection, line_id, LOT_USE, lot_id=lot_id)]
-
-
-def other_rows(
-    reader: HistoryReader, table: str, run_id: str | None = None, span: tuple[str, float, float] | None = None
-) -> list[dict[str, Any]]:
-    """Rows of a table this file does not know, as they are there; nothing when there is no such table.
-
-    Args:
-        run_id: only rows of this run. span: column with a time, from, to [line s].
-    """
-    with reader.opened() as (connection, line_id):
-        if not sa.inspect(connection).has_table(table):
-            return []
-        found = sa.Table(table, sa.MetaData(), autoload_with=connection)
-        query = sa.select(found).where(found.c.line_id == line_id)
-        if run_id is not None and "run_id" in found.c:
-            query = query.where(found.c.run_id == run_id)
-        if span is not None and span[0] in found.c:
-            column = found.c[span[0]]
-            query = query.where(column >= micros(span[1]), column <= micros(span[2]))
-        rows = [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
-    return [_with_times(row) for row in rows]
-
-
-def _with_times(row: dict[str, Any]) -> dict[str, Any]:
-    """Times as seconds: ``since_us`` becomes ``since``."""
-    return {
-        name.removesuffix("_us"): seconds(value) if name.endswith("_us") and value is not None else value
-        for name, value in row.items()
-        if name != "line_id"
-    }
 
 
 def _has_them(connection: sa.Connection) -> bool:

@@ -188,6 +188,7 @@ class Line:
                 ),
                 beat=lambda: self.cycle.count,
                 token=token,
+                seed=self.wiring.retry_seed,
                 emit=self.emit,
                 on_restart=self._on_plc_restart,
                 is_accepted=is_accepted(config, name, accepted),

@@ -34,6 +34,7 @@ _FROM = {
     "reject": (GOOD, HELD, RELEASED),
 }
 _REASON_LEAST = 3
+MEMORY_S = 2 * 86_400.0  # powder is never followed farther back
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class BagActs:
         if bag.status not in _FROM[kind]:
             raise StateError(f"bag {bag_id} is {bag.status}; to {kind} one it must be {' or '.join(_FROM[kind])}")
         if kind == "release":
-            self._check_release(bag, await self._suspects(run_id, traced))
+            suspects = await self._suspects(run_id, traced)
+            bag = self._line.bags.told_of(bag, suspects)  # what was found since it was told last
+            self._check_release(bag, suspects)
         if kind in MEANINGS and not by.meaning:
             raise StateError(f"to {kind} a bag takes a signature: the password of who decides, and what it stands for")
         now = self._line.clock.now()
@@ -81,13 +84,15 @@ class BagActs:
         """Write down the corrective action for a suspect interval. Raises ConfigError for an unknown one."""
         _check_reason(action)
         traced = await self._traced(run_id)
-        known = {name for bag in traced.bags for name, _, _ in bag.suspects}
-        known |= {one.id for one in self._line.bags.suspects.all} if self._line.bags.run_id == run_id else set()
+        known = {one.id for one in await self._suspects(run_id, traced)}
         if suspect_id not in known:
             names = ", ".join(sorted(known)) or "none in this run"
             raise ConfigError([Problem("", None, "suspect", f"there is no suspect interval {suspect_id!r}", names)])
         act = _act(run_id, suspect_id, "action", self._line.clock.now(), action, by)
-        await self._line.historian.save_trace(act)
+        if self._line.haccp.has(suspect_id):  # one record of it: the deviation's own
+            await self._line.haccp.act(suspect_id, by.who, action)
+        else:
+            await self._line.historian.save_trace(act)
         return act_view(act)
 
     async def bags(self, run_id: str) -> dict[str, Any]:
@@ -142,10 +147,17 @@ class BagActs:
 
     async def _suspects(self, run_id: str, traced: Traced) -> list[Suspect]:
         """Suspect intervals of a run, each with its corrective action if one was written down."""
-        book = self._line.bags
-        found = {one.id: one for one in await book.deviations(run_id)}
+        book, found = self._line.bags, dict[str, Suspect]()
         if book.run_id == run_id:
-            found = {one.id: one for one in book.suspects.all} | found
+            found = {one.id: one for one in book.suspects.own}
+        if traced.bags:
+            since = min(bag.opened_at for bag in traced.bags) - MEMORY_S
+            until = max(bag.closed_at or bag.updated_at for bag in traced.bags) + 1.0
+            touched = {name for bag in traced.bags for name, _, _ in bag.suspects}
+            deviations = await book.deviations(since, until)
+            for bag in traced.bags:
+                touched |= {name for name, _, _ in book.told_of(bag, deviations).suspects}
+            found |= {one.id: one for one in deviations if one.id in touched}
         for bag in traced.bags:
             for name, _, why in bag.suspects:
                 found.setdefault(name, Suspect("bag", bag.opened_at, bag.closed_at or bag.updated_at, why, name))

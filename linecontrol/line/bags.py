@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +19,20 @@ from linecontrol.core.errors import LineError
 from linecontrol.core.model import Command, Event, Severity
 from linecontrol.guard.divert import Verdict
 from linecontrol.guard.genealogy import Machine, Passage, Suspect, lots_in, passage_of, touching
-from linecontrol.guard.isotherm import Isotherm, water_activity
+from linecontrol.guard.isotherm import bag_activity
 from linecontrol.history import BagRow
 from linecontrol.line.open_bag import OpenBag
-from linecontrol.line.suspects import SuspectLog, suspects_of_rows
+from linecontrol.line.suspects import SuspectLog, suspect_of
 from linecontrol.line.throughput import ThroughputLog
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-AGAIN_S = 10.0  # between looks at suspect intervals that may have come from elsewhere [real s]
 CHANGE_WITHIN_S = (
     10.0  # the bagging machine changes a bag at the end of a run within this [real s], or is not waited for
 )
 LEAST_BAG_KG = 0.05
+MOST_EARLIER_RUNS = 50
 OPEN, SUSPECT, GOOD, HELD, RELEASED, REJECTED = "open", "suspect", "good", "held", "released", "rejected"
 
 
@@ -41,7 +41,6 @@ class BagBook:
 
     Attributes:
         bags: closed bags of this run by id, as they are on record.
-        deviations: where suspect intervals come from besides the divert guard; asked now and then, by run id.
     """
 
     def __init__(self, line: Line) -> None:
@@ -53,25 +52,24 @@ class BagBook:
         self.open: OpenBag | None = None
         self.bags: dict[str, BagRow] = {}
         self.suspects = SuspectLog()
-        self.deviations: Callable[[str], Awaitable[Sequence[Suspect]]] = self._deviations_on_record
         self._number = 0
         self._total, self._count = Counter(), -1.0
         self._was_away = False
-        self._looking: asyncio.Task[None] | None = None
-        self._next_look = self._changing_until = -math.inf
+        self._seen_deviations = -1
+        self._telling: asyncio.Task[None] | None = None
+        self._changing_until = -math.inf
         if self.rows is not None:
             self._machines = [_machine(row) for row in self.rows.machines]
-            self._stations = _stations(self._machines)
+            self._places = _places(self.rows)
             tags = [tag for row in self.rows.machines for tag in (row.flow, row.level) if tag]
             steps = round(self.rows.memory_h * 3600.0 / self.rows.step_s)
             self._log = ThroughputLog(tags, self.rows.step_s, steps)
-            self._isotherm = Isotherm(**self.rows.isotherm.model_dump(exclude={"source"}))
             self._looked_at = tuple({*tags, self._total_tag, self.rows.moisture, self.rows.temperature})
 
     def close(self) -> None:
         """The line ends."""
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._telling is not None:
+            self._telling.cancel()
 
     # -- a run begins, or is taken up
     def begin(self, run_id: str) -> None:
@@ -141,7 +139,8 @@ class BagBook:
         """What the divert guard says on this tick."""
         if not self.run_id or self.rows is None:
             return
-        self.suspects.note(verdict, now)
+        since = self.suspects.last_good
+        self.suspects.note(verdict, now, is_told=self._line.haccp.tells(now if since is None else since, now))
         if verdict.suspect_kg > 0.0 and self._line.runs.is_under_way:
             self._opened(now).suspect_kg += verdict.suspect_kg
 
@@ -154,6 +153,7 @@ class BagBook:
         seen = {name: samples[name].number for name in self._looked_at}
         self._log.note(now, seen)
         if not self.run_id:
+            self._look()
             return
         kg = self._total.advance(samples[self._total_tag])
         if self._was_away and kg > 0.0:
@@ -170,10 +170,7 @@ class BagBook:
         self._release_button(now)
         if self.open is not None and not self._line.runs.is_under_way:
             self._end_of_run(now)
-        if self._line.clock.real() >= self._next_look:
-            self._next_look = self._line.clock.real() + AGAIN_S
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.ensure_future(self._look())
+        self._look()
 
     def _changed(self, now: float) -> int:
         """How many bags the bagging machine has closed since the last look."""
@@ -241,8 +238,9 @@ class BagBook:
         """The bag as it stands, not yet told where it came from."""
         temp_c, mean = bag.temp_c, bag.moisture_mean
         activity = None
-        if mean is not None and temp_c is not None and self.rows is not None:
-            activity = water_activity(self._isotherm, mean, temp_c, self.rows.moisture_u)
+        spoilage, isotherm = self._line.quality.spoilage, self._line.quality.isotherm
+        if mean is not None and temp_c is not None and spoilage is not None and isotherm is not None:
+            activity = bag_activity(isotherm, mean, temp_c, moisture_u=spoilage.moisture_u, temp_u=spoilage.temp_u)
         note = f"{bag.unseen_kg:.2f} kg fell in while the controller was away" if bag.unseen_kg > 0.0 else ""
         return BagRow(
             bag_id=self._id(bag.number),
@@ -292,17 +290,26 @@ class BagBook:
             return row
         passage = Passage.from_json(row.passage)
         lots = lots_in(passage, self._line.lots.spans(), self._machines[0].name, self.rows.least_lot_share)
-        found = touching(passage, self.suspects.all, self._stations, self.rows.least_suspect_share)
-        suspects = [(one.id, round(share, 4), one.why) for one, share in found]
+        suspects = self._touching(passage, self.suspects.all)
         if row.suspect_kg > 0.0 and not suspects:
-            own = self.suspects.own[-1:]
+            last = sorted(self.suspects.all, key=lambda one: one.since)[-1:]
             share = min(1.0, row.suspect_kg / max(row.weight_kg, 1e-9))
-            suspects = [(one.id, round(share, 4), one.why) for one in own]
-        known = {name for name, _, _ in row.suspects}
-        is_new = any(name not in known for name, _, _ in suspects)
-        status = HELD if is_new and row.status in (GOOD, RELEASED) else row.status
+            suspects = [(one.id, round(share, 4), one.why) for one in last]
         kept = [(lot, round(share, 4), round(share * row.weight_kg, 3)) for lot, share in lots]
-        return replace(row, status=status, lots=kept, suspects=suspects)
+        return replace(row, status=_status(row, suspects), lots=kept, suspects=suspects)
+
+    def _touching(self, passage: Passage, suspects: Sequence[Suspect]) -> list[tuple[str, float, str]]:
+        if self.rows is None:
+            return []
+        found = touching(passage, suspects, self._places, self.rows.least_suspect_share, self.rows.margin_s)
+        return [(one.id, round(share, 4), one.why) for one, share in found]
+
+    def told_of(self, row: BagRow, deviations: Sequence[Suspect]) -> BagRow:
+        """A closed bag of any run with these deviations as well as what it knew of; held when one is new to it."""
+        found = self._touching(Passage.from_json(row.passage), deviations) if row.passage else []
+        names = {name for name, _, _ in found}
+        suspects = [*(one for one in row.suspects if one[0] not in names), *found]
+        return replace(row, status=_status(row, suspects), suspects=sorted(suspects))
 
     def lots_changed(self) -> None:
         """Uses of lots or suspect intervals are others than before: closed bags are told again."""
@@ -314,23 +321,54 @@ class BagBook:
             told = replace(told, updated_at=now)
             self.bags[row.bag_id] = told
             self._line.historian.trace(told)
-            if told.status != row.status:
-                why = "; ".join(why for _, _, why in told.suspects)
-                text = f"Bag {row.bag_id} is {told.status} now: {why}"
-                self._line.emit(Event(now, "bag.held", row.bag_id, text, Severity.WARNING, data={"run_id": row.run_id}))
+            self._tell_held(row, told, now)
 
-    async def _look(self) -> None:
-        """Ask whether there are suspect intervals of others."""
+    def _tell_held(self, row: BagRow, told: BagRow, now: float) -> None:
+        if told.status != row.status:
+            why = "; ".join(why for _, _, why in told.suspects)
+            text = f"Bag {row.bag_id} is {told.status} now: {why}"
+            self._line.emit(Event(now, "bag.held", row.bag_id, text, Severity.WARNING, data={"run_id": row.run_id}))
+
+    # -- deviations of the HACCP plan
+    def _look(self) -> None:
+        """When a deviation has opened, ended, reached farther back or been acted on, bags are told again."""
+        desk = self._line.haccp
+        if desk.changes == self._seen_deviations:
+            return
+        self._seen_deviations = desk.changes
+        known = {one.id: one for one in self.suspects.others}
+        self.suspects.others = [suspect_of(row) for row in desk.known()]
+        if self.run_id:
+            self.lots_changed()
+        began = min((row.opened_at for row in self.bags.values()), default=self._line.clock.now())
+        earlier = [
+            one
+            for one in self.suspects.others
+            if one.since < began and ((old := known.get(one.id)) is None or (old.since, old.until) != (one.since, one.until))
+        ]
+        if earlier and (self._telling is None or self._telling.done()):
+            since = min(one.since for one in earlier)
+            self._telling = asyncio.ensure_future(self._tell_earlier(since, earlier))
+
+    async def _tell_earlier(self, since: float, deviations: Sequence[Suspect]) -> None:
+        """Bags of earlier runs that a deviation reaches back to."""
+        history, now = self._line.historian, self._line.clock.now()
         try:
-            found = await self.deviations(self.run_id)
-        except LineError:
-            return  # asked again soon
-        if list(found) != list(self.suspects.others):
-            self.suspects.others = found
-        self.lots_changed()
+            for run in await history.runs(limit=MOST_EARLIER_RUNS):
+                if run.run_id == self.run_id or (run.ended_at or run.updated_at) < since:
+                    continue
+                for row in (await history.traced(run.run_id)).bags:
+                    told = self.told_of(row, deviations) if row.closed_at is not None else row
+                    if (told.status, sorted(row.suspects)) != (row.status, told.suspects):
+                        history.trace(replace(told, updated_at=now))
+                        self._tell_held(row, told, now)
+        except LineError as error:
+            text = f"Bags of earlier runs cannot be told of a deviation ({error}): look at them by hand."
+            self._line.emit(Event(now, "bags.unread", self.run_id, text, Severity.WARNING))
 
-    async def _deviations_on_record(self, run_id: str) -> Sequence[Suspect]:
-        return suspects_of_rows(await self._line.historian.others("deviation", run_id))
+    async def deviations(self, since: float, until: float) -> list[Suspect]:
+        """Suspect intervals of the HACCP plan that touch this time, whatever run they were found in."""
+        return [suspect_of(row) for row in await self._line.haccp.between(since, until)]
 
 
 def _machine(row: Any) -> Machine:
@@ -340,11 +378,20 @@ def _machine(row: Any) -> Machine:
     )
 
 
-def _stations(machines: Sequence[Machine]) -> dict[str, list[str]]:
+def _places(rows: Bags) -> dict[str, list[str]]:
+    """Machines by what a deviation may call its stage: a station, or a measuring point at a machine's inlet."""
     found: dict[str, list[str]] = {}
-    for machine in machines:
-        found.setdefault(machine.equipment, []).append(machine.name)
+    for row in rows.machines:
+        for place in (row.station, *row.points):
+            found.setdefault(place, []).append(row.name)
     return found
+
+
+def _status(row: BagRow, suspects: Sequence[tuple[str, float, str]]) -> str:
+    """A bag is held as soon as something is new to it."""
+    known = {name for name, _, _ in row.suspects}
+    is_new = any(name not in known for name, _, _ in suspects)
+    return HELD if is_new and row.status in (GOOD, RELEASED) else row.status
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -73,6 +73,7 @@ def divert_guard(config: LineConfig) -> DivertGuard | None:
             math.inf if row.high is None else row.high,
             row.title.text(),
             row.source,
+            row.guard_band,
         )
         for row in rows.critical_limits
         if row.diverts

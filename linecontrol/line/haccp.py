@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 2.0  # real time
 MOST_SHOWN = 1000
+SLACK_S = 5.0  # line time: scans of two stations are not at one moment
 STEP_TAU_S = 4.0  # a reading that differs from itself so long ago has jumped
 _NO_ACTION = Text("Hold what is suspect; find the cause; decide.", "隔离可疑产品；查明原因；作出处置。")
 
@@ -60,7 +61,8 @@ class HaccpDesk:
         self._units = {tag.name: tag.unit for tag in line.config.tags}
         self.book = DeviationBook()
         self._open: dict[str, DeviationRow] = {}  # by name of the limit, while it is broken
-        self._all: dict[str, DeviationRow] = {}  # by id, of this process and those not closed before it
+        self._all: dict[str, DeviationRow] = {}  # by id, of this process and those that were on record before it
+        self.changes = 0  # goes up when a deviation has opened, ended, reached farther back or been acted on
         self._all_good = math.nan
         self._quick: dict[str, float] = {}
         self._followed = 0.0
@@ -84,6 +86,7 @@ class HaccpDesk:
                 row = replace(row, until=now, note=_joined(row.note, "the controller was away; its end is not known"))
                 self._line.historian.deviation(row)
             self._all[row.deviation_id] = row
+        self.changes += 1
 
     def close(self) -> None:
         """The line ends: what is broken stays open in the history."""
@@ -129,6 +132,10 @@ class HaccpDesk:
         found: dict[str, Breach] = {}
         if is_diverting:
             for name, why in verdict.deviations.items():
+                found[name] = self._breach(name, Text(why, why), now)
+        for name, why in {} if is_diverting else verdict.deviations.items():
+            row = self._rows.get(name)
+            if row is not None and self._has_jumped(row, now):  # the gate had turned before: not what went past until then
                 found[name] = self._breach(name, Text(why, why), now)
         for name, limit in self._extra.items():
             judged = limit.judge(self._line.image.at(limit.tag, now)) if is_good else None
@@ -202,17 +209,23 @@ class HaccpDesk:
         but not corrected by the laboratory.
         """
         if row is None:
-            meters = {
-                loop.name: loop.moisture.nir for loop in self._line.config.line.loops if loop.moisture is not None
-            }
-            meter = next((nir for loop, nir in meters.items() if name.startswith(f"{loop}-")), None)
-            return next((one for one in self._rows.values() if one.tag == meter), None)
+            return self._meter_of(name)
         value = self._line.image.at(row.tag, now).number
         low, high = _limits(row)
         if self._line.lab.is_checked(row.tag) and low <= value <= high:
             return row
-        quick = self._quick.get(name, math.nan)
-        return row if row.step is not None and abs(value - quick) > row.step else None
+        return row if self._has_jumped(row, now) else None
+
+    def _has_jumped(self, row: LimitRow, now: float) -> bool:
+        """Whether the meter itself has changed, and not the powder."""
+        value = self._line.image.at(row.tag, now).number
+        return row.step is not None and abs(value - self._quick.get(row.name, math.nan)) > row.step
+
+    def _meter_of(self, doubt: str) -> LimitRow | None:
+        """The limit on the meter that this doubt of a loop's model is about."""
+        meters = {loop.name: loop.moisture.nir for loop in self._line.config.line.loops if loop.moisture is not None}
+        meter = next((nir for loop, nir in meters.items() if doubt.startswith(f"{loop}-")), None)
+        return next((one for one in self._rows.values() if one.tag == meter), None)
 
     def _vouched(self, row: LimitRow, now: float) -> float:
         """The last good check of a doubted meter: what the laboratory found, else the beginning of the run."""
@@ -251,6 +264,7 @@ class HaccpDesk:
     def _keep(self, row: DeviationRow, now: float) -> None:
         """A deviation that was over when it was found."""
         self._all[row.deviation_id] = row
+        self.changes += 1
         self._line.historian.deviation(row)
         self._tell(row, now, is_new=True)
 
@@ -273,6 +287,8 @@ class HaccpDesk:
                 row, state=kept.state, action=kept.action, acted_by=kept.acted_by, acted=kept.acted, note=kept.note
             )
         self._all[row.deviation_id] = row
+        if old is None or (old.since, old.until) != (row.since, row.until):
+            self.changes += 1
         if found.until is None:
             self._open[found.ccp] = row
         else:
@@ -301,7 +317,8 @@ class HaccpDesk:
             kind = "oprp" if found.ccp in self._oprp else "interlock"
             stage, unit, action = standing.row.station, standing.row.unit, standing.row.clears
         else:
-            kind, stage = "ccp", next((r.stage for r in self._rows.values() if r.kind == "ccp"), "line")
+            doubted = self._meter_of(found.ccp)
+            kind, stage = "ccp", "line" if doubted is None else doubted.stage
         return DeviationRow(
             deviation_id=f"D{round(found.opened * 1000.0)}-{found.ccp}"[:60],
             run_id=engine.run_id if engine is not None and self._line.runs.is_under_way else "",
@@ -382,12 +399,34 @@ class HaccpDesk:
     async def _changed(self, row: DeviationRow, what: str) -> dict[str, Any]:
         await self._line.historian.save_deviation(row)
         self._all[row.deviation_id] = row
+        self.changes += 1
         now = self._line.clock.now()
         data = {"deviation_id": row.deviation_id, "run_id": row.run_id}
         self._line.emit(Event(now, f"haccp.{row.state}", row.ccp, f"{row.deviation_id}: {what}", data=data))
         return deviation_view(row)
 
     # -- what others ask
+    def has(self, deviation_id: str) -> bool:
+        return deviation_id in self._all
+
+    def tells(self, since: float, now: float) -> bool:
+        """Whether a deviation covers what was made from ``since`` until now."""
+        return any(
+            row.since <= since + SLACK_S and (row.until is None or row.until >= now - SLACK_S)
+            for row in self._all.values()
+        )
+
+    def known(self) -> list[DeviationRow]:
+        """Those of this process and those that were on record before it, in the order they were opened."""
+        return sorted(self._all.values(), key=lambda row: (row.opened, row.deviation_id))
+
+    async def between(self, since: float, until: float) -> list[DeviationRow]:
+        """Those whose suspect interval touches [since, until), of whatever run; raises LineError when unread."""
+        stored = await self._line.historian.deviations(since, until, MOST_SHOWN)
+        merged = {row.deviation_id: row for row in stored} | self._all
+        found = [row for row in merged.values() if row.since < until and (row.until is None or row.until >= since)]
+        return sorted(found, key=lambda row: (row.opened, row.deviation_id))
+
     def unresolved(self, run_id: str | None = None) -> list[DeviationRow]:
         """Deviations nobody has recorded an action for, of one run or of all: nothing of theirs may be released."""
         return [row for row in self._all.values() if row.state == "open" and run_id in (None, row.run_id)]
@@ -410,7 +449,7 @@ class HaccpDesk:
     def _limit_view(self, row: LimitRow, now: float) -> dict[str, Any]:
         value = self._worse(row, self._line.image.at(row.tag, now))
         low, high = _limits(row)
-        broken, inner = self._open.get(row.name), row.operational
+        broken, inner, guard = self._open.get(row.name), row.operational, self._line.guard
         state = "inside"
         if broken is not None:
             state = "deviation"
@@ -418,6 +457,8 @@ class HaccpDesk:
             state = "unmeasured"
         elif not low <= value <= high:
             state = "outside"  # but nothing good is being made
+        elif guard is not None and row.name in guard.near:
+            state = "guarded"
         elif (inner.high is not None and value > inner.high) or (inner.low is not None and value < inner.low):
             state = "operational"
         return {
@@ -431,6 +472,7 @@ class HaccpDesk:
             "low": row.low,
             "high": row.high,
             "operational": {"low": inner.low, "high": inner.high},
+            "guard_band": row.guard_band,
             "state": state,
             "deviation_id": None if broken is None else broken.deviation_id,
             "diverts": row.diverts,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from linecontrol.config import LineConfig
+from linecontrol.line.interlock_rows import interlock_rows, oprp_interlocks
 
 
 def limits_in_force(config: LineConfig) -> dict[str, Any]:
-    """``critical_limits`` and ``making`` (which flow and gate say that good powder is made); empty without a guard."""
+    """``critical_limits``, ``interlocks`` and ``making`` (which flow and gate say that good powder is made); empty without a guard."""
     guard = config.line.guard
     if guard is None:
         return {}
+    oprp = oprp_interlocks(config)
     units = {tag.name: tag.unit for tag in config.tags}
     return {
         "line_title": {"en": config.line.title.en, "zh": config.line.title.zh},
@@ -24,8 +27,29 @@ def limits_in_force(config: LineConfig) -> dict[str, Any]:
                 "low": row.low,
                 "high": row.high,
                 "source": row.source,
+                "kind": row.kind,
+                "guard_band": row.guard_band,
+                "stage": row.stage,
+                "hazard": _words(row.hazard),
+                "corrective_action": _words(row.corrective_action),
+                "responsible": row.responsible,
+                "checked_by": list(row.checked_by),
+                "standard": None if row.standard is None else row.standard.model_dump(),
             }
             for row in guard.critical_limits
+        ],
+        "interlocks": [
+            {
+                "name": row.name,
+                "title": {"en": row.title.en, "zh": row.title.zh},
+                "value": row.value.text,
+                "unit": row.unit,
+                "low": row.low if math.isfinite(row.low) else None,
+                "high": row.high if math.isfinite(row.high) else None,
+                "acts": sorted(act.value for act in row.acts),
+                "oprp": row.name in oprp,
+            }
+            for row in interlock_rows(config)
         ],
         "making": {
             "flow": guard.flow.tag,
@@ -34,3 +58,7 @@ def limits_in_force(config: LineConfig) -> dict[str, Any]:
             "good": guard.gate.good,
         },
     }
+
+
+def _words(said: Any) -> dict[str, str] | None:
+    return None if said is None else {"en": said.en, "zh": said.zh}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from linecontrol.config import LineConfig
 from linecontrol.config.haccp import Spoilage, WetHold
 from linecontrol.core.model import DataType, Tag, Text, Value
-from linecontrol.guard.spoilage import Activity, Isotherm, Outlook, bag_activity
+from linecontrol.guard.isotherm import Activity, Isotherm, Outlook, bag_activity
 from linecontrol.guard.wet_hold import Kinetics, WetState, advance
 from linecontrol.line.loops import STATION
 
@@ -54,17 +54,17 @@ class QualityTags:
         self._wet = None if guard is None else guard.wet_hold
         self.spoilage = None if guard is None else guard.spoilage
         self._states = {vessel.name: WetState() for vessel in self._wet.vessels} if self._wet is not None else {}
-        self._isotherm = None if self.spoilage is None else isotherm_of(self.spoilage)
+        self.isotherm = None if self.spoilage is None else isotherm_of(self.spoilage)
         self.activity = _UNKNOWN
 
     def tick(self, dt_s: float, now: float) -> None:
         """Bring the estimates up to date."""
         if self._wet is not None:
             self._stand(self._wet, dt_s, now)
-        if self.spoilage is not None and self._isotherm is not None:
+        if self.spoilage is not None and self.isotherm is not None:
             image, row = self._line.image, self.spoilage
             self.activity = bag_activity(
-                self._isotherm,
+                self.isotherm,
                 self._line.lab.best(row.moisture, image.at(row.moisture, now)).number,
                 image.at(row.temp, now).number,
                 moisture_u=row.moisture_u,

@@ -147,6 +147,7 @@ class Wiring:
 
     Attributes:
         epoch: line time at the start [s since 1970]; None = now, or after what is recorded.
+        retry_seed: of the jitter of attempts to connect; None = by chance.
         save_period_s: how often the run under way is saved [real s]; what a crash can cost.
     """
 
@@ -158,4 +159,5 @@ class Wiring:
     token: Callable[[], int] = random_token
     gains: Callable[[LineConfig, Path], Keeper] = gains_keeper
     epoch: float | None = None
+    retry_seed: int | None = None
     save_period_s: float = 2.0

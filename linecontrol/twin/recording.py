@@ -253,11 +253,6 @@ class MemoryRecording:
         acts = [row for row in rows if isinstance(row, ActRow)]
         return Traced(lots, uses, sorted(self.kept.bags.values(), key=lambda bag: bag.number), acts)
 
-    async def others(self, table: str, run_id: str) -> list[dict[str, Any]]:
-        """Nothing else is kept here."""
-        del table, run_id
-        return []
-
     async def save_lab(self, lab: LabRow) -> None:
         """Keep a laboratory value."""
         self.kept.labs.append(lab)

@@ -188,6 +188,7 @@ class Twin:
             token=lambda: OWNER_TOKEN,
             gains=lambda _config, _data: NoKeeper(),
             epoch=EPOCH + trial.number * TRIAL_LENGTH_S,
+            retry_seed=trial.seed,
             save_period_s=SAVE_PERIOD_S,
         )
         self.line: Line = assemble(config, data=Path(), fresh_plant=True, wiring=wiring)

@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from linecontrol.history import (
     ActRow,
     AuditRow,
     BagRow,
+    BypassRow,
+    CalibrationRow,
+    DeviationRow,
     Historian,
     LotRow,
     LotUseRow,
@@ -39,7 +43,24 @@ LIMIT = {
     "low": 8.0,
     "high": 14.0,
     "source": "working limit <of this line>",
+    "kind": "ccp",
+    "stage": "powder-window",
+    "hazard": {"en": "Mould", "zh": "霉菌"},
+    "standard": {"name": "GB 31637-2016", "text_verified": False, "note": ""},
 }
+
+
+DEVIATION = DeviationRow(
+    *("D1-CCP1-moisture", "r1", "CCP1-moisture", "ccp", "powder-window", T0 + 599, T0 + 600, T0 + 660),
+    *(14.6, 14.0, "% wb", "too wet", "太湿", "hold the bags", "隔离各袋", "operator", 0.4),
+    *("closed", "bags dried again", "operator:li", T0 + 950, "operator:wang", T0 + 1000),
+)
+
+
+def check(name: str, done: float, result: str) -> CalibrationRow:
+    return CalibrationRow(
+        name, "METAL-TEST", "verification", "QT-321", done, done + 14_400, done, "operator:li", result, "", "2026-14"
+    )
 
 
 async def record(folder: Path) -> str:
@@ -84,6 +105,12 @@ async def record(folder: Path) -> str:
         ),
         ActRow("A1", "r1", "r1-S01", "action", T0 + 900, "operator:li", "operator", "meter cleaned, sample dry"),
     )  # fmt: skip
+    await history.save_deviation(DEVIATION)
+    await history.save_deviation(replace(DEVIATION, deviation_id="D2-CCP2-metal", since=T0 + 1300, opened=T0 + 1301, action=""))
+    await history.save_calibration(check("C1", T0 - 7200, "passed"))
+    await history.save_calibration(check("C2", T0 - 3600, "passed"))
+    await history.save_calibration(check("C3", T0 + 900, "failed"))
+    await history.save_bypass(BypassRow("B1", "IL-307", "operator:wang", "meter swapped", T0 + 10, T0 + 70))
     row = AuditRow(T0 + 1, "operator:li", "operator", "session:1", "", "POST /runs", "/runs", None, "{}", "", "done")
     await history.save_audit(row)
     await history.stop()
@@ -101,9 +128,16 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
     (broken,) = found["broken"]
     assert (broken["outside_s"], broken["to_good_s"], broken["max"]) == (60.0, 20.0, 14.6)
     assert found["unanswered"] == []
-    assert [(row["reason"], row["who"]) for row in found["actions"]] == [("meter cleaned, sample dry", "operator:li")]
+    told = [(row["reason"], row["who"]) for row in found["actions"]]
+    assert told == [("meter cleaned, sample dry", "operator:li"), ("bags dried again", "operator:li")]
+    assert [(row["ccp"], row["state"], row["closed_by"]) for row in found["deviations"]] == [
+        ("CCP1-moisture", "closed", "operator:wang")
+    ]
+    assert found["unverified"] == ["GB 31637-2016"]
+    assert [row["calibration_id"] for row in pack["calibrations"]] == ["C2", "C3"]  # and what vouched at the start
+    assert [row["bypass_id"] for row in pack["bypasses"]] == ["B1"]
     assert found["places"] == {"good": {"bags": 1, "kg": 25.0}, "held": {"bags": 1, "kg": 25.1}}
-    assert [(row["who"], row["roles"]) for row in found["people"]] == [("operator:li", ["operator"])]
+    assert {row["who"]: row["did"] for row in found["people"]}["operator:wang"] == {"close": 1, "bypass": 1}
     for lang, words in (
         ("en", ["Where is the powder now?", "HELD", "supports"]),
         ("zh", ["粉现在在哪里", "扣留", "支持"]),
@@ -130,10 +164,18 @@ async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -
         pack["glance"]["unanswered"] = []
     with contextlib.closing(sqlite3.connect(tmp_path / "history.sqlite3")) as connection:
         connection.execute("UPDATE bag SET moisture_max = 13.9 WHERE bag_id = 'r1-B002'")
+        connection.execute("UPDATE deviation SET acted_by = 'operator:chen' WHERE deviation_id LIKE 'D1%'")
+        connection.execute("UPDATE calibration SET result = 'passed'")
+        connection.execute("DELETE FROM bypass")
         connection.commit()
     with open_reader(url) as reader:
-        (finding,) = check_pack(reader, pack).findings
-    assert (finding.what, finding.where) == ("changed", "bag r1-B002")
+        found = {(one.what, one.where) for one in check_pack(reader, pack).findings}
+    assert found == {
+        ("changed", "bag r1-B002"),
+        ("changed", "deviation D1-CCP1-moisture"),
+        ("changed", "calibration C3"),
+        ("removed", "bypass B1"),
+    }
     with pytest.raises(ConfigError, match="holds no evidence pack"):
         pack_in("<html>nothing</html>", "page.html")
 

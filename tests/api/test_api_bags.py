@@ -14,7 +14,7 @@ from linecontrol.analysis.evidence import pack_in
 from linecontrol.history import BagRow, LotRow, LotUseRow, RecipeRow, RunRow
 from linecontrol.line.bag_acts import MEANINGS, BagActs
 from linecontrol.line.lots import LotBook
-from linecontrol.line.suspects import SuspectLog, suspects_of_rows
+from linecontrol.line.suspects import SuspectLog
 
 T0 = 1_750_000_000.0
 RUN, BAG = "r1", "r1-B001"
@@ -26,14 +26,17 @@ class Bags(Plant):
     def __post_init__(self) -> None:
         super().__post_init__()
 
-        async def deviations(_run: str) -> Any:
-            return suspects_of_rows([])
-
         async def record(run_id: str) -> Any:
             return {"run_id": run_id} if run_id == RUN else None
 
         self.runs.record = record
-        self.bags = SimpleNamespace(rows=None, run_id="", bags={}, suspects=SuspectLog(), deviations=deviations)
+        async def deviations(_since: float, _until: float) -> list[Any]:
+            return []
+
+        self.haccp = SimpleNamespace(has=lambda _name: False)
+        self.bags = SimpleNamespace(
+            rows=None, run_id="", bags={}, suspects=SuspectLog(), deviations=deviations, told_of=lambda bag, _found: bag
+        )
         self.lots, self.bag_acts = LotBook(self), BagActs(self)  # type: ignore[arg-type]
 
 

@@ -1,6 +1,6 @@
 """One shift with everything that goes wrong, with and without each guard: what bad powder would have left the house?
 
-    python tests/benchmarks/guard.py [--seeds 1] [--first 1] [--workers 2] [--root-kg 600] [--arm all …] [--json FILE]
+    python tests/benchmarks/guard.py [--seeds 1] [--first 1] [--jobs 2] [--root-kg 600] [--arm all …] [--json FILE]
 
 Each seed is a shift of its own: another plant, other lots, the troubles at other times. In it: a wet lot, a film on the
 window of the moisture meter that is wiped at last, a torn sieve, metal in the powder, a burner that trips, a cabinet
@@ -81,15 +81,15 @@ def work(shift: Shift) -> dict[str, Any]:
         powder=True,
     )
     out = run_trial(trial)
-    rows = list(out.kept.deviations.values()) if out.kept is not None else []
-    explained = sorted({row.ccp for row in rows})
+    explained = sorted({row.ccp for row in out.kept.deviations.values()}) if out.kept is not None else []
+    bags = list(out.kept.bags.values()) if out.kept is not None else []
     return {
         "seed": shift.seed,
         "arm": shift.arm,
         "state": out.record["state"],
         "reason": out.record["reason"],
         "deviations": explained,
-        **verdict(out.powder, rows),
+        **verdict(out.powder, bags),
     }
 
 
@@ -124,7 +124,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--root-kg", type=float, default=600.0)
     parser.add_argument("--arm", action="append", choices=list(ARMS))
     parser.add_argument("--json", type=Path)
@@ -135,7 +135,7 @@ def main() -> int:
         for arm in (asked.arm or ARMS)
     ]
     rows = []
-    with ProcessPoolExecutor(asked.workers) as pool:
+    with ProcessPoolExecutor(asked.jobs) as pool:
         for row in pool.map(work, shifts):
             rows.append(row)
             if asked.json is not None:

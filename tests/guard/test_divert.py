@@ -1,6 +1,7 @@
 """The divert guard: nothing outside a critical limit, or unmeasured, may stay unmarked in a good bag."""
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,3 +148,16 @@ def test_a_doubt_from_elsewhere_is_a_deviation() -> None:
     verdict = guard.tick(30, look(total=10.0), None, {"moisture-doubt": "the meter is stuck"})
     assert (verdict.position, verdict.began) == (1, True)
     assert verdict.deviations == {"moisture-doubt": "the meter is stuck"}
+
+
+def test_a_reading_in_the_guard_band_turns_the_gate_and_is_no_deviation() -> None:
+    banded = [replace(LIMITS[0], band=0.3), *LIMITS[1:]]
+    guard = DivertGuard(GATE, banded)
+    for second in range(25):
+        guard.tick(second, look())
+    near = guard.tick(30, look(moisture=13.8, total=1.0))
+    assert (near.position, dict(near.deviations), near.began, near.suspect_kg) == (1, {}, False, 0.0)
+    assert "13.80 is above 13.7" in near.near["moisture"]
+    assert guard.tick(31, look(moisture=13.5, total=1.0)).position == 1  # until it has settled
+    broken = guard.tick(32, look(moisture=14.1, total=1.1))
+    assert (broken.position, list(broken.deviations), list(broken.near)) == (1, ["moisture"], [])

@@ -23,7 +23,6 @@ from linecontrol.guard.genealogy import (
     touching,
 )
 from linecontrol.guard.genealogy.mixing import through
-from linecontrol.guard.isotherm import Isotherm, water_activity
 
 STEP_S, STEPS = 10.0, 240
 
@@ -167,18 +166,3 @@ def test_suspect_intervals_touch_by_machine_by_station_and_by_a_name_nobody_know
     assert shares("no such place", 1210.0, None)[0] == pytest.approx(0.3, abs=0.01)
     assert not Suspect("pipe", 0.0, None, "wet", "d1", "dried again").has_action  # without a name it is none
     assert Suspect("pipe", 0.0, None, "wet", "d1", "dried again", "li").has_action
-
-
-@pytest.mark.parametrize(("pct", "temp_c", "activity"), [(12.47, 25.0, 0.60), (13.26, 40.0, 0.70), (9.14, 60.0, 0.50)])
-def test_water_activity_is_that_of_the_table_and_its_range_is_wide(pct: float, temp_c: float, activity: float) -> None:
-    found = water_activity(Isotherm(), pct, temp_c, 0.2)
-    assert found.value == pytest.approx(activity, abs=0.003)
-    assert found.low < found.value < found.high
-    assert found.high - found.low > 0.1
-
-
-@given(st.floats(0.0, 40.0), st.floats(-10.0, 90.0), st.floats(0.0, 1.0))
-def test_water_activity_is_an_activity_and_rises_with_moisture(pct: float, temp_c: float, u: float) -> None:
-    one, more = (water_activity(Isotherm(), value, temp_c, u) for value in (pct, pct + 1.0))
-    assert 0.0 <= one.low <= one.value <= one.high <= 0.95
-    assert more.value >= one.value

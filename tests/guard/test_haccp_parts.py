@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from linecontrol.core.model import Text
 from linecontrol.guard.deviations import Breach, DeviationBook
-from linecontrol.guard.spoilage import Isotherm, Outlook, SpoilageSums, bag_activity
+from linecontrol.guard.isotherm import Isotherm, Outlook, bag_activity
+from linecontrol.guard.spoilage import SpoilageSums
 from linecontrol.guard.wet_hold import Kinetics, WetState, advance
 
 KINETICS = Kinetics(b=0.030, t_min_c=5.0, lag_h=2.0)

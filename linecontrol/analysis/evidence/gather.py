@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,15 +13,18 @@ from linecontrol.analysis.evidence.limits import LIMIT_OF_SAMPLES, judged, steps
 from linecontrol.analysis.evidence.seal import sealed
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Event
-from linecontrol.history import HistoryReader, RunRow
-from linecontrol.history.trace import other_rows, traced
+from linecontrol.history import CalibrationRow, DeviationRow, HistoryReader, RunRow, VersionRow
+from linecontrol.history.trace import traced
 from linecontrol.history.verify import chain_head, digests
 
 FORMAT = 1
 SUPPORTS = "supports a HACCP plan (Codex CXC 1-1969) and electronic records after 21 CFR Part 11"
 AFTER_S = 600.0  # what was written down shortly after the end still belongs to the run
 MOST_ROWS = 5000
-_PACKED = ("run", "recipe", "lot", "lot_use", "bag", "signed_act", "lab", "audit", "event", "deviation")
+_PACKED = (
+    *("run", "run_version", "recipe", "lot", "lot_use", "bag", "signed_act", "lab", "audit"),
+    *("deviation", "calibration", "bypass"),
+)
 
 
 def no_such_run(run_id: str) -> StorageError:
@@ -50,13 +54,15 @@ def gather(reader: HistoryReader, run_id: str, made_at: float) -> dict[str, Any]
         "start": start,
         "end": end,
         "limits": _limits(reader, run, start, end),
-        "deviations": [_plain(row) for row in other_rows(reader, "deviation", run_id)],
+        "interlocks": run.record.get("interlocks") or [],
+        "versions": [_version(row) for row in reader.versions(run_id)],
+        "deviations": [_finite(row) for row in reversed(reader.deviations(start, end + 1.0, MOST_ROWS))],
         "alarms": [_event(one) for one in events if one.kind.startswith("alarm.")],
         "events": [
             _event(one) for one in events if one.kind.split(".")[0] in ("guard", "bag", "run", "evidence", "plc")
         ],
-        "bypasses": _first_of(reader, ("bypass", "interlock_bypass"), run_id, start, until),
-        "calibrations": _first_of(reader, ("calibration", "verification"), None, start, until),
+        "bypasses": [asdict(row) for row in reversed(reader.bypasses(start, end + 1.0, MOST_ROWS))],
+        "calibrations": [asdict(row) for row in _in_force(reader.calibrations(None, MOST_ROWS), start, until)],
         "laboratory": [asdict(row) for row in reader.lab(since=start, until=until)],
         "audit": [asdict(row) for row in reversed(reader.audit(start, None, MOST_ROWS)) if _is_of(row, run_id, until)],
         **_traced(reader, run_id),
@@ -120,16 +126,29 @@ def _is_of(row: Any, run_id: str, until: float) -> bool:
     return row.time <= until or run_id in row.target
 
 
-def _first_of(
-    reader: HistoryReader, tables: Sequence[str], run_id: str | None, start: float, until: float
-) -> list[dict[str, Any]]:
-    """Rows of the first of these tables that is there; by run where the table knows runs."""
-    del start
-    for table in tables:
-        rows = other_rows(reader, table, run_id)
-        if rows:
-            return [_plain(row) for row in rows if float(row.get("since") or row.get("time") or 0.0) <= until]
-    return []
+def _in_force(newest_first: Sequence[CalibrationRow], start: float, until: float) -> list[CalibrationRow]:
+    """Checks done during the run, and of each item the last one before it: what vouched for it."""
+    found: list[CalibrationRow] = []
+    vouched: set[str] = set()
+    for row in newest_first:
+        if row.done >= start:
+            if row.done <= until:
+                found.append(row)
+        elif row.item not in vouched:
+            vouched.add(row.item)
+            found.append(row)
+    return sorted(found, key=lambda row: row.done)
+
+
+def _version(row: VersionRow) -> dict[str, Any]:
+    """Of a version of the run's record all but the record itself."""
+    return {key: value for key, value in asdict(row).items() if key != "record"}
+
+
+def _finite(row: DeviationRow) -> dict[str, Any]:
+    """JSON knows no NaN."""
+    found = asdict(row)
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()}
 
 
 def _digests(reader: HistoryReader, pack: Mapping[str, Any]) -> list[list[str]]:
@@ -140,7 +159,10 @@ def _digests(reader: HistoryReader, pack: Mapping[str, Any]) -> list[list[str]]:
     wanted |= {("bag", row["bag_id"]) for row in pack["bags"]} | {("signed_act", row["act_id"]) for row in pack["acts"]}
     wanted |= {("lab", row["lab_id"]) for row in pack["laboratory"]}
     wanted |= {("audit", str(row["number"])) for row in pack["audit"]}
-    wanted |= {("deviation", str(row.get("deviation_id"))) for row in pack["deviations"]}
+    wanted |= {("deviation", row["deviation_id"]) for row in pack["deviations"]}
+    wanted |= {("calibration", row["calibration_id"]) for row in pack["calibrations"]}
+    wanted |= {("bypass", row["bypass_id"]) for row in pack["bypasses"]}
+    wanted |= {("run_version", f"{run_id} {row['version']}") for row in pack["versions"]}
     return [[kind, key, now[kind, key]] for kind, key in sorted(wanted) if (kind, key) in now]
 
 

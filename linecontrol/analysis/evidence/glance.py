@@ -34,7 +34,17 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
             for limit in broken
         ],
         "limits": len(pack["limits"]),
-        "deviations": len(pack["deviations"]),
+        "deviations": [
+            {
+                key: row[key]
+                for key in ("deviation_id", "ccp", "text", "text_zh", "since", "until", "state", "action", "acted_by", "closed_by")
+            }
+            for row in pack["deviations"]
+        ],
+        "unverified": sorted(
+            {row["standard"]["name"] for row in pack["limits"] if row.get("standard") and not row["standard"]["text_verified"]}
+        ),
+        "bypasses": len(pack["bypasses"]),
         "places": places,
         "actions": _actions(pack),
         "unanswered": _unanswered(pack),
@@ -68,25 +78,27 @@ def _actions(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     rows += [
         {
-            "time": row.get("acted") or row.get("since"),
+            "time": row["acted"] or row["since"],
             "kind": "action",
-            "target": row.get("deviation_id"),
-            "reason": row.get("action"),
-            "who": row.get("acted_by"),
+            "target": row["deviation_id"],
+            "reason": row["action"],
+            "who": row["acted_by"],
             "role": "",
             "meaning": "",
         }
         for row in pack["deviations"]
-        if row.get("action")
+        if row["action"]
     ]
     return sorted(rows, key=lambda row: float(row["time"] or 0.0))
 
 
 def _unanswered(pack: Mapping[str, Any]) -> list[str]:
-    """Suspect intervals in bags for which no corrective action is on record."""
+    """Deviations, and suspect intervals in bags, for which no corrective action is on record."""
     answered = {act["target"] for act in pack["acts"] if act["kind"] == "action"}
-    answered |= {row.get("deviation_id") for row in pack["deviations"] if row.get("action") and row.get("acted_by")}
-    return sorted({row["id"] for bag in pack["bags"] for row in bag["suspects"]} - answered)
+    answered |= {row["deviation_id"] for row in pack["deviations"] if row["action"] and row["acted_by"]}
+    asked = {row["id"] for bag in pack["bags"] for row in bag["suspects"]}
+    asked |= {row["deviation_id"] for row in pack["deviations"]}
+    return sorted(asked - answered)
 
 
 def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -97,6 +109,10 @@ def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
         *((row["who"], row["role"], row["action"]) for row in done),
         *((act["who"], act["role"], act["kind"]) for act in pack["acts"]),
         *((use["who"], "", "lot") for use in pack["uses"]),
+        *((row["acted_by"], "", "action") for row in pack["deviations"] if row["acted_by"]),
+        *((row["closed_by"], "", "close") for row in pack["deviations"] if row["closed_by"]),
+        *((row["who"], "", "bypass") for row in pack["bypasses"]),
+        *((row["who"], "", row["item"]) for row in pack["calibrations"] if row["done"] >= pack["start"]),
         *(
             (one["data"]["who"], "", one["text"])
             for one in pack["events"]

@@ -37,7 +37,7 @@ def words_of(lang: str) -> dict[str, Any]:
 def suspects_of(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Intervals to shade: deviations on record, else what the divert guard told."""
     if pack["deviations"]:
-        return [{"since": float(row["since"]), "until": row.get("until")} for row in pack["deviations"]]
+        return [{"since": row["since"], "until": row["until"]} for row in pack["deviations"]]
     rows: list[dict[str, Any]] = []
     for event in pack["events"]:
         if event["kind"] != "guard.divert":

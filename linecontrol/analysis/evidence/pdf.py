@@ -52,6 +52,10 @@ def _glance(pack: Mapping[str, Any], g: Mapping[str, Any], w: Mapping[str, Any],
         f"{w['outside']} {number(row['outside_s'], 0)} s, {w['not_good']} {number(row['to_good_s'], 0)} s"
         for row in g["broken"]
     ]
+    told = [
+        f"{moment(row['since'])} {row['ccp']}: {row['text_zh' if lang == 'zh' else 'text']} ({w['states'][row['state']]})"
+        for row in g["deviations"]
+    ]
     kept = w["none_broken"].format(n=g["limits"]) if g["limits"] else w["no_limits"]
     acts = [
         f"{moment(row['time'])} {row['target']}: {row['kind']}, {row['reason']} ({person(row['who'])})"
@@ -66,7 +70,7 @@ def _glance(pack: Mapping[str, Any], g: Mapping[str, Any], w: Mapping[str, Any],
     ]
     return [
         {"q": w["q1"], "lines": [made, *(lots or [w["no_lot"]])]},
-        {"q": w["q2"], "lines": broken or [kept]},
+        {"q": w["q2"], "lines": [*(broken or [kept]), *told]},
         {"q": w["q3"], "lines": [diverted, *acts, *missing]},
         {"q": w["q4"], "lines": people or [w["nobody"]]},
         {"q": w["q5"], "lines": places or [w["no_bags"]]},
@@ -92,6 +96,21 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any]) -> list[dict[str, Any
         [moment(act["time"]), act["kind"], act["target"], act["reason"], person(act["who"]), act["meaning"] or "–"]
         for act in pack["acts"]
     ]
+    deviations = [
+        [
+            *(row["deviation_id"], moment(row["since"]), moment(row["until"]) if row["until"] else w["going_on"]),
+            *(w["states"][row["state"]], row["action"] or "–", person(row["acted_by"])),
+        ]
+        for row in pack["deviations"]
+    ]
+    checks = [
+        [row["item"], moment(row["done"]), moment(row["due"]), w["results"][row["result"]], person(row["who"])]
+        for row in pack["calibrations"]
+    ]
+    bypasses = [
+        [row["interlock"], moment(row["since"]), moment(row["ended"] or row["until"]), row["reason"], person(row["who"])]
+        for row in pack["bypasses"]
+    ]
     alarms = [[moment(row["time"]), row["source"], row["text"]] for row in pack["alarms"]]
     return [
         {
@@ -103,6 +122,21 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any]) -> list[dict[str, Any
             "title": w["decisions"],
             "head": [w[k] for k in ("time", "kind", "target", "reason", "who", "meaning")],
             "rows": acts,
+        },
+        {
+            "title": w["deviations"],
+            "head": [w[k] for k in ("what", "since", "until", "state", "action", "who")],
+            "rows": deviations,
+        },
+        {
+            "title": w["calibrations"],
+            "head": [w[k] for k in ("name", "done", "due", "result", "who")],
+            "rows": checks,
+        },
+        {
+            "title": w["bypasses"],
+            "head": [w[k] for k in ("name", "since", "until", "reason", "who")],
+            "rows": bypasses,
         },
         {"title": w["alarms"], "head": [w[k] for k in ("time", "name", "event")], "rows": alarms},
     ]

@@ -66,12 +66,20 @@ def lots_in(passage: Passage, uses: Sequence[LotUse], first: str, least_share: f
 
 
 def touching(
-    passage: Passage, suspects: Sequence[Suspect], machines_of: Mapping[str, Sequence[str]], least_share: float
+    passage: Passage,
+    suspects: Sequence[Suspect],
+    machines_of: Mapping[str, Sequence[str]],
+    least_share: float,
+    margin_s: float = 0.0,
 ) -> list[tuple[Suspect, float]]:
     """Suspect intervals with at least this share of the bag (0..1), and the share of each.
 
     A stage that is a station means the worst of its machines; one that nobody knows means the bag itself, so that no
     suspect interval is lost over its name.
+
+    Args:
+        machines_of: machines by station and by measuring point at their inlet.
+        margin_s: an interval reaches so much farther at either end: no time of passage is known better.
     """
     found = []
     for suspect in suspects:
@@ -79,7 +87,7 @@ def touching(
         names = machines_of.get(suspect.stage, (suspect.stage,))
         known = [passage.spreads[name] for name in names if name in passage.spreads]
         spreads = known or list(passage.spreads.values())
-        share = max(spread.share_between(suspect.since, until) for spread in spreads)
+        share = max(spread.share_between(suspect.since - margin_s, until + margin_s) for spread in spreads)
         if share >= least_share and share > 0.0:
             found.append((suspect, share))
     return found
