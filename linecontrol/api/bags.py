@@ -50,7 +50,7 @@ class ActionIn(BaseModel):
 
 def bag_routes(line: Line, bridge: Bridge, people: People) -> APIRouter:
     """The routes under ``/bags``, and the bags and labels of a run."""
-    routes = APIRouter(tags=["lots and bags"], responses=responses(401, 404, 409, 422, 429))
+    routes = APIRouter(tags=["lots and bags"], responses=responses(403, 404, 409, 422, 429))
 
     async def decide(request: Request, bag_id: str, kind: str, wish: SignedIn) -> dict[str, Any]:
         caller = caller_of(request)

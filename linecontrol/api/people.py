@@ -17,7 +17,7 @@ from typing import Protocol
 from linecontrol.api.callers import Caller, fingerprint, new_token
 from linecontrol.api.door import Door
 from linecontrol.api.passwords import Passwords, check_new
-from linecontrol.api.problems import Refused, TooOften
+from linecontrol.api.problems import NotSigned, Refused, TooOften
 from linecontrol.api.rights import Right, Role, rights_of
 from linecontrol.api.throttle import Throttle
 from linecontrol.core.errors import ConfigError, Problem, StateError, StorageError
@@ -243,8 +243,14 @@ class People:
         """Who signs: the user of the caller's session, who gives the password once more; or, for the command line of
         this computer and the demo, the user of ``name``.
 
-        Raises as ``log_in``; StateError when it is nobody's to sign.
+        Raises NotSigned for a wrong password, TooOften as ``log_in``; StateError when it is nobody's to sign.
         """
+        try:
+            return await self._signer(caller, name, password, address)
+        except Refused:
+            raise NotSigned from None
+
+    async def _signer(self, caller: Caller, name: str | None, password: str, address: str) -> Caller:
         if self.session_of(caller) is not None:
             row, user = self._mine(caller)
             if name is not None and _key(name) != _key(user.name):
@@ -271,9 +277,15 @@ class People:
         return row is not None
 
     async def change_password(self, caller: Caller, old: str, new: str, address: str) -> None:
-        """One's own; every other session of the user ends. Raises as ``log_in``, ConfigError for a poor password."""
+        """One's own; every other session of the user ends.
+
+        Raises NotSigned when ``old`` is wrong, TooOften as ``log_in``, ConfigError for a poor password.
+        """
         row, user = self._mine(caller)
-        await self._judge(_key(user.name), old, user, address)
+        try:
+            await self._judge(_key(user.name), old, user, address)
+        except Refused:
+            raise NotSigned from None
         check_new(new, user.name)
         await self._change_user(replace(user, password_hash=await self._passwords.hashed(new)))
         await self._end([one for one in self.sessions.values() if one.user_id == user.id and one.id != row.id])

@@ -19,6 +19,17 @@ class Refused(LineError):
     """Name or password is wrong, or the token; which of them nobody is told."""
 
 
+class NotSigned(LineError):
+    """The password given once more, to sign for something, is wrong. Who asks is known and stays logged in."""
+
+    def __init__(self) -> None:
+        super().__init__("name or password is wrong: nothing was changed")
+
+
+NOT_SIGNED = "urn:linecontrol:problem:not-signed"
+"""``type`` of the problem that a failed signature is answered with."""
+
+
 class TooOften(LineError):
     """Too many failed tries; ``wait_s``: when the next is judged."""
 
@@ -30,7 +41,7 @@ class TooOften(LineError):
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
-    type: str = Field("about:blank", examples=["about:blank"])
+    type: str = Field("about:blank", examples=["about:blank", "urn:linecontrol:problem:not-signed"])
     title: str = Field(examples=["Conflict"])
     status: int = Field(examples=[409])
     detail: str = Field(examples=["FV-104 is held by loop:FIC-104: FIC-104 is in Remote"])
@@ -42,6 +53,8 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
     for code, text in {
         401: "Not known, or not by this password",
+        403: "Without the right to it, or signed with a wrong password: the type of that is "
+        "urn:linecontrol:problem:not-signed",
         404: "There is no such thing",
         409: "Not possible now; the detail says why",
         422: "A value is not accepted; errors say which and what is",
@@ -56,8 +69,12 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: PROBLEM_RESPONSES[code] for code in codes}
 
 
-def problem(request: Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+def problem(
+    request: Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None, kind: str = "about:blank"
+) -> JSONResponse:
+    """The answer; ``kind`` is its ``type``, for what a program must tell from others of its status."""
     body = Problem(
+        type=kind,
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
@@ -78,6 +95,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def _refused(request: Request, error: Refused) -> JSONResponse:
         return problem(request, 401, str(error))
+
+    @app.exception_handler(NotSigned)
+    async def _not_signed(request: Request, error: NotSigned) -> JSONResponse:
+        return problem(request, 403, str(error), kind=NOT_SIGNED)
 
     @app.exception_handler(TooOften)
     async def _too_often(request: Request, error: TooOften) -> JSONResponse:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def session_routes(line: Line, people: People) -> APIRouter:
     """The routes under ``/session``, ``/welcome`` and the first administrator's."""
-    routes = APIRouter(tags=["session"], responses=responses(401, 409, 422, 429))
+    routes = APIRouter(tags=["session"], responses=responses(401, 403, 409, 422, 429))
     door = people.door
 
     @routes.get("/welcome", response_model=Welcome)
@@ -107,7 +107,7 @@ def session_routes(line: Line, people: People) -> APIRouter:
     @routes.put("/session/password", response_model=SessionOut)
     @beside
     async def password(request: Request, wish: PasswordChange) -> Any:
-        """One's own new password. One's other sessions end."""
+        """One's own new password. One's other sessions end. 403 when the old one is wrong."""
         caller = caller_of(request)
         noted(request, new={"user": caller.name})
         await people.change_password(caller, wish.password, wish.new_password, request.state.address)

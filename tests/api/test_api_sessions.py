@@ -310,6 +310,8 @@ async def test_nobody_reaches_what_is_anothers(tmp_path: Path) -> None:
             await client.get("/users/supervisor"),
         ):
             assert answer.status_code == 403
+        wrong = await client.put("/session/password", json={"password": "not this one", "new_password": "better one"})
+        assert (wrong.status_code, wrong.json()["type"]) == (403, "urn:linecontrol:problem:not-signed")
         own = await client.put("/session/password", json={"password": PASSWORD, "new_password": "an even better one"})
         assert own.status_code == 200
         assert (await here.log_in("supervisor")).status_code == 201

@@ -10,7 +10,6 @@ from typing import Any
 from nicegui import ui
 
 from linecontrol.hmi import ask, texts, widgets
-from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.view import View
 
 MOST_RUNS = 30
@@ -213,12 +212,8 @@ class RunBags:
         body: dict[str, Any] = {"reason": reason}
         if is_signed:
             body |= {name: str(field.value or "") for name, field in fields.items()} | {"lang": view.language}
-        try:
-            await view.api.ask("POST", f"/bags/{bag_id}/{verb}", view.session, body=body)
-        except ApiError as error:  # a wrong password here ends no session
-            view.say(view.t("login.refused") if error.status == 401 else view.said(error.detail), bad=True)
-            return
-        await self._draw()
+        if await view.do(f"/bags/{bag_id}/{verb}", body) is not None:
+            await self._draw()
 
     def _suspects(self, suspects: list[dict[str, Any]]) -> None:
         view = self._view
