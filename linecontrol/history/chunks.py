@@ -157,8 +157,8 @@ def series_of(connection: sa.Connection, found: Sequence[Found]) -> dict[int, li
     """The chunks as series by tag, in their order."""
     axes = _axes(connection, {block_id for _, block_id, axis, _ in found if axis is not None})
     answer: dict[int, list[Series]] = {}
-    for tag_id, block_id, number, packed in found:
-        axis = None if number is None else axes[block_id, number]
+    for tag_id, block_id, at, packed in found:
+        axis = None if at is None else axes[block_id, at]
         answer.setdefault(tag_id, []).append(series.unpack(packed, axis))
     return answer
 

@@ -3,6 +3,7 @@ of these answers; here it only writes the SQL, in the words of each database."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -25,17 +26,16 @@ class Question:
         self._sql: dict[str, _Written] = {}
 
     def ask(self, connection: sa.Connection, **values: int) -> list[tuple[Any, ...]]:
-        """All rows. Raises the driver's own errors, all of them in ``sql.DATABASE_ERRORS``."""
+        """All rows, in the transaction there is, or a new one. What it raises is in ``sql.DATABASE_ERRORS``."""
         if not connection.in_transaction():
             connection.begin()
         sql, order, given = self._sql.get(connection.dialect.driver) or self._written(connection.dialect)
         named = {**given, **values}
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(sql, named if order is None else [named[name] for name in order])
-            return list(cursor.fetchall())
-        finally:
-            cursor.close()
+        base = connection.connection.driver_connection
+        if isinstance(base, sqlite3.Connection) and order is not None:
+            return base.execute(sql, [named[name] for name in order]).fetchall()
+        found = connection.exec_driver_sql(sql, named if order is None else tuple(named[name] for name in order))
+        return [tuple(row) for row in found]
 
     def _written(self, dialect: sa.Dialect) -> _Written:
         compiled = self._select.compile(dialect=dialect)
