@@ -271,7 +271,7 @@ def commits(data: Matrix, folder: Path, rounds: int) -> None:
 
 
 def ingest(data: Matrix, rounds: int) -> None:
-    """H6: from scan to committed and sealed, nothing waiting for a disk."""
+    """H6: from scan to committed, and sealed once an hour as a recording is; nothing waiting for a disk."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").exists() else None) as name:
         folder = Path(name)
         recorder = Recorder(f"sqlite:///{folder / 'ours.db'}", folder, len(data))
@@ -279,17 +279,16 @@ def ingest(data: Matrix, rounds: int) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
             base.execute(f"PRAGMA {pragma}")
         peers.make_rows(base)
-        offered, count, second = list(itertools.islice(scans(data), 3600)), 600, itertools.count()
-        columns = data.T[:3600].tolist()
+        offered, count, second = scans(data), 3600, itertools.count()
         found = []
-        for number in range(rounds):
-            mine = offered[number * count % 3600 :][:count]
+        for number in range(min(rounds, data.shape[1] // count)):
+            mine = list(itertools.islice(offered, count))
             start = time.process_time()
             for scan in mine:
                 recorder.write(recorder.rows_of(scan))
             recorder.store.seal()
             ours = time.process_time() - start
-            part = columns[number * count % 3600 :][:count]
+            part = data.T[number * count :][:count].tolist()
             start = time.process_time()
             for at in range(0, count, 60):
                 base.execute("BEGIN")
