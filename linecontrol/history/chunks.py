@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +12,7 @@ from linecontrol.history import schema, series
 from linecontrol.history.numbers import Ints, unpack_ints
 from linecontrol.history.seal import Block, Chunk
 from linecontrol.history.series import Series
+from linecontrol.history.statements import Question, number
 
 _chunk, _block = schema.chunk, schema.block
 
@@ -33,10 +34,9 @@ _ROLLUP = [
     )
 ]
 
-# Statements are built once: building one again for every question takes longer than answering it.
 _ALWAYS_US, _NEVER_US = -(2**62), 2**62
-_TAG, _BLOCK, _LINE = (sa.bindparam(name, type_=sa.Integer()) for name in ("tag", "block", "line"))
-_START, _END = sa.bindparam("start", type_=schema.Micros), sa.bindparam("end", type_=schema.Micros)
+_TAG, _BLOCK, _LINE, _START, _END = map(number, ("tag", "block", "line", "start", "end"))
+_FIRST, _LAST = number("first"), number("last")
 
 
 def _reaching(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -51,25 +51,31 @@ def _reaching(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 _PART = sa.func.substr(_block.c.data, _chunk.c.offset + 1, _LENGTH, type_=sa.LargeBinary)
-_OF_TAG = _reaching(*_PLACE, _PART).join(_block, _block.c.id == _chunk.c.block_id)
-_PLACES = _reaching(*_PLACE, _chunk.c.offset)
+_OF_TAG = Question(_reaching(*_PLACE, _PART).join(_block, _block.c.id == _chunk.c.block_id).limit(number("most")))
+_PLACES = Question(_reaching(*_PLACE, _chunk.c.offset).limit(number("most")))
 _COUNTS = _reaching(_chunk.c.start_us, _chunk.c.end_us, _chunk.c.count)
-_OF_BLOCK = sa.select(*_PLACE, _chunk.c.offset).where(_chunk.c.line_id == _LINE, _chunk.c.block_id == _BLOCK)
-_DATA = sa.select(_block.c.data).where(_block.c.id == _BLOCK)
-_AXES = sa.select(schema.axis.c.block_id, schema.axis.c.number, schema.axis.c.times).where(
-    schema.axis.c.block_id >= sa.bindparam("first"), schema.axis.c.block_id <= sa.bindparam("last")
+_OF_BLOCK = Question(
+    sa.select(*_PLACE, _chunk.c.offset).where(
+        _chunk.c.line_id == _LINE, _chunk.c.block_id == _BLOCK, _chunk.c.tag_id >= _FIRST, _chunk.c.tag_id <= _LAST
+    )
 )
-_ROLLUPS = sa.select(_chunk.c.tag_id, _chunk.c.block_id, *_ROLLUP).where(
-    _chunk.c.line_id == _LINE,
-    _chunk.c.block_id >= sa.bindparam("first"),
-    _chunk.c.block_id <= sa.bindparam("last"),
-    _chunk.c.tag_id.in_(sa.bindparam("tags", expanding=True)),
+_DATA = Question(sa.select(_block.c.data).where(_block.c.id == _BLOCK))
+_AXES = Question(
+    sa.select(schema.axis.c.block_id, schema.axis.c.number, schema.axis.c.times).where(
+        schema.axis.c.block_id >= _FIRST, schema.axis.c.block_id <= _LAST
+    )
 )
-_TAIL = (
+_ROLLUPS = Question(
+    sa.select(_chunk.c.tag_id, *_ROLLUP).where(
+        _chunk.c.line_id == _LINE, _chunk.c.block_id == _BLOCK, _chunk.c.tag_id >= _FIRST, _chunk.c.tag_id <= _LAST
+    )
+)
+_TAIL = Question(
     sa.select(schema.tail.c.samples, schema.tail.c.texts)
     .where(schema.tail.c.line_id == _LINE, schema.tail.c.end_us >= _START, schema.tail.c.start_us < _END)
     .order_by(schema.tail.c.id)
 )
+_MOST = 2**31 - 1
 
 Found = tuple[int, int, int | None, series.Packed]
 """Tag, block, axis and samples of a chunk."""
@@ -141,7 +147,7 @@ def tail_rows(connection: sa.Connection, line_id: int, start_us: int | None = No
     """(samples, texts) of the tail in the order they were committed, all that may hold rows in [start_us, end_us)."""
     start_us = _ALWAYS_US if start_us is None else start_us
     end_us = _NEVER_US if end_us is None else end_us
-    return connection.execute(_TAIL, {"line": line_id, "start": start_us, "end": end_us}).all()
+    return _TAIL.ask(connection, line=line_id, start=start_us, end=end_us)
 
 
 # -- chunks
@@ -151,8 +157,8 @@ def series_of(connection: sa.Connection, found: Sequence[Found]) -> dict[int, li
     """The chunks as series by tag, in their order."""
     axes = _axes(connection, {block_id for _, block_id, axis, _ in found if axis is not None})
     answer: dict[int, list[Series]] = {}
-    for tag_id, block_id, number, packed in found:
-        axis = None if number is None else axes[block_id, number]
+    for tag_id, block_id, at, packed in found:
+        axis = None if at is None else axes[block_id, at]
         answer.setdefault(tag_id, []).append(series.unpack(packed, axis))
     return answer
 
@@ -161,7 +167,7 @@ def _axes(connection: sa.Connection, blocks: Iterable[int]) -> Mapping[tuple[int
     axes: dict[tuple[int, int], Ints] = {}
     wanted = set(blocks)
     if wanted:  # the blocks of one question are neighbours, but for those of other lines between them
-        for block_id, number, times in connection.execute(_AXES, {"first": min(wanted), "last": max(wanted)}):
+        for block_id, number, times in _AXES.ask(connection, first=min(wanted), last=max(wanted)):
             if block_id in wanted:
                 axes[block_id, number] = unpack_ints(times)
     return axes
@@ -180,18 +186,17 @@ def of_tag(
     connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None, most: int | None = None
 ) -> list[Found]:
     """Chunks with rows in [start_us, end_us), and the last before it; oldest first, at most ``most``."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    query = _PLACES if is_sqlite else _OF_TAG
-    rows = connection.execute(query if most is None else query.limit(most), _stretch(tag_id, start_us, end_us))
-    if is_sqlite:
-        return [_read_part(connection, row) for row in rows.all()]
+    asked = {**_stretch(tag_id, start_us, end_us), "most": _MOST if most is None else most}
+    if connection.dialect.name == "sqlite":
+        base = connection.connection.driver_connection
+        assert base is not None  # noqa: S101 - it is open
+        return [_read_part(base, row) for row in _PLACES.ask(connection, **asked)]
+    rows = _OF_TAG.ask(connection, **asked)
     return [(row[0], row[1], row[2], _packed(row[6], 0, row[3], row[4], row[5])) for row in rows]
 
 
-def _read_part(connection: sa.Connection, row: Any) -> Found:
+def _read_part(base: Any, row: Any) -> Found:
     """SQLite's substr would read all of a block for a part of it."""
-    base = connection.connection.driver_connection
-    assert base is not None  # noqa: S101 - it has just answered
     with base.blobopen("block", "data", row[1], readonly=True) as data:
         data.seek(row[6])
         part = data.read(row[3] + row[4] + row[5])
@@ -203,24 +208,30 @@ def counts_of_tag(connection: sa.Connection, tag_id: int, start_us: int, end_us:
     return connection.execute(_COUNTS, _stretch(tag_id, start_us, end_us))
 
 
-def of_block(connection: sa.Connection, line_id: int, block_id: int) -> list[Found]:
-    """All chunks of a block."""
-    data = connection.execute(_DATA, {"block": block_id}).scalar()
-    if data is None:
+def of_block(
+    connection: sa.Connection, line_id: int, block_id: int, wanted: Collection[int] | None = None
+) -> list[Found]:
+    """The chunks of these tags (None: all of them) in a block."""
+    data = _DATA.ask(connection, block=block_id)
+    if not data:
         return []
-    rows = connection.execute(_OF_BLOCK, {"line": line_id, "block": block_id})
-    return [(row[0], row[1], row[2], _packed(data, row[6], row[3], row[4], row[5])) for row in rows]
+    first, last = (0, _MOST) if not wanted else (min(wanted), max(wanted))
+    rows = _OF_BLOCK.ask(connection, line=line_id, block=block_id, first=first, last=last)
+    return [
+        (row[0], row[1], row[2], _packed(data[0][0], row[6], row[3], row[4], row[5]))
+        for row in rows
+        if wanted is None or row[0] in wanted
+    ]
 
 
 def rollups(connection: sa.Connection, line_id: int, blocks: Sequence[int], ids: Sequence[int]) -> dict[int, list[Any]]:
     """Roll-ups (the columns ``_ROLLUP``) of these tags in these blocks, by tag, oldest first."""
-    found: dict[int, list[Any]] = {}
-    wanted = set(blocks)
-    asked = {"line": line_id, "first": min(blocks), "last": max(blocks), "tags": list(ids)}
-    for row in connection.execute(_ROLLUPS, asked).all():
-        tag_id, block_id, *rollup = row
-        if block_id in wanted:
-            found.setdefault(tag_id, []).append(rollup)
+    found: dict[int, list[Any]] = {tag_id: [] for tag_id in ids}
+    first, last = min(ids), max(ids)
+    for block_id in blocks:  # one after another: all of a block's tags between the first and the last are looked at
+        for row in _ROLLUPS.ask(connection, line=line_id, block=block_id, first=first, last=last):
+            if row[0] in found:
+                found[row[0]].append(row[1:])
     for rows in found.values():
         rows.sort(key=itemgetter(0))
-    return found
+    return {tag_id: rows for tag_id, rows in found.items() if rows}

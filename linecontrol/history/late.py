@@ -14,8 +14,15 @@ import sqlalchemy as sa
 from linecontrol.history import chunks, schema
 from linecontrol.history.seal import chunk_of
 from linecontrol.history.series import Series, joined
+from linecontrol.history.statements import Question, number
 
 _ALWAYS_US = -(2**62)
+_NEWEST = Question(
+    sa.select(schema.chunk.c.end_us)
+    .where(schema.chunk.c.tag_id == number("tag"))
+    .order_by(schema.chunk.c.start_us.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,11 @@ class Late:
 
 def find_late(connection: sa.Connection, line_id: int, series: Mapping[int, Series]) -> Late:
     """Which of these rows, by tag, are no newer than the newest chunk of their tag, and the chunks they belong into."""
-    chunk = schema.chunk
-    last = sa.select(chunk.c.end_us).order_by(chunk.c.start_us.desc()).limit(1)
     newest: dict[int, int] = {}
     changed: list[tuple[int, int, Series]] = []
     for tag_id, rows in series.items():
-        end_us = connection.execute(last.where(chunk.c.tag_id == tag_id)).scalar()
-        if end_us is None or rows.times[0] > end_us:
+        found = _NEWEST.ask(connection, tag=tag_id)
+        if not found or rows.times[0] > (end_us := found[0][0]):
             continue
         newest[tag_id] = end_us
         late = rows.between(_ALWAYS_US, end_us + 1)

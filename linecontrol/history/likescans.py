@@ -80,10 +80,9 @@ class LikeScans:
         return self._stored(now, time_us)
 
     def _stored(self, now: np.ndarray[tuple[int], np.dtype[np.float64]], time_us: int) -> Sequence[Row] | None:
-        if self._bands is None:
-            is_due = now != self._values
-        else:
-            is_due = ~(np.abs(now - self._values) <= self._bands)  # so that NaN is a change
+        bands = self._bands
+        # NaN is a change, with a band as well
+        is_due = now != self._values if bands is None else ~(np.abs(now - self._values) <= bands)
         until_us = time_us - self._keepalive_us
         if self._oldest_us <= until_us:
             is_due |= self._stored_us <= until_us

@@ -71,7 +71,8 @@ def unpack_ints(packed: bytes) -> Ints:
         _, count, first, gap = struct.unpack("<BIqq", packed)
         return np.asarray(first + gap * np.arange(count, dtype=np.int64))
     numbers = _decompress(packed[1:])
-    return np.cumsum(numbers, dtype=np.int64) if packed[0] == _NARROW else numbers.astype(np.int64, copy=False)
+    wide = numbers.astype(np.int64, copy=False)
+    return wide.cumsum() if packed[0] == _NARROW else wide
 
 
 def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int32]] | None:

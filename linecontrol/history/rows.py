@@ -344,7 +344,11 @@ class Batch:
         return max((row[_TIME_AT[kind]] for kind, rows in self.rows.items() for row in rows), default=0)
 
     def to_bytes(self) -> bytes:
-        content = {"writer": self.writer, "number": self.number, "rows": {kind: list(rows) for kind, rows in self.rows.items()}}
+        content = {
+            "writer": self.writer,
+            "number": self.number,
+            "rows": {kind: list(rows) for kind, rows in self.rows.items()},
+        }
         return zlib.compress(json.dumps(content, separators=(",", ":"), default=repr).encode("ascii"), 1)
 
     @classmethod

@@ -65,7 +65,7 @@ def seal(series: Mapping[int, Series], stations: Mapping[int, str]) -> Block:
         number = len(axes)
         used = False
         for tag, rows in sorted(mine.items()):
-            is_on_axis = axis is not None and bool(np.isin(rows.times, axis, assume_unique=True).all())
+            is_on_axis = axis is not None and _holds(axis, rows.times)
             chunks.append(chunk_of(tag, rows, number if is_on_axis else None, axis if is_on_axis else None))
             used = used or is_on_axis
         if axis is not None and used:
@@ -86,6 +86,13 @@ def _axis(columns: Sequence[Series]) -> Ints | None:
     times, counts = np.unique(np.concatenate([rows.times for rows in columns]), return_counts=True)
     shared = times[counts > 1]
     return shared if len(shared) else None
+
+
+def _holds(axis: Ints, times: Ints) -> bool:
+    """Are all of these among the times of the axis? Both in their order."""
+    if times[-1] > axis[-1]:
+        return False
+    return bool((axis[np.searchsorted(axis, times)] == times).all())
 
 
 def chunk_of(tag: int, rows: Series, number: int | None = None, axis: Ints | None = None) -> Chunk:

@@ -7,6 +7,7 @@ is NaN itself is the text ``=nan`` (see ``rows.encode``), so nothing is mixed up
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import zlib
@@ -62,8 +63,26 @@ class Series:
 EMPTY = Series(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
 
 
+_ALL_GOOD = np.zeros(2**17, np.int64)
+_ALL_GOOD.flags.writeable = False
+
+
+def all_good(count: int) -> Ints:
+    """Statuses of rows that are all GOOD, which most are: not to be written to, for they share their memory."""
+    return _ALL_GOOD[:count] if count <= len(_ALL_GOOD) else np.zeros(count, np.int64)
+
+
+def _statuses(parts: Sequence[Series]) -> Ints:
+    if all(part.statuses.base is _ALL_GOOD for part in parts):
+        return all_good(sum(map(len, parts)))
+    return np.concatenate([part.statuses for part in parts])
+
+
 def joined(parts: Sequence[Series]) -> Series:
-    """One series of several, in the order of time; of rows of one time the first given is kept."""
+    """One series of several, in the order of time; of rows of one time the first given is kept.
+
+    Each of several must be in order by itself; a single one need not.
+    """
     parts = [part for part in parts if len(part)]
     if len(parts) < 2:
         return _once(parts[0]) if parts else EMPTY
@@ -75,9 +94,11 @@ def joined(parts: Sequence[Series]) -> Series:
     whole = Series(
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.values for part in parts]),
-        np.concatenate([part.statuses for part in parts]),
+        _statuses(parts),
         texts,
     )
+    if all(before.times[-1] < after.times[0] for before, after in itertools.pairwise(parts)):
+        return whole
     return _once(whole)
 
 
@@ -182,7 +203,7 @@ def unpack(packed: Packed, axis: Ints | None) -> Series:
     values = unpack_floats(packed.data)
     times = numbers if axis is None else axis[numbers]
     if packed.notes is None:
-        return Series(times, values, np.zeros(len(times), np.int64))
+        return Series(times, values, all_good(len(times)))
     return _with_notes(times, values, packed.notes)
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from linecontrol.history import chunks, schema, tail
 from linecontrol.history.series import EMPTY, Rollup, Series, joined, rollup, together
+from linecontrol.history.statements import Question, number
 
 _MANY = 8
 """From this many tags on, chunks are looked up by block, all tags of it at once."""
@@ -21,10 +22,10 @@ _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value la
 
 
 _block = schema.block
-_START, _END = sa.bindparam("start", type_=schema.Micros), sa.bindparam("end", type_=schema.Micros)
-_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us).where(_block.c.line_id == sa.bindparam("line"))
-_BEFORE = _HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP)
-_INSIDE = _HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us)
+_START, _END = number("start"), number("end")
+_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us).where(_block.c.line_id == number("line"))
+_BEFORE = Question(_HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP))
+_INSIDE = Question(_HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us))
 
 
 class _Block(NamedTuple):
@@ -64,10 +65,11 @@ def _of_one(
 
 def _blocks(connection: sa.Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
     """Blocks that reach into [start_us, end_us), oldest first, and whether there are any before."""
-    asked = {"line": line_id, "start": start_us, "end": _FOREVER_US if end_us is None else end_us}
-    earlier = [_Block(*row) for row in connection.execute(_BEFORE, asked)][::-1]
+    until_us = _FOREVER_US if end_us is None else end_us
+    earlier = [_Block(*row) for row in _BEFORE.ask(connection, line=line_id, start=start_us)][::-1]
     found = [row for row in earlier if row.end_us >= start_us]
-    return found + [_Block(*row) for row in connection.execute(_INSIDE, asked)], len(found) < len(earlier)
+    inside = [_Block(*row) for row in _INSIDE.ask(connection, line=line_id, start=start_us, end=until_us)]
+    return found + inside, len(found) < len(earlier)
 
 
 def _of_blocks(
@@ -79,7 +81,7 @@ def _of_blocks(
     end_us: int | None,
 ) -> dict[int, list[Series]]:
     """What the blocks hold of [start_us, end_us), and the last row before it."""
-    parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id) if row[0] in wanted]
+    parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
     found = chunks.series_of(connection, parts)
     return {tag: [part.between(start_us, end_us, hold=True) for part in mine] for tag, mine in found.items()}
 
@@ -141,7 +143,8 @@ def statistics(
 def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int, end_us: int) -> Rollup:
     """Of the chunks within, and of what lies before the first and behind the last of them."""
     starts, ends, counts, numbers, lows, highs, weights, integrals, lasts, statuses = zip(*rows, strict=True)
-    after = after.between(ends[-1] + 1, end_us)
+    if len(after):
+        after = after.between(ends[-1] + 1, end_us)
     until = (*starts[1:], int(after.times[0]) if len(after) else end_us)
     held = [  # from the last row of each chunk until the next row there is
         (next_us - end, (next_us - end) * last)

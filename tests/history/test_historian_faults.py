@@ -19,8 +19,11 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
-from linecontrol.core.model import Event, Sample, Severity, Status
-from linecontrol.history import Historian, RunRow, open_reader
+from linecontrol.core.model import Event, Sample, Severity, Status, Tag
+from linecontrol.history import Historian, RunRow, inserts, open_reader
+from linecontrol.history import store as store_module
+from linecontrol.history.rows import SAMPLE, Batch, Row, SampleRow, micros
+from linecontrol.history.store import Kept, Store, StoreAway
 
 T0 = 1_750_000_000.0
 
@@ -222,8 +225,14 @@ async def one_recording(history: Historian, scan: MakeScan) -> list[int]:
 
 @pytest.mark.usefixtures("hasty", "short_blocks")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("message", ["database or disk is full", "disk I/O error"])
-@pytest.mark.parametrize("where", ["statement", "before commit", "after commit"])
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("statement", "database or disk is full"),
+        ("before commit", "disk I/O error"),
+        ("after commit", "database or disk is full"),
+    ],
+)
 async def test_every_single_failure_is_survived(
     where: str, message: str, historian: MakeHistorian, scan: MakeScan, ask: Ask, db: Path, tmp_path: Path
 ) -> None:
@@ -258,12 +267,45 @@ async def test_every_single_failure_is_survived(
     assert struck >= (20 if where == "statement" else 3)
 
 
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_commit_of_samples_that_fails_is_made_once(
+    is_written: bool, db: Path, tmp_path: Path, tags: list[Tag], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locked by somebody else, or its answer lost: the same batch comes again."""
+    url = f"sqlite:///{db}"
+    store = Store(url, "demo", tags, tmp_path / "q")
+    store.open()
+    batches: list[Batch] = []
+    for at in (1, 2):
+        rows: list[Row] = [SampleRow(name, micros(T0 + at), float(at), None, 0) for name in ("SEQ", "TT-1")]
+        batches.append(Batch("w", at, {SAMPLE: rows}))
+    assert store.write(batches[:1]) == Kept(2)
+
+    def lost(*given: Any) -> None:
+        inserts.commit_samples(*given)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with contextlib.closing(sqlite3.connect(db, isolation_level=None)) as other:
+        if is_written:
+            monkeypatch.setattr(store_module, "commit_samples", lost)
+        else:
+            other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreAway):
+            store.write(batches[1:])
+        monkeypatch.undo()
+    store.open()
+    assert store.write(batches[1:]) == Kept(2, duplicates=2 if is_written else 0)
+    store.close()
+    with open_reader(url) as reader:
+        assert reader.series(["SEQ"], T0)["SEQ"].values.tolist() == [1.0, 2.0]
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("hasty")
 async def test_each_statement_of_making_a_new_database_may_fail(
     historian: MakeHistorian, scan: MakeScan, ask: Ask, tmp_path: Path
 ) -> None:
-    for n in range(1, 200, 4):
+    for n in range(1, 200, 11):  # within each of the versions of the schema
         remove(tmp_path)
         saboteur = Saboteur(n, "statement", "disk I/O error")
         history = historian()

@@ -12,6 +12,8 @@ from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample, Status
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import PoisonError, SampleRow, decode, encode, micros
+from linecontrol.history.scanrows import ScanRows
+from linecontrol.history.tail import pack
 
 GOOD, BAD, UNSURE = Status.GOOD, Status.BAD_NO_COMMUNICATION, Status.UNCERTAIN
 
@@ -169,3 +171,70 @@ def test_a_whole_scan_is_judged_as_its_samples_are(stream: list[Sample], band: f
         together = whole.admit_scan(Scan("s", sample.time, {"T": sample}), scan_us)
         assert [repr(row) for row in together] == [repr(row) for row in alone]
     assert [repr(row) for row in whole.close()] == [repr(row) for row in one.close()]
+
+
+NAMES = [f"T{n}" for n in range(9)]
+odd = st.sampled_from(["a text", None, math.nan, math.inf, 2**60 + 1, 2**53 + 1, -0.0, 10**30])
+
+
+@st.composite
+def scans(draw: st.DrawFn) -> list[Scan]:
+    """Scans of a station that are mostly alike, as those of a PLC are; now and then one is not."""
+    now, values, found = 1_000_000_000, [0.0] * len(NAMES), []
+    for step in draw(st.lists(st.integers(1, 40_000_000), min_size=2, max_size=12)):
+        now += step if draw(st.integers(0, 9)) else -step
+        for at in draw(st.lists(st.integers(0, len(NAMES) - 1), max_size=3)):
+            values[at] = draw(st.sampled_from([0.0, 0.25, 1.0, 7.5, 3, True, False]))
+        samples = {name: Sample(value, GOOD, now / 1e6) for name, value in zip(NAMES, values, strict=True)}
+        at = draw(st.sampled_from(NAMES))
+        match draw(st.integers(0, 20)):
+            case 0:
+                samples[at] = Sample(draw(odd), GOOD, now / 1e6)
+            case 1:
+                samples[at] = Sample(None, BAD, now / 1e6)
+            case 2:
+                samples[at] = Sample(5.0, UNSURE, now / 1e6)
+            case 3:
+                samples[at] = Sample(5.0, GOOD, draw(st.sampled_from([now / 1e6 - 1.0, 0.0, math.nan, 1e300])))
+            case 4:
+                del samples[at]
+            case 5:
+                samples = {at: samples[at]}
+            case 6:
+                samples = {name: Sample(None, BAD, now / 1e6) for name in NAMES}
+            case 7:
+                samples = dict(reversed(samples.items()))
+        found.append(Scan(draw(st.sampled_from(["s", "s", "s", "t"])), now / 1e6, samples))
+    return found
+
+
+@settings(deadline=None, max_examples=200)
+@given(scans(), st.sampled_from([0.0, 0.5]))
+def test_a_scan_of_many_tags_is_judged_as_its_samples_are(offered: list[Scan], band: float) -> None:
+    bands = dict.fromkeys(NAMES[::2], band)
+    one, whole = OnChange(30.0, bands), OnChange(30.0, bands)
+    for scan in offered:
+        scan_us = micros(scan.time)
+        alone: list[SampleRow] = []
+        refused: list[str] = []
+        for tag, sample in scan.samples.items():
+            try:
+                alone += one.admit(tag, sample, scan_us)
+            except (ValueError, OverflowError):
+                refused.append(tag)
+        turned_down: list[str] = []
+        together = whole.admit_scan(scan, scan_us, lambda tag, _sample, _error: turned_down.append(tag))  # noqa: B023
+        assert [repr(row) for row in together] == [repr(row) for row in alone]
+        assert turned_down == refused
+        ids = {name: at for at, name in enumerate(NAMES, start=1)}
+        if together:
+            assert pack(together, ids) == pack(list(together), ids)
+    assert {repr(row) for row in whole.close()} == {repr(row) for row in one.close()}
+
+
+def test_alike_scans_become_arrays() -> None:
+    whole = OnChange(60.0)
+    scan = [Scan("s", 1000.0 + n, {name: Sample(float(n), GOOD, 1000.0 + n) for name in NAMES}) for n in range(3)]
+    assert isinstance(whole.admit_scan(scan[0], 1000_000_000), list)
+    assert isinstance(whole.admit_scan(scan[1], 1001_000_000), ScanRows)
+    assert len(whole.admit_scan(scan[2], 1002_000_000)) == len(NAMES)
