@@ -51,8 +51,8 @@ class CcpOut(BaseModel):
     operational: LimitsOut
     guard_band: float
     state: Literal["inside", "operational", "guarded", "outside", "unmeasured", "deviation"] = Field(
-        description="operational: inside, but a person should act. guarded: inside, but by less than the guard band, so "
-        "the gate is turned. outside: but nothing good is being made."
+        description="operational: inside, but a person should act. guarded: inside by less than the guard band, so the "
+        "gate is turned. outside: but nothing good is being made."
     )
     deviation_id: str | None
     diverts: bool

@@ -70,8 +70,8 @@ class CriticalLimit(Row):
     measured. ``checked_by``: checks that vouch for its instrument; with ``since_check`` a deviation reaches back to
     the last one that was passed, not only to the last good reading. ``step``: a reading that jumps by more than this
     within seconds has changed itself, as when somebody wipes its window, not the powder; then, as whenever the meter is
-    doubted, the last good check is the laboratory's. ``guard_band``: so far inside the limit the gate turns already, for
-    what the meter does not know; that is no deviation.
+    doubted, the last good check is the laboratory's. ``guard_band``: so far inside the limit the gate turns, for what
+    the meter does not know; that is no deviation.
     """
 
     name: Name

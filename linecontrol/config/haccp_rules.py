@@ -45,7 +45,7 @@ def haccp_problems(scene: Scene, guard: Guard) -> Iterator[Problem]:
             yield scene.doc.problem((*loc, "since_check"), "no check vouches for it", "checked_by: names of checks")
         yield from _operational(scene, loc, limit)
         room = math.inf if limit.low is None or limit.high is None else limit.high - limit.low
-        if 0.0 < limit.guard_band and room > 0.0 and 2.0 * limit.guard_band >= room:
+        if limit.guard_band > 0.0 and room > 0.0 and 2.0 * limit.guard_band >= room:
             message = f"a guard band of {limit.guard_band:g} leaves nothing between the limits"
             yield scene.doc.problem((*loc, "guard_band"), message, f"less than {room / 2.0:g}")
     if guard.wet_hold is not None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).parent / "texts" / "sentences.json"
-FILES = (PATH.with_name("sentences_tuning.json"), PATH.with_name("sentences_line.json"), PATH)
+NAMES = ("tuning", "quality", "line")
+FILES = (*(PATH.with_name(f"sentences_{name}.json") for name in NAMES), PATH)
 """In the order in which they are tried: the last are so general that they would take the others for something else."""
 _DEPTH = 4
 MOST_LEARNED = 5000

@@ -212,7 +212,11 @@ class BagBook:
         if rows is None or self.open is None:
             return
         if self.open.weight_kg < LEAST_BAG_KG:
-            self.open = None
+            rest, self.open = self._row(self.open, now), None
+            note = "a rest at the spout when the run ended: no bag, thrown away"
+            rest = replace(rest, status=REJECTED, closed_at=now, note=note)
+            self.bags[rest.bag_id] = rest
+            line.historian.trace(rest)
             return
         real = line.clock.real()
         if self._changing_until == -math.inf:
@@ -344,7 +348,8 @@ class BagBook:
         earlier = [
             one
             for one in self.suspects.others
-            if one.since < began and ((old := known.get(one.id)) is None or (old.since, old.until) != (one.since, one.until))
+            if one.since < began
+            and ((old := known.get(one.id)) is None or (old.since, old.until) != (one.since, one.until))
         ]
         if earlier and (self._telling is None or self._telling.done()):
             since = min(one.since for one in earlier)

@@ -87,7 +87,11 @@ class ControlCycle:
         line.haccp.tick(now, verdict)
         tag = guard.settings.tag
         if line.is_available(tag):
-            line.writes.submit(Command(tag, verdict.position, "guard", "; ".join([*verdict.deviations.values(), *verdict.near.values()])))
+            line.writes.submit(
+                Command(
+                    tag, verdict.position, "guard", "; ".join([*verdict.deviations.values(), *verdict.near.values()])
+                )
+            )
         self._tell(verdict, now, tag)
         line.bags.note_guard(verdict, now)
 

@@ -135,7 +135,9 @@ class HaccpDesk:
                 found[name] = self._breach(name, Text(why, why), now)
         for name, why in {} if is_diverting else verdict.deviations.items():
             row = self._rows.get(name)
-            if row is not None and self._has_jumped(row, now):  # the gate had turned before: not what went past until then
+            if row is not None and self._has_jumped(
+                row, now
+            ):  # the gate had turned before: not what went past until then
                 found[name] = self._breach(name, Text(why, why), now)
         for name, limit in self._extra.items():
             judged = limit.judge(self._line.image.at(limit.tag, now)) if is_good else None

@@ -10,7 +10,8 @@ from linecontrol.line.interlock_rows import interlock_rows, oprp_interlocks
 
 
 def limits_in_force(config: LineConfig) -> dict[str, Any]:
-    """``critical_limits``, ``interlocks`` and ``making`` (which flow and gate say that good powder is made); empty without a guard."""
+    """``critical_limits``, ``interlocks`` and ``making`` (which flow and gate say that good powder is
+    made); empty without a guard."""
     guard = config.line.guard
     if guard is None:
         return {}

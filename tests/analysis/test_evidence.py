@@ -6,8 +6,8 @@ import contextlib
 import json
 import re
 import sqlite3
-from pathlib import Path
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,7 +106,9 @@ async def record(folder: Path) -> str:
         ActRow("A1", "r1", "r1-S01", "action", T0 + 900, "operator:li", "operator", "meter cleaned, sample dry"),
     )  # fmt: skip
     await history.save_deviation(DEVIATION)
-    await history.save_deviation(replace(DEVIATION, deviation_id="D2-CCP2-metal", since=T0 + 1300, opened=T0 + 1301, action=""))
+    await history.save_deviation(
+        replace(DEVIATION, deviation_id="D2-CCP2-metal", since=T0 + 1300, opened=T0 + 1301, action="")
+    )
     await history.save_calibration(check("C1", T0 - 7200, "passed"))
     await history.save_calibration(check("C2", T0 - 3600, "passed"))
     await history.save_calibration(check("C3", T0 + 900, "failed"))

@@ -30,6 +30,7 @@ class Bags(Plant):
             return {"run_id": run_id} if run_id == RUN else None
 
         self.runs.record = record
+
         async def deviations(_since: float, _until: float) -> list[Any]:
             return []
 

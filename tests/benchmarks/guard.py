@@ -6,9 +6,10 @@ Each seed is a shift of its own: another plant, other lots, the troubles at othe
 window of the moisture meter that is wiped at last, a torn sieve, metal in the powder, a burner that trips, a cabinet
 that does not answer. An operator passes the test pieces and takes an oven sample each hour.
 Bad powder is what the *plant* knows to be too wet (true moisture above the critical limit), to hold metal, or to show
-more specks than the limit. Released: in a good bag, and nothing holds it.
+more specks than the limit. Released: in a bag that the bag book does not hold. Good powder that is held is held wrongly:
+bags are held whole.
 
-With --seeds 50 it takes hours; one seed some minutes. Exit code 1 when any bad powder was released with all guards on.
+With --seeds 50 it takes hours (half a minute of CPU a shift); one seed in all arms three minutes. Exit code 1 when any bad powder was released with all guards on.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Grams of bad powder a shift, and kilograms of good powder wrongly kept back, by arm: mean and worst."""
     lines = ["bad powder, g a shift (mean; worst)                             good powder, kg a shift"]
     lines.append(
-        f"{'':24} {'released':>16}{'wet':>8}{'metal':>8}{'specks':>8}{'held':>8}{'diverted':>8}"
+        f"{'':24} {'released':>16}{'wet':>8}{'metal':>8}{'specks':>8}{'held':>8}{'diverted':>9}"
         f" {'released':>9} {'held':>7} {'diverted':>8}  complete"
     )
     for arm in dict.fromkeys(row["arm"] for row in rows):
@@ -110,7 +111,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
             return factor * math.fsum(row[key] for row in of) / len(of)
 
         worst = 1000.0 * max(row["bad_released"] for row in mine)
-        bad = "".join(f"{mean(key, 1000.0):8.0f}" for key in _COLUMNS[1:])
+        bad = "".join(f"{mean(key, 1000.0):8.0f}" for key in _COLUMNS[1:-1]) + f"{mean(_COLUMNS[-1], 1000.0):9.0f}"
         good = [mean(key) for key in ("good_released", "good_held", "good_diverted")]
         done = sum(row["state"] == "Complete" for row in mine)
         lines.append(

@@ -320,12 +320,20 @@ LINE_MISTAKES = {
         DEMO, "name: rasp, station", "name: washer, station", "bags.machines[washer].name", "its own"
     ),
     "critical limit at no place of the bags": Bad(
-        DEMO, "stage: powder-window", "stage: powder-windows", "guard.critical_limits[CCP1-moisture].stage", "powder-window"
+        DEMO,
+        "stage: powder-window",
+        "stage: powder-windows",
+        "guard.critical_limits[CCP1-moisture].stage",
+        "powder-window",
     ),
     "guard band": Bad(
         DEMO, "guard_band: 0.3", "guard_band: 3.0", "guard.critical_limits[CCP1-moisture].guard_band", "less than 3"
     ),
     "measuring point twice": Bad(
-        DEMO, "points: [cyclone-cone]", "points: [cyclone-cone, cooler]", "bags.machines[transport].points[1]", "its own"
+        DEMO,
+        "points: [cyclone-cone]",
+        "points: [cyclone-cone, cooler]",
+        "bags.machines[transport].points[1]",
+        "its own",
     ),
 }

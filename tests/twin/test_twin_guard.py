@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from linecontrol.core.errors import ConfigError
-from linecontrol.history import DeviationRow
+from linecontrol.history import BagRow, DeviationRow
 from linecontrol.twin.powder import Packet, verdict
 from linecontrol.twin.trial import EPOCH, Outcome, Trial, line_at_step, run_trial
 from linecontrol.twin.unguarded import guards_of, without
@@ -18,9 +18,14 @@ METAL = "metal-shower:packing@1750+15"
 
 def shift(*faults: str, without: Sequence[str] = ()) -> Outcome:
     trial = Trial(
-        RECIPE, seed=3, values={"root_kg": 100.0}, faults=faults, powder=True, policy="checks", without=without
+        RECIPE, seed=3, values={"root_kg": 60.0}, faults=faults, powder=True, policy="checks", without=without
     )
     return run_trial(trial)
+
+
+def bags(outcome: Outcome) -> list[BagRow]:
+    assert outcome.kept is not None
+    return list(outcome.kept.bags.values())
 
 
 def kept(outcome: Outcome) -> list[DeviationRow]:
@@ -31,7 +36,7 @@ def kept(outcome: Outcome) -> list[DeviationRow]:
 def test_metal_is_kept_out_of_the_bags_that_leave() -> None:
     guarded = shift(METAL, "burner-trip:heater@2100+120")
     assert guarded.record["state"] == "Complete"
-    found = verdict(guarded.powder, kept(guarded))
+    found = verdict(guarded.powder, bags(guarded))
     assert found["bad_released"] == 0.0
     assert found["bad_diverted"] + found["bad_held"] > 0.1
     metal = next(row for row in kept(guarded) if row.ccp == "CCP2-metal")
@@ -46,24 +51,25 @@ def test_metal_is_kept_out_of_the_bags_that_leave() -> None:
 
 
 def test_without_the_detector_it_goes_out() -> None:
-    found = verdict((bare := shift(METAL, without=["CCP2-metal"])).powder, kept(bare))
+    found = verdict((bare := shift(METAL, without=["CCP2-metal"])).powder, bags(bare))
     assert found["bad_released_metal"] > 0.05
 
 
 def test_powder_is_judged_by_where_it_fell_and_by_what_holds_it() -> None:
     packets = [
-        Packet(EPOCH, "good", 1.0, ""),
-        Packet(EPOCH + 100.0, "good", 2.0, "wet"),
-        Packet(EPOCH + 100.0, "good", 4.0, ""),
-        Packet(EPOCH + 110.0, "rework", 8.0, "wet+metal"),
-        Packet(EPOCH + 900.0, "good", 16.0, "metal"),
+        Packet(EPOCH, "good", 1.0, "", (1,)),
+        Packet(EPOCH + 1.0, "good", 2.0, "wet", (2,)),
+        Packet(EPOCH + 2.0, "good", 4.0, "", (2,)),
+        Packet(EPOCH + 3.0, "rework", 8.0, "wet+metal"),
+        Packet(EPOCH + 4.0, "good", 16.0, "metal", (2, 3)),  # the bag was changed in this step
+        Packet(EPOCH + 5.0, "good", 32.0, "specks", (4,)),
     ]
-    row = DeviationRow(
-        "D1", "r", "CCP1", "ccp", "packing", EPOCH + 50.0, EPOCH + 60.0, EPOCH + 70.0,
-        15.0, 14.0, "% wb", "wet", "湿", "a", "b", "operator",
-    )  # fmt: skip
-    found = verdict(packets, [row])
-    assert (found["bad_held"], found["good_held"], found["bad_diverted"]) == (2.0, 4.0, 8.0)
+    book = [
+        BagRow(f"r-B00{n}", "r", n, status, EPOCH, EPOCH, EPOCH, 25.0, None, None, None, None, None, None)
+        for n, status in enumerate(("good", "held", "released", "rejected"), start=1)
+    ]
+    found = verdict(packets, book)
+    assert (found["bad_held"], found["good_held"], found["bad_diverted"]) == (34.0, 4.0, 8.0)
     assert (found["bad_released"], found["bad_released_metal"], found["good_released"]) == (16.0, 16.0, 1.0)
 
 

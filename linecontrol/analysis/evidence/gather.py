@@ -148,7 +148,9 @@ def _version(row: VersionRow) -> dict[str, Any]:
 def _finite(row: DeviationRow) -> dict[str, Any]:
     """JSON knows no NaN."""
     found = asdict(row)
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()}
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in found.items()
+    }
 
 
 def _digests(reader: HistoryReader, pack: Mapping[str, Any]) -> list[list[str]]:

@@ -37,12 +37,27 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
         "deviations": [
             {
                 key: row[key]
-                for key in ("deviation_id", "ccp", "text", "text_zh", "since", "until", "state", "action", "acted_by", "closed_by")
+                for key in (
+                    "deviation_id",
+                    "ccp",
+                    "text",
+                    "text_zh",
+                    "since",
+                    "until",
+                    "state",
+                    "action",
+                    "acted_by",
+                    "closed_by",
+                )
             }
             for row in pack["deviations"]
         ],
         "unverified": sorted(
-            {row["standard"]["name"] for row in pack["limits"] if row.get("standard") and not row["standard"]["text_verified"]}
+            {
+                row["standard"]["name"]
+                for row in pack["limits"]
+                if row.get("standard") and not row["standard"]["text_verified"]
+            }
         ),
         "bypasses": len(pack["bypasses"]),
         "places": places,

@@ -52,9 +52,9 @@ def _glance(pack: Mapping[str, Any], g: Mapping[str, Any], w: Mapping[str, Any],
         f"{w['outside']} {number(row['outside_s'], 0)} s, {w['not_good']} {number(row['to_good_s'], 0)} s"
         for row in g["broken"]
     ]
+    text = "text_zh" if lang == "zh" else "text"
     told = [
-        f"{moment(row['since'])} {row['ccp']}: {row['text_zh' if lang == 'zh' else 'text']} ({w['states'][row['state']]})"
-        for row in g["deviations"]
+        f"{moment(row['since'])} {row['ccp']}: {row[text]} ({w['states'][row['state']]})" for row in g["deviations"]
     ]
     kept = w["none_broken"].format(n=g["limits"]) if g["limits"] else w["no_limits"]
     acts = [
@@ -108,7 +108,13 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any]) -> list[dict[str, Any
         for row in pack["calibrations"]
     ]
     bypasses = [
-        [row["interlock"], moment(row["since"]), moment(row["ended"] or row["until"]), row["reason"], person(row["who"])]
+        [
+            row["interlock"],
+            moment(row["since"]),
+            moment(row["ended"] or row["until"]),
+            row["reason"],
+            person(row["who"]),
+        ]
         for row in pack["bypasses"]
     ]
     alarms = [[moment(row["time"]), row["source"], row["text"]] for row in pack["alarms"]]

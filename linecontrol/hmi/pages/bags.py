@@ -1,6 +1,6 @@
 """Lots and bags: what is in the hopper, what became of it, what may be released, and papers for it.
 
-``Lots`` and ``RunBags`` stand by themselves, so that another page can show them too.
+Two tabs of Quality, because a bag is released for what was done about the deviations that touch it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ VERBS = {"good": ("hold", "reject"), "held": ("release", "reject"), "released": 
 """What may be decided about a bag, by its status."""
 
 
-async def page(view: View) -> None:
-    """The page."""
-    with ui.element("div").classes("page"):
-        ui.label(view.t("page.bags")).classes("title")
-        with ui.element("div").classes("columns"):
-            await Lots(view).build()
-        await RunBags(view).build()
+async def bags_section(view: View) -> None:
+    """The tab of Quality with the bags of a run."""
+    await RunBags(view).build()
+
+
+async def lots_section(view: View) -> None:
+    """The tab of Quality with the root lots."""
+    with ui.element("div").classes("columns"):
+        await Lots(view).build()
 
 
 class Lots:

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from linecontrol.hmi import ask
-from linecontrol.hmi.pages import quality_checks, quality_deviations, quality_interlocks, quality_limits
+from linecontrol.hmi.pages import bags, quality_checks, quality_deviations, quality_interlocks, quality_limits
 from linecontrol.hmi.view import View
 
 SECTIONS: dict[str, Callable[[View], Awaitable[None]]] = {
     "limits": quality_limits.section,
     "deviations": quality_deviations.section,
+    "bags": bags.bags_section,
+    "lots": bags.lots_section,
     "checks": quality_checks.section,
     "interlocks": quality_interlocks.section,
 }
@@ -26,3 +28,8 @@ async def page(view: View, tab: str = "limits") -> None:
         ui.label(view.t("page.quality")).classes("title")
         ask.tabs(view, "/quality", list(SECTIONS), here, "quality.tab")
         await SECTIONS[here](view)
+
+
+async def bags_page(view: View) -> None:
+    """The bags, at an address of their own."""
+    await page(view, "bags")
