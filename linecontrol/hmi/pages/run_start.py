@@ -18,6 +18,7 @@ PERMISSIVES_S = 1.0
 MAIN_VALUES = ("root_kg", "moisture_sp")
 """Shown first and large, where a recipe has them; the others follow."""
 LOT = re.compile(r"[\w-]{0,30}", re.ASCII)
+MOST_LOTS = 12
 _MODES = ("automatic", "semi-automatic")
 
 
@@ -27,6 +28,8 @@ class Wish:
 
     recipes: list[dict[str, Any]]
     recipe: dict[str, Any]
+    lots: list[str] = field(default_factory=list)
+    """Lots on record, the newest first."""
     lot: str = ""
     mode: str = _MODES[0]
     fields: dict[str, Any] = field(default_factory=dict)
@@ -50,6 +53,7 @@ async def start_form(view: View) -> None:
     if not recipes:
         return
     wish = Wish(recipes, next((r for r in recipes if r["name"] == view.kept.get("recipe")), recipes[-1]))
+    wish.lots = [row["lot_id"] for row in reversed(await view.told(view.get("/lots")) or [])][:MOST_LOTS]
     for row in recipes:
         if "root_kg" in row["formula"] and not view.kept.get("recipe"):
             wish.recipe = row
@@ -148,6 +152,13 @@ def _amounts(view: View, wish: Wish, box: ui.element) -> None:
                 validation={view.t("run.lot_form"): lambda text: LOT.fullmatch(text or "") is not None},
             )
             lot.props("outlined stack-label").classes("field").on_value_change(lambda e: setattr(wish, "lot", e.value))
+            if wish.lots:  # those on record are offered; another may be typed
+                lot.set_autocomplete(wish.lots)
+                with lot.add_slot(name="append"), ui.button(icon="arrow_drop_down").props("flat dense round") as pick:
+                    pick.props["aria-label"] = view.t("run.lots_on_record")
+                    with ui.menu():
+                        for name in wish.lots:
+                            ui.menu_item(name, on_click=lambda name=name: lot.set_value(name))
             for name in sorted(formula, key=lambda name: name not in MAIN_VALUES):
                 wish.fields[name] = _value(view, formula[name])
 
