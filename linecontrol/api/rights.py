@@ -80,6 +80,7 @@ ROUTES: dict[str, Right] = {
     "GET /runs/{run_id}": Right.VIEW,
     "GET /runs/{run_id}/versions": Right.VIEW,
     "GET /runs/{run_id}/versions/{version}": Right.VIEW,
+    "GET /runs/{run_id}/flows": Right.VIEW,
     "GET /runs/{run_id}/attribution/{other}": Right.VIEW,
     "POST /runs/{run_id}/commands": Right.HALT,  # and OPERATE for what goes on: see right_to_command
     "GET /runs/{run_id}/set-point-advice": Right.VIEW,

@@ -1,13 +1,15 @@
-"""Versions of a run's record, and why one run made more powder than another, over HTTP."""
+"""Versions of a run's record, where its material went, and why one run made more powder than another, over HTTP."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.analysis.attribution import attribution_or_refusal
+from linecontrol.analysis.flows import run_flows
 from linecontrol.api.problems import PROBLEM_RESPONSES
 from linecontrol.api.wire import RunRecord, Titles
 from linecontrol.core.errors import StateError
@@ -60,8 +62,25 @@ class AttributionOut(BaseModel):
     left_out: list[str] = Field(description="Steps that one run does not know; they are within the unaccounted one.")
 
 
+class FlowOut(BaseModel):
+    """What a stream carries from a place of the line to another; an empty place is outside of what is balanced."""
+
+    stream: str = Field(examples=["cake"])
+    title: Titles
+    source: str = Field(examples=["wet end"])
+    target: str = Field(examples=["dryer"])
+    kg: float = Field(examples=[14.07])
+
+
+class FlowsOut(BaseModel):
+    """Where one quantity of a run went, by its reconciled balance."""
+
+    quantity: str = Field(examples=["starch"], description="As the line file's balances begin.")
+    flows: list[FlowOut]
+
+
 def version_routes(line: Line) -> APIRouter:
-    """Versions and attribution of runs."""
+    """Versions, flows and attribution of runs."""
     routes = APIRouter(
         prefix="/runs", tags=["runs"], responses={k: v for k, v in PROBLEM_RESPONSES.items() if k in (404, 409, 422)}
     )
@@ -96,6 +115,23 @@ def version_routes(line: Line) -> APIRouter:
             raise StateError(found)
         return found.to_dict()
 
+    @routes.get("/{run_id}/flows", response_model=list[FlowsOut])
+    async def flows(run_id: str) -> Any:
+        """What every stream of the balance carried, by quantity [kg]. 409 for a run that has no balance (yet)."""
+        balance = (await _record(run_id)).get("balance") or {}
+        if "streams" not in balance:
+            why = balance.get("refused") or "its line file has none, or it has not ended"
+            raise StateError(f"{run_id} has no balance: {why}")
+        told = line.config.line.balance
+        titles = {} if told is None else {name: row.title for name, row in told.streams.items()}
+        return [
+            {
+                "quantity": quantity,
+                "flows": [asdict(flow) | {"title": _title(titles.get(flow.stream), flow.stream)} for flow in found],
+            }
+            for quantity, found in run_flows(balance).items()
+        ]
+
     async def _record(run_id: str) -> dict[str, Any]:
         found = await line.runs.record(run_id)
         if found is None:
@@ -103,3 +139,8 @@ def version_routes(line: Line) -> APIRouter:
         return found
 
     return routes
+
+
+def _title(title: Any, name: str) -> dict[str, str]:
+    """The line file's words for a stream; its name for one that the line file no longer has."""
+    return {"en": name, "zh": name} if title is None else {"en": title.en, "zh": title.zh}

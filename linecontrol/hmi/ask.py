@@ -11,6 +11,8 @@ from nicegui.element import Element
 from linecontrol.hmi import widgets
 from linecontrol.hmi.view import View
 
+SHORT = 8
+"""Characters of a cell that is not broken into lines."""
 MOST_CHARACTERS = 500
 
 
@@ -125,5 +127,7 @@ def table(
                             if callable(cell):
                                 cell()
                             else:
+                                if len(str(cell)) <= SHORT:
+                                    td.classes("short")
                                 ui.label(str(cell))
     return box

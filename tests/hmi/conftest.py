@@ -9,12 +9,13 @@ import pytest_asyncio
 from hmi_rig import Stage, stage
 
 SPEED = 60.0
+"""Of real time. A file whose tests wait for no run says SPEED itself: a slow plant costs little."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """Simulator, controller and display at 60 times real time."""
-    async with stage(tmp_path_factory.mktemp("line"), SPEED) as found:
+async def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """Simulator, controller and display."""
+    async with stage(tmp_path_factory.mktemp("line"), getattr(request.module, "SPEED", SPEED)) as found:
         yield found
 
 

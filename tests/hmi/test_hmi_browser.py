@@ -20,15 +20,19 @@ SPEED = 60.0
 
 
 async def test_an_operator_who_reads_chinese_runs_the_line(line: Stage) -> None:
+    lot = {"lot_id": "Y-17", "species": "lobata", "received_kg": 900.0}
+    assert (await line.controller.ask("POST", "/lots", lot)).status_code == 201
     async with browser_page(line) as page:
         await page.goto(line.display.url + "/run")
         await page.get_by_text("启动条件").wait_for()
         await page.locator(".checklist .met").nth(3).wait_for()  # every station takes commands
         await page.get_by_label("处理鲜葛根").fill("50")
-        await page.get_by_label("批号").fill("Y-17")
+        await page.get_by_label("批号").click()
+        await page.get_by_role("option", name="Y-17").click()
         await page.get_by_role("button", name="启动").click()
         await page.get_by_text("启动 标准葛根粉（野葛）？").wait_for()
         await page.locator(".ask .btn.main").click()
+        await page.locator(".ask").wait_for(state="detached")
 
         await page.locator('.pill[data-state="Running"]').first.wait_for()
         await page.locator(".phase.here").first.wait_for()
@@ -188,7 +192,7 @@ async def test_a_trend_goes_from_live_back_into_the_record_without_a_gap(line: S
         )  # two minutes of line time
         await page.goto(line.display.url + "/stations/drying")
         points = """() => {
-          const chart = getElement(Number(document.querySelector('.trend').id.slice(1)))?.chart;
+          const chart = getElement(Number(document.querySelector('.trend')?.id.slice(1)))?.chart;
           const found = chart?.getOption().series?.find((s) => s.id === 'TT-303')?.data ?? [];
           return found.map((row) => row[0] / 1000);
         }"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -13,10 +14,13 @@ from made_history import MadeRun
 from nicegui import ui
 from nicegui.testing import User, user_simulation
 
+from linecontrol.analysis.attribution import Attribution, Step
 from linecontrol.analysis.charts import charts_of
 from linecontrol.analysis.compare import compare_records, side_by_side
+from linecontrol.analysis.flows import Flow
 from linecontrol.analysis.overlay.answer import laid
 from linecontrol.analysis.overlay.trace import Phase, RunTraces, Trace
+from linecontrol.analysis.reconcile import Quantity
 from linecontrol.analysis.where import parse_where
 from linecontrol.core.errors import ConfigError
 from linecontrol.hmi.app import root
@@ -36,6 +40,16 @@ def traces(run: MadeRun) -> RunTraces:
     values = 12.8 + 0.05 * np.random.default_rng(run.number).normal(size=len(t)) + (1.0 if run.number == 11 else 0.0)
     phases = (Phase("drying", "warm-up", 0.0, 300.0), Phase("drying", "drying", 300.0, run.length_s))
     return RunTraces(run.run_id, run.length_s, {"MT-306": Trace(t, values, "% wb", "drying")}, phases)
+
+
+FLOWS = [Flow("roots", "", "wet end", 54.0), Flow("pulp", "wet end", "", 3.0), Flow("cake", "wet end", "", 51.0)]
+WHY = Attribution(
+    Quantity(50.0, 0.2),
+    Quantity(48.5, 0.2),
+    Quantity(-1.5, 0.2),
+    (Step("liberation", Quantity(-2.0, 0.3), 0.97, 0.93), Step("unaccounted", Quantity(0.5, 0.3), 1.0, 1.01)),
+    ("diverted",),
+)
 
 
 class Answers:
@@ -79,6 +93,15 @@ class Answers:
             return [charts_of(RECORDS, name) for name in params["metric"]]
         if path == "/runs/run-003":
             return RECORDS[3]
+        if path == "/runs/run-000/flows":
+            flows = [asdict(flow) | {"title": {"en": flow.stream, "zh": flow.stream}} for flow in FLOWS]
+            return [{"quantity": "starch", "flows": flows}]
+        if path == "/runs/run-000":
+            figures = dict.fromkeys(("reconciled", "low_95", "high_95"), 0.88)
+            suspects = {"found": True, "suspects": [{"names": ["drain"]}]}
+            return {f"extraction_yield_{k}": v for k, v in figures.items()} | {"balance": {"gross_error": suspects}}
+        if path == "/runs/run-001/attribution/run-000":
+            return WHY.to_dict()
         return {} if path.startswith("/recipes/") else []
 
 
@@ -155,6 +178,33 @@ async def test_control_charts_of_three_figures(user: User) -> None:
     await user.should_see("12 runs, centre")
     assert len(user.find(ui.echart).elements) == 12
     await user.should_see("beyond 3 sigma")
+
+
+async def test_where_the_starch_of_a_run_went(user: User) -> None:
+    await user.open("/compare/balance")
+    await user.should_see("Measurements that do not fit")
+    await user.should_see("drain")
+    [chart] = user.find(ui.echart).elements
+    [series] = chart.options["series"]
+    assert [(link["target"], link["value"]) for link in series["links"]] == [
+        ("wet end", 54.0),
+        ("pulp", 3.0),
+        ("cake", 51.0),
+    ]
+    assert [node["name"] for node in series["data"]] == ["roots ", "wet end", "pulp", "cake"]
+
+
+async def test_why_one_run_made_less_than_another(user: User) -> None:
+    await user.open("/compare/why")
+    await user.should_see("Good powder: −1.50 ± 0.20 kg")
+    await user.should_see("Liberation by the rasp")
+    await user.should_see("Steps that one run does not know: 1")
+    [chart] = user.find(ui.echart).elements
+    base, bars, intervals = (row["data"] for row in chart.options["series"])
+    tops = [low + bar["value"] for low, bar in zip(base, bars, strict=True)]
+    assert tops == pytest.approx([50.0, 50.0, 48.5, 48.5])  # down by two from the first, up by a half to the last
+    assert base[1:3] == [48.0, 48.0]
+    assert intervals[0] == pytest.approx([1, 50.0 - 2.588, 50.0 - 1.412], abs=1e-3)
 
 
 async def test_a_record_is_taken_along(user: User, answers: Answers) -> None:

@@ -17,6 +17,7 @@ from access_rig import site
 
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 NAME = "kudzu-lobata-standard"
+SPEED = 4.0
 PAYLOADS = ("<script>alert(1)</script>", "<img src=x onerror=alert(2)>", '"><svg onload=alert(3)>', "{{7*7}}")
 
 

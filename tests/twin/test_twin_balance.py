@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -163,7 +164,8 @@ async def test_versions_and_attribution_over_the_api(watched: Watched, monkeypat
         return work(*args)
 
     monkeypatch.setattr("linecontrol.api.versions.aside", at_once)
-    api, line = FastAPI(), type("Line", (), {"runs": _Runs(watched.outcome)})()
+    config = SimpleNamespace(line=SimpleNamespace(balance=None))
+    api, line = FastAPI(), type("Line", (), {"runs": _Runs(watched.outcome), "config": config})()
     install(api)
     api.include_router(version_routes(line))
     run = watched.outcome.record["run_id"]
@@ -175,6 +177,10 @@ async def test_versions_and_attribution_over_the_api(watched: Watched, monkeypat
         assert (await client.get(f"/runs/{run}/versions/1")).json()["version"] == 1
         assert (await client.get(f"/runs/{run}/versions/99")).status_code == 404
         assert (await client.get("/runs/none/versions")).status_code == 404
+        [starch] = [row for row in (await client.get(f"/runs/{run}/flows")).json() if row["quantity"] == "starch"]
+        sizes = {row["stream"]: row["kg"] for row in starch["flows"]}
+        assert sizes["roots"] == pytest.approx(sizes["pulp"] + sizes["drain"] + sizes["cake"], rel=1e-6)
+        assert (await client.get("/runs/old/flows")).status_code == 409
         same = (await client.get(f"/runs/{run}/attribution/{run}")).json()
         assert same["difference"]["kg"] == 0.0
         assert same["steps"][0]["title"]["zh"] == "投料量"

@@ -1,4 +1,7 @@
-"""Runs compared: laid over each other, as groups, on control charts. A further tab is a row in TABS and its texts."""
+"""Runs compared: laid over each other, as groups, on control charts; one in its balance, two explained.
+
+A further tab is a row in TABS and its texts.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,20 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from linecontrol.hmi import ask
+from linecontrol.hmi.pages.compare_balance import balance
 from linecontrol.hmi.pages.compare_charts import charts
 from linecontrol.hmi.pages.compare_groups import groups
 from linecontrol.hmi.pages.compare_overlay import overlay
+from linecontrol.hmi.pages.compare_why import why
 from linecontrol.hmi.view import View
 
-TABS: dict[str, Callable[[View], Awaitable[None]]] = {"overlay": overlay, "groups": groups, "charts": charts}
+TABS: dict[str, Callable[[View], Awaitable[None]]] = {
+    "overlay": overlay,
+    "groups": groups,
+    "charts": charts,
+    "balance": balance,
+    "why": why,
+}
 
 
 async def page(view: View, tab: str = "overlay") -> None:

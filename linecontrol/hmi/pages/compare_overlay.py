@@ -10,7 +10,7 @@ from nicegui import ui
 from linecontrol.hmi import ask, texts, widgets
 from linecontrol.hmi.charts import INKS, Curve, Shade, chart, figure
 from linecontrol.hmi.pages import exports
-from linecontrol.hmi.pages.compare_wish import METRICS, percent, signed, where_field, where_of
+from linecontrol.hmi.pages.compare_wish import METRICS, percent, recipe_titles, signed, where_field, where_of
 from linecontrol.hmi.view import View
 
 MOST_RUNS = 200
@@ -86,6 +86,7 @@ async def _list(view: View, wish: Wish, box: ui.element) -> None:
     found = await view.worked_out("/runs", limit=MOST_RUNS, where=where_of(view))
     if found is None:
         return
+    titles = await recipe_titles(view)
     there = {row["run_id"] for row in found}
     wish.drawn, wish.golden = ([run for run in runs if run in there] for runs in (wish.drawn, wish.golden))
     with box.clear():
@@ -98,14 +99,14 @@ async def _list(view: View, wish: Wish, box: ui.element) -> None:
                 _box(view, wish.drawn, row["run_id"], "draw"),
                 _box(view, wish.golden, row["run_id"], "golden"),
                 view.when(row["started_at"]),
-                row["recipe"],
+                titles.get(row["recipe"], row["recipe"]),
                 row.get("lot") or texts.NOTHING,
                 _yield(view, row),
                 view.number(row.get("alarms")),
             ]
             for row in found
         ]
-        ask.table([view.t(f"compare.column.{name}") for name in names], cells, numbers=(5, 6))
+        ask.table([view.t(f"compare.column.{name}") for name in names], cells, numbers=(5, 6), cards=True)
 
 
 def _box(view: View, chosen: list[str], run: str, what: str) -> Any:

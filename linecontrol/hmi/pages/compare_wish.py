@@ -15,6 +15,7 @@ METRICS = ("yield", "moisture", "moisture_sd", "energy", "water", "powder", "div
 SHARES = frozenset({"yield", "diverted"})
 """In percent: they differ by points."""
 MOST_LETTERS = 2000
+MOST_ENDED = 100
 
 
 def where_field(view: View, again: Callable[[], Awaitable[None]]) -> Any:
@@ -60,3 +61,26 @@ def signed(view: View, value: float | None, significant: int = 3) -> str:
 
 def percent(view: View, share: float | None) -> str:
     return texts.NOTHING if share is None else f"{view.number(100.0 * share, 0)} %"
+
+
+async def finished_runs(view: View) -> dict[str, str]:
+    """Ended runs, newest first, and how each is called: when it began, its recipe, its lot."""
+    rows = await view.worked_out("/runs", limit=MOST_ENDED) or []
+    titles = await recipe_titles(view)
+    found = {}
+    for row in rows:
+        if row["state"] in ("Complete", "Stopped", "Aborted"):
+            parts = (view.when(row["started_at"]), titles.get(row["recipe"], row["recipe"]), row.get("lot"))
+            found[row["run_id"]] = "  ".join(part for part in parts if part)
+    return found
+
+
+async def recipe_titles(view: View) -> dict[str, str]:
+    """Recipes as people call them."""
+    return {row["name"]: view.of(row["title"]) for row in await view.told(view.get("/recipes")) or []}
+
+
+def run_field(runs: dict[str, str], label: str, at: int = 0) -> Any:
+    """One run of these; at first the ``at``-th."""
+    field = ui.select(runs, value=list(runs)[at], label=label, with_input=len(runs) > 8)
+    return field.props("outlined").classes("field wide")

@@ -54,7 +54,7 @@ def _bar(view: View, loop: str, key: str, tag: str, scale: dict[str, Any]) -> No
             widgets.live_text(f"t.{tag}", fmt="num", digits=digits_of(unit)).classes("v")
             ui.element("span").classes("u").props["data-unit"] = view.unit(unit)
         if low is not None and high is not None:
-            with ui.element("div").classes("column"):
+            with ui.element("div").classes("tall-bar"):
                 widgets.live(ui.element("div").classes(f"bar fill {key}"), f"t.{tag}", "bar", low=low, high=high)
                 if key == "pv":
                     widgets.live(ui.element("div").classes("bar tick"), f"t.{loop}.WSP", "bar", low=low, high=high)

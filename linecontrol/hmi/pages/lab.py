@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nicegui import ui
 
 from linecontrol.hmi import ask, widgets
+from linecontrol.hmi.pages.compare_wish import finished_runs
 from linecontrol.hmi.view import View
 
 MINUTES_AGO = (0, 10, 30, 60)
@@ -21,9 +23,10 @@ async def page(view: View) -> None:
     with ui.element("div").classes("page"):
         ui.label(view.t("page.lab")).classes("title")
         biases = await view.told(view.get("/lab/bias")) or []
+        points = await view.told(view.get("/lab/samples")) or []
         with ui.element("div").classes("columns"):
-            if biases:
-                await LabBook(view, biases).build()
+            if biases or points:
+                await LabBook(view, biases, points, await finished_runs(view) if points else {}).build()
             for name in [loop for loop in _loops(view) if f"{loop}.STRATEGY" in view.live.tags]:
                 await Strategy(view, name).build()
 
@@ -33,30 +36,41 @@ def _loops(view: View) -> list[str]:
 
 
 class LabBook:
-    """Enter a moisture with the time its sample was taken; see what became of the others."""
+    """Enter a moisture with the time its sample was taken, or what a sample of a whole run held; see the others.
 
-    def __init__(self, view: View, biases: list[dict[str, Any]]) -> None:
-        self._view, self._biases = view, biases
+    Args:
+        points: sample points of the line: their values are of a run, also of one that has long ended.
+        runs: ended runs, by id, as people call them.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        biases: list[dict[str, Any]],
+        points: Sequence[dict[str, Any]] = (),
+        runs: Mapping[str, str] | None = None,
+    ) -> None:
+        self._view, self._runs = view, dict(runs or {})
+        self._meters = {row["tag"]: row["unit"] for row in biases}
+        self._points = {row["name"]: row for row in points}
 
     async def build(self) -> None:
         view = self._view
-        units = {row["tag"]: row["unit"] for row in self._biases}
         with ui.element("section").classes("panel"):
             ui.label(view.t("lab.enter")).classes("title")
-            tag = next(iter(units))
+            what = {tag: view.t("lab.moisture_of", tag=tag) for tag in self._meters}
+            what |= {name: view.of(row["title"]) for name, row in self._points.items()}
             with ui.element("div").classes("form"):
-                if len(units) > 1:
-                    self._tag: Any = ui.select(list(units), value=tag, label=view.t("lab.meter")).props("outlined")
-                    self._tag.classes("field")
-                else:
-                    self._tag = None
-                    self._only = tag
-                self._value = ui.number(f"{view.t('lab.value')} [{view.unit(units[tag])}]", step=0.1)
-                self._value.props("outlined inputmode=decimal").classes("field")
+                self._what = ui.select(what, value=next(iter(what)), label=view.t("lab.what"), on_change=self._fit)
+                self._value = ui.number(step=0.1)
                 options = {m: view.t("lab.ago", minutes=m) if m else view.t("lab.now") for m in MINUTES_AGO}
-                self._ago = ui.select(options, value=MINUTES_AGO[1], label=view.t("lab.sampled")).props("outlined")
-                self._ago.classes("field")
-                self._note = ui.input(view.t("lab.note")).props("outlined maxlength=500").classes("field")
+                self._ago = ui.select(options, value=MINUTES_AGO[1], label=view.t("lab.sampled"))
+                self._run = ui.select(self._runs, value=next(iter(self._runs), None), label=view.t("lab.of_run"))
+                self._note = ui.input(view.t("lab.note")).props("maxlength=500")
+                for field in (self._what, self._value, self._ago, self._run, self._note):
+                    field.props("outlined").classes("field")
+                self._value.props("inputmode=decimal")
+            self._fit()
             with ui.element("div").classes("verbs"):
                 ask.offered(view.t("lab.save"), self._save, ask.lacking(view, "lab"), kind="main")
             self._bias = ui.element("div")
@@ -64,6 +78,16 @@ class LabBook:
             ui.label(view.t("lab.entered")).classes("title")
             self._list = ui.element("div")
         await self._draw()
+
+    def _fit(self) -> None:
+        """A meter's check has a time; a sample point's value has a run, and its range."""
+        view, point = self._view, self._points.get(self._what.value)
+        unit = self._meters[self._what.value] if point is None else point["unit"]
+        self._value.props["label"] = f"{view.t('lab.value_of' if point else 'lab.value')} [{view.unit(unit)}]"
+        self._value.props["hint"] = "" if point is None else f"{point['low']:g} – {point['high']:g}"
+        self._value.update()
+        self._ago.set_visibility(point is None)
+        self._run.set_visibility(point is not None)
 
     async def _save(self) -> None:
         view = self._view
@@ -74,14 +98,15 @@ class LabBook:
         if now is None:
             view.say(view.t("link.no_commands"), bad=True)
             return
-        sampled = datetime.fromtimestamp(now, UTC) - timedelta(minutes=self._ago.value)
-        tag = self._only if self._tag is None else self._tag.value
-        body = {
-            "tag": tag,
-            "value": self._value.value,
-            "sampled_at": sampled.isoformat(timespec="seconds"),
-            "note": self._note.value or "",
-        }
+        body = {"tag": self._what.value, "value": self._value.value, "note": self._note.value or ""}
+        if self._what.value in self._meters:
+            sampled = datetime.fromtimestamp(now, UTC) - timedelta(minutes=self._ago.value)
+            body["sampled_at"] = sampled.isoformat(timespec="seconds")
+        elif self._run.value is None:
+            view.say(view.t("lab.run_needed"), bad=True)
+            return
+        else:
+            body["run_id"] = self._run.value
         found = await view.do("/lab", body)
         if found is not None:
             view.say(view.t(f"lab.verdict.{found['verdict']}"), bad=found["verdict"] != "used")
@@ -116,12 +141,13 @@ class LabBook:
             ask.table(
                 [
                     view.t(f"lab.column.{name}")
-                    for name in ("sampled", "value", "meter", "difference", "verdict", "who")
+                    for name in ("sampled", "what", "value", "meter", "difference", "verdict", "who")
                 ],
                 [
                     (
                         view.when(row["sampled_at"]),
-                        view.number(row["value"], 2),
+                        self._called(row["tag"]),
+                        f"{view.number(row['value'], 2)} {view.unit(row['unit'])}",
                         view.number(row["meter"], 2),
                         view.number(row["difference"], 2),
                         view.t(f"lab.verdict.{row['verdict']}"),
@@ -129,8 +155,13 @@ class LabBook:
                     )
                     for row in rows
                 ],
-                numbers=(1, 2, 3),
+                numbers=(2, 3, 4),
+                cards=True,
             )
+
+    def _called(self, tag: str) -> str:
+        point = self._points.get(tag)
+        return tag if point is None else self._view.of(point["title"])
 
 
 class Strategy:

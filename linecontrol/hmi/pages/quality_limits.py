@@ -37,7 +37,7 @@ def _limits(view: View, rows: list[dict[str, Any]]) -> None:
         ui.label(view.t("quality.no_plan")).classes("empty")
         return
     titles = [view.t(f"quality.column.{name}") for name in ("limit", "state", "value", "critical", "inner", "action")]
-    ask.table(titles, [_row(view, row) for row in rows], numbers=(2,))
+    ask.table(titles, [_row(view, row) for row in rows], numbers=(2,), cards=True)
 
 
 def _row(view: View, row: dict[str, Any]) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def _row(view: View, row: dict[str, Any]) -> tuple[str, ...]:
         verified = view.t("quality.verified" if standard["text_verified"] else "quality.not_verified")
         source = f"{standard['name']} ({verified})"
     return (
-        f"{row['name']} {view.of(row['title'])} · {row['tag']} · {source}",
+        f"{row['name']} {view.of(row['title'])} · {row['tag']} · {view.said(source)}",
         view.t(f"quality.state.{row['state']}"),
         f"{view.number(row['value'], 2)} {unit}",
         _between(view, row["low"], row["high"], unit),

@@ -17,7 +17,7 @@ from linecontrol.hmi.view import View
 PERMISSIVES_S = 1.0
 MAIN_VALUES = ("root_kg", "moisture_sp")
 """Shown first and large, where a recipe has them; the others follow."""
-LOT = re.compile(r"[\w-]{0,30}", re.ASCII)
+MOST_LOTS = 12
 _MODES = ("automatic", "semi-automatic")
 
 
@@ -27,6 +27,8 @@ class Wish:
 
     recipes: list[dict[str, Any]]
     recipe: dict[str, Any]
+    lots: list[str] = field(default_factory=list)
+    """Lots on record, the newest first."""
     lot: str = ""
     mode: str = _MODES[0]
     fields: dict[str, Any] = field(default_factory=dict)
@@ -50,6 +52,7 @@ async def start_form(view: View) -> None:
     if not recipes:
         return
     wish = Wish(recipes, next((r for r in recipes if r["name"] == view.kept.get("recipe")), recipes[-1]))
+    wish.lots = [row["lot_id"] for row in reversed(await view.told(view.get("/lots")) or [])][:MOST_LOTS]
     for row in recipes:
         if "root_kg" in row["formula"] and not view.kept.get("recipe"):
             wish.recipe = row
@@ -143,11 +146,12 @@ def _amounts(view: View, wish: Wish, box: ui.element) -> None:
     with box.clear():
         ui.label(view.t("run.amounts")).classes("title")
         with ui.element("div").classes("fields"):
-            lot = ui.input(
-                view.t("run.lot"),
-                validation={view.t("run.lot_form"): lambda text: LOT.fullmatch(text or "") is not None},
+            lots = {"": view.t("run.no_lot"), **{name: name for name in wish.lots}}  # a run takes lots on record only
+            lot = ui.select(lots, value=wish.lot if wish.lot in lots else "", label=view.t("run.lot"))
+            hint = "" if wish.lots else f' hint="{view.t("run.lot_first")}"'
+            lot.props(f"outlined stack-label{hint}").classes("field").on_value_change(
+                lambda e: setattr(wish, "lot", e.value or "")
             )
-            lot.props("outlined stack-label").classes("field").on_value_change(lambda e: setattr(wish, "lot", e.value))
             for name in sorted(formula, key=lambda name: name not in MAIN_VALUES):
                 wish.fields[name] = _value(view, formula[name])
 
@@ -211,12 +215,13 @@ async def _start(view: View, wish: Wish) -> None:
     if not await widgets.confirmed(view, question, lines, view.t("run.start")):
         return
     now = datetime.fromtimestamp(view.live.line_now(time.monotonic()) or time.time(), UTC)
+    plain = re.sub(r"[^\w-]", "", wish.lot, flags=re.ASCII)  # a lot's name may hold what a run's may not
     body = {
         "recipe": wish.recipe["name"],
         "values": wish.values(),
         "mode": wish.mode,
         "lot": wish.lot or None,
-        "run_id": f"{now:%Y%m%d-%H%M%S}-{wish.lot or wish.recipe['name']}"[:60],
+        "run_id": f"{now:%Y%m%d-%H%M%S}-{plain or wish.recipe['name']}"[:60],
     }
     if (answer := await view.do("/runs", body)) is not None:
         view.say(view.t("run.started", run=answer["run_id"]))
