@@ -64,6 +64,7 @@ class Plant:
     image: ProcessImage = field(default_factory=lambda: ProcessImage(TAGS))
     listeners: list[Any] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
+    samples: Any = None
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class Plant:
             "tuning",
             "lab",
             "book",
+            "samples",
             "haccp",
             "checks",
             "interlocks",
@@ -83,6 +85,7 @@ class Plant:
             "bag_acts",
         ):
             setattr(self, name, Touches(name, self.touched))
+        self.samples.points = {}
         self.runs: Any = Touches("runs", self.touched)
         self.runs.view = lambda: None
         self.runs.state = None

@@ -38,6 +38,7 @@ class Bench:
         self.image = ProcessImage(line_tags(self.config))
         self.clock = SimpleNamespace(now=lambda: self.now)
         self.runs = SimpleNamespace(engine=None)
+        self.haccp = SimpleNamespace(lab_value=lambda _row: None)
         self.book = LabBook(cast(Any, self))
 
     def emit(self, event: Event) -> None:
