@@ -30,7 +30,7 @@ def parts(found: Attribution) -> dict[str, float]:
     return {step.name: step.part.value for step in found.steps}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(RUNS, RUNS, st.integers(0, 1000))
 def test_the_parts_sum_exactly_and_change_sign_with_the_runs(
     a: dict[str, float], b: dict[str, float], seed: int

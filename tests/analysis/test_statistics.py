@@ -198,7 +198,6 @@ def test_power_is_that_of_statsmodels(paired: bool, effect: float, n: int) -> No
         assert mine > 1.0 - 1e-9
 
 
-@settings(max_examples=30)
 @given(st.floats(0.1, 2.0), st.floats(0.5, 0.95), st.booleans())
 def test_runs_needed_are_the_fewest(difference: float, power: float, paired: bool) -> None:
     found = runs_needed(difference, 1.0, power=power, paired=paired)

@@ -79,7 +79,7 @@ def inputs(draw: st.DrawFn, *, limits: bool = True) -> LoopInputs:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     ticks=st.lists(inputs(), min_size=5, max_size=40),
     rate=st.sampled_from([0.5, 3.0, math.inf]),
@@ -116,7 +116,7 @@ def test_output_is_always_finite_inside_its_limits_and_keeps_its_rate(
             assert math.isnan(out.pv)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ticks=st.lists(inputs(limits=False), min_size=5, max_size=40))
 def test_no_change_of_mode_source_gains_or_quality_makes_a_bump(ticks: list[LoopInputs]) -> None:
     """|du| is never more than what P, I and D of *this* sample's movement explain (or the feed-forward's own step)."""
@@ -233,7 +233,7 @@ def test_set_point_follows_the_pv_in_manual_when_asked_to() -> None:
     assert keeps.tick(LoopInputs(1.0, good(87.0), sp=120.0)).sp == 120.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(ticks=st.lists(inputs(), min_size=4, max_size=30), cut=st.integers(1, 29))
 def test_a_saved_loop_goes_on_the_same_and_after_a_restart_it_lands_in_manual(
     ticks: list[LoopInputs], cut: int

@@ -125,7 +125,7 @@ def test_a_laboratory_value_moves_the_powder_and_not_the_heater_at_once() -> Non
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from(MODES)), min_size=4, max_size=12), st.integers(0, 1000))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_switching_modes_never_bumps(switches: list[tuple[int, MoistureMode]], seed: int) -> None:
     plant, at_c = dryer("mixed", seed)
     own, asked, row = controller("mixed"), at_c, None
@@ -153,7 +153,7 @@ readings = st.builds(
 
 
 @given(st.lists(readings, min_size=5, max_size=40), st.sampled_from(MODES), st.integers(0, 100))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_whatever_the_instruments_show_the_output_is_a_number_within_limits(
     faults: list[dict[str, float]], mode: MoistureMode, seed: int
 ) -> None:

@@ -19,7 +19,7 @@ paths = st.builds(Path, st.floats(0.0, 90.0), st.floats(2.0, 200.0), st.sampled_
 
 
 @given(paths, st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_a_channel_does_on_line_what_the_fit_does_off_line(path: Path, seed: int) -> None:
     path = Path(float(round(path.delay_s)), path.lag1_s, path.lag2_s)  # between samples the fit interpolates
     values = np.cumsum(np.random.default_rng(seed).normal(size=400))
@@ -29,7 +29,7 @@ def test_a_channel_does_on_line_what_the_fit_does_off_line(path: Path, seed: int
 
 
 @given(paths, st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 def test_what_a_channel_foretells_is_what_then_happens(path: Path, seed: int) -> None:
     path = Path(path.delay_s, max(path.lag1_s, 20.0), path.lag2_s)  # steps of 4 s must be fine enough for it
     values = np.cumsum(np.random.default_rng(seed).normal(size=400))
@@ -49,7 +49,7 @@ def test_step_response_is_that_of_the_lags() -> None:
 
 @given(st.integers(0, 2**32 - 1))
 @example(1331)  # a bound reached all but one bit was once taken for the other bound
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_moves_are_the_optimum_within_their_bounds(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = 6

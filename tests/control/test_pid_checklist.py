@@ -575,7 +575,7 @@ def test_item_24_units_are_explicit() -> None:
             forms.gain_in_percent_span(1.0, bad, 100.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_item_25_terms_sum_to_the_output_and_flags_are_true(data: st.DataObject) -> None:
     """25. P + I + D + FF + tracking = output (1e-9); flags high / low / rate say what holds it."""

@@ -92,7 +92,7 @@ def test_doublets_can_be_repeated_each_without_a_net_move() -> None:
     assert sum(a != b for a, b in pairwise(ways)) == 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     gain=st.sampled_from([-8.0, -2.0, -0.2, 0.0, 0.2, 2.0, 8.0]),
@@ -148,7 +148,7 @@ def test_whatever_happens_limits_and_rate_are_kept_and_the_output_comes_back(
         assert op == pytest.approx(start, abs=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     gains=st.builds(IsaGains, k=st.floats(0.05, 1.5), ti_s=st.floats(40.0, 900.0), td_s=st.sampled_from([0.0, 4.0])),

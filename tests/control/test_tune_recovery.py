@@ -103,7 +103,7 @@ def test_a_set_point_step_in_the_past_hardly_counts_as_usual_error() -> None:
     assert math.isnan(usual_error([]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     bad=st.builds(IsaGains, k=st.floats(0.05, 60.0), ti_s=st.floats(1.0, 2000.0), td_s=st.floats(0.0, 30.0)),
     at=st.integers(310, 400),

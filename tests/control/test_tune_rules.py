@@ -106,7 +106,7 @@ def test_rules_as_their_authors_wrote_them() -> None:
     assert (reduced.t1_s, reduced.delay_s) == pytest.approx((7.0, 2.0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(PROCESSES)
 def test_no_rule_gives_a_gain_of_the_wrong_sign_or_none(process: Process) -> None:
     for rule in RULES:
@@ -207,7 +207,7 @@ def test_noise_in_the_output_is_what_is_predicted() -> None:
     assert float(np.std(seen)) == pytest.approx(told, rel=0.3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     st.floats(0.001, 1e3),
     st.sampled_from([-1.0, 1.0]),

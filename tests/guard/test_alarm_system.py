@@ -131,7 +131,7 @@ def test_what_waited_in_a_storm_is_told_later_the_most_urgent_first() -> None:
 
 
 @given(found=data())
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_never_more_than_ten_in_ten_minutes_whatever_comes(found) -> None:
     ranks = [Priority.LOW, Priority.MEDIUM, Priority.HIGH]
     rows = [row(f"T-{n}.HIGH", priority=found.draw(sampled_from(ranks))) for n in range(25)]

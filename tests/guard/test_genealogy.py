@@ -79,7 +79,7 @@ def test_nothing_is_lost_and_nothing_comes_from_the_future(drawn: tuple[list[Mac
         assert again.spreads[name].shares == pytest.approx(spread.shares, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(lines(), st.lists(st.floats(-500.0, 2600.0), max_size=4), st.floats(0.0, 0.2))
 def test_shares_of_lots_add_up_to_one(drawn: Any, times: list[float], least: float) -> None:
     passage = passage_of(*drawn)

@@ -80,7 +80,7 @@ def test_a_line_never_sees_the_spool_of_another(tmp_path: Path) -> None:
     other.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(cut=st.integers(1, 400))
 def test_a_torn_tail_is_cut_and_every_whole_frame_kept(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     folder = tmp_path_factory.mktemp("spool")
@@ -99,7 +99,7 @@ def test_a_torn_tail_is_cut_and_every_whole_frame_kept(tmp_path_factory: pytest.
     again.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255))
 def test_a_flipped_byte_costs_one_frame_and_nothing_is_deleted(
     tmp_path_factory: pytest.TempPathFactory, at: int, flip: int

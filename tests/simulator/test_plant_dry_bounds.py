@@ -47,7 +47,7 @@ def _air_kj(temp_c: float, humidity: float) -> float:
     return 1.006 * temp_c + humidity * (2501.0 + 1.88 * temp_c)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(point=POINTS, wall_c=st.floats(15.0, 90.0))
 def test_heat_and_water_close_and_the_second_law_holds(
     point: tuple[float, float, float, float, float], wall_c: float
@@ -64,7 +64,7 @@ def test_heat_and_water_close_and_the_second_law_holds(
     assert end.air_c <= max(inlet_c, wall_c) + 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(point=POINTS)
 def test_no_powder_is_drier_than_its_isotherm_nor_air_wetter_than_saturated(
     point: tuple[float, float, float, float, float],
@@ -77,7 +77,7 @@ def test_no_powder_is_drier_than_its_isotherm_nor_air_wetter_than_saturated(
     assert end.air_c >= wet_bulb_c(point[0], point[3]) - (point[2] * 4.18 + SOLIDS_CP) * 40.0 / point[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(point=POINTS)
 def test_gains_stay_below_the_energy_balance(point: tuple[float, float, float, float, float]) -> None:
     """One more kelvin cannot evaporate more than its own heat is worth, nor wetter cake bring more than itself."""
@@ -93,7 +93,7 @@ def test_gains_stay_below_the_energy_balance(point: tuple[float, float, float, f
     assert -1e-4 <= wetter.moisture_db - base.moisture_db <= most_db
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(point=POINTS)
 def test_directions_are_monotone(point: tuple[float, float, float, float, float]) -> None:
     inlet_c, air_per_solid, moisture_db, humidity, cake_c = point

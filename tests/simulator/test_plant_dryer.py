@@ -52,7 +52,7 @@ def test_isotherm_reproduces_its_table(activity: float, temp_c: float, pct_wb: f
     assert ISOTHERM.activity(moisture_db, temp_c) == pytest.approx(activity, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     inlet_c=st.floats(20.0, 200.0),
     cake_kg_h=st.floats(0.1, 450.0),

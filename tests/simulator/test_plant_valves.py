@@ -49,7 +49,7 @@ def test_both_ends_are_reached_and_nan_holds() -> None:
     assert _settled(valve, 80.0) == pytest.approx(75.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(targets=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=20))
 def test_it_moves_at_its_rate_and_without_friction_follows_like_a_plain_drive(targets: list[float]) -> None:
     sticky, plain, bare = StickyValve(0, 100, 8.0, 2.0, 0.5), Actuator(0, 100, 8.0), StickyValve(0, 100, 8.0, 0.0)

@@ -92,7 +92,7 @@ def test_browning_has_its_q10_and_sulphite_slows_it() -> None:
     assert points[25.0, False] == pytest.approx(4.0 * points[25.0, True], rel=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     dry_kg=st.floats(0.1, 50.0),
     ages=st.tuples(st.floats(0.0, 24.0), st.floats(0.0, 24.0)),

@@ -24,7 +24,7 @@ SHIPPED = default_parameters()
 SHARED = SHIPPED.lot
 
 
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(days=st.floats(0.0, 30.0), more=st.floats(0.1, 30.0))
 def test_storage_turns_starch_to_sugar_and_never_back(days: float, more: float) -> None:
     fresh = mean_lot("x", SHIPPED.species["lobata_cultivated"], SHARED)

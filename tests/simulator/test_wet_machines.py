@@ -54,7 +54,6 @@ def test_cyclones_recover_what_a_mechanised_line_does() -> None:
     assert soil == pytest.approx(0.88, abs=0.01)
 
 
-@settings(max_examples=40)
 @given(median=st.floats(5.0, 20.0), spread=st.floats(1.2, 2.0), cut=st.floats(1.0, 20.0), finer=st.floats(0.3, 0.95))
 def test_a_finer_cut_catches_more(median: float, spread: float, cut: float, finer: float) -> None:
     coarse_cut = caught_share(median, spread, cut, 1.5, 2.0)
