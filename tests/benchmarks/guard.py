@@ -6,10 +6,11 @@ Each seed is a shift of its own: another plant, other lots, the troubles at othe
 window of the moisture meter that is wiped at last, a torn sieve, metal in the powder, a burner that trips, a cabinet
 that does not answer. An operator passes the test pieces and takes an oven sample each hour.
 Bad powder is what the *plant* knows to be too wet (true moisture above the critical limit), to hold metal, or to show
-more specks than the limit. Released: in a bag that the bag book does not hold. Good powder that is held is held wrongly:
-bags are held whole.
+more specks than the limit. Released: in a bag that the bag book does not hold. Good powder that is held is held
+wrongly: bags are held whole.
 
-With --seeds 50 it takes hours (half a minute of CPU a shift); one seed in all arms three minutes. Exit code 1 when any bad powder was released with all guards on.
+With --seeds 50 it takes hours (half a minute of CPU a shift);
+one seed in all arms three minutes. Exit code 1 when any bad powder was released with all guards on.
 """
 
 from __future__ import annotations

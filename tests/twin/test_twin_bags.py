@@ -79,6 +79,7 @@ class Seen:
     breaches: list[Any]
     changed_at: float
     shares: list[float]
+    later: dict[int, str]
 
 
 async def whole() -> Seen:
@@ -112,9 +113,15 @@ async def whole() -> Seen:
             released = await line.bag_acts.decide(held, "release", "oven value 12.9", boss)
             record = line.runs.current_record()
             bags = {bag.bag_id: bag for bag in (await line.historian.traced("r")).bags}
+            last = bags["r-B008"].opened_at or math.nan
+            await line.lab.add("MT-306", 15.5, sampled_at=last + 30.0, who="operator:li", u=0.1)  # after the run
+            await line.clock.sleep(5.0)
+            later = {bag.number: bag.status for bag in (await line.historian.traced("r")).bags}
         assert twin.watchman is not None
         true = list(twin.plant.packing.bagging.bags)
-        return Seen(bags, true, record, view, refused, released, list(twin.watchman.breaches), crew.changed_at, shares)
+        return Seen(
+            bags, true, record, view, refused, released, list(twin.watchman.breaches), crew.changed_at, shares, later
+        )
     finally:
         passing.cancel()
         await asyncio.gather(passing, return_exceptions=True)
@@ -164,3 +171,10 @@ def test_suspect_powder_is_held_and_released_only_after_somebody_has_acted(seen:
     assert seen.released["status"] == "released"
     (act,) = seen.released["acts"]
     assert (act["who"], act["meaning"]) == ("wang", "I release it")
+
+
+def test_an_oven_value_of_after_the_run_holds_bags_that_were_good(seen: Seen) -> None:
+    was = {bag.number: bag.status for bag in seen.bags.values()}
+    assert was[8] == "good"
+    assert seen.later[8] == "held"
+    assert seen.later[1] == "held"  # released before anybody knew of it
