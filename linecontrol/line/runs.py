@@ -75,9 +75,10 @@ class RunDirector:
         lot: str | None = None,
         roots: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Start a run; returns its view. ``roots``: what is known of them, by ``RUN_DATA``; it goes into the record.
+        """Start a run; returns its view.
 
-        ``lot``: of the roots in the hopper.
+        ``lot``: of the roots in the hopper, as it is registered. ``roots``: what is known of them beside that, by
+        ``RUN_DATA``; it goes into the record.
         The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
@@ -87,8 +88,8 @@ class RunDirector:
             chosen = mode_named(mode)
             await self._line.book.load()
             control = self._line.book.prepare(recipe, values)
-            if lot is not None:
-                self._line.lots.known(lot)
+            known = self._line.lots.known(lot) if lot is not None else None
+            of_lot = {"species": known.species, "season": known.season} if known is not None else {}
             if self.engine is not None and self.is_under_way:
                 raise StateError(f"run {self.engine.run_id} is {self.engine.state}; Stop or Abort it first")
             failed = self._line.permissives(control, is_first=True)
@@ -101,7 +102,7 @@ class RunDirector:
                 RecipeRow(control.hash, control.name, control.version, control.text, now)
             )
             self._begin(control)
-            self._roots = {name: (roots or {}).get(name) or None for name in RUN_DATA}
+            self._roots = {name: (roots or {}).get(name) or of_lot.get(name) or None for name in RUN_DATA}
             engine = self.engine = Engine(control, self._ports())
             name = run_id or self._new_id(control, now)
             self._line.bags.begin(name)

@@ -63,6 +63,8 @@ async def test_kill_in_a_run_then_restart_loses_nothing_and_goes_on(tmp_path: Pa
 
 async def start_run(controller: Controller) -> dict[str, str]:
     """Start as soon as the stations are claimed."""
+    lot = {"lot_id": "A-17", "species": "lobata", "received_kg": 1200.0, "season": "2026-winter", "who": "li"}
+    assert (await controller.ask("POST", "/lots", lot)).status_code == 201
     async with asyncio.timeout(60):
         while True:
             wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "A-17"}
@@ -103,6 +105,7 @@ async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path:
         third = Controller(line, tmp_path / "one", SPEED)  # a crashed holder's lock is taken over
         await third.start()
         await third.until_view(lambda view: view["state"] == "Held" and view["record"]["lot"] == "A-17")
+        assert (await third.run_view())["record"]["season"] == "2026-winter"
         assert await third.stop() == 0
 
 
