@@ -4,9 +4,11 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from line_rig import end_what_was_left
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     yield
+    end_what_was_left()
     gc.collect()

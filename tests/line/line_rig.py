@@ -124,6 +124,18 @@ async def until(claim: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
             await asyncio.sleep(0.02)
 
 
+STARTED: list[asyncio.subprocess.Process] = []
+"""Controllers that were started; one that a failed test left running is ended behind it."""
+
+
+def end_what_was_left() -> None:
+    for process in STARTED:
+        if process.returncode is None:  # not waited for, so its number is still its own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+    STARTED.clear()
+
+
 class Controller:
     """`linecontrol serve` in its own process."""
 
@@ -141,6 +153,7 @@ class Controller:
             *self._command, "--port", port,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=self._env,
         )  # fmt: skip
+        STARTED.append(self.process)
         assert self.process.stderr is not None
         async with asyncio.timeout(PATIENCE_S):
             async for line in self.process.stderr:
