@@ -159,6 +159,7 @@ class BagBook:
         if self._was_away and kg > 0.0:
             self._was_away = False
             self._opened(now).unseen_kg += kg
+            self.suspects.was_away(now)
         changed = self._changed(now)
         if changed:
             self._change(changed, kg, seen, now)

@@ -41,6 +41,14 @@ class SuspectLog:
             since = now if self.last_good is None else self.last_good
             self.own.append(Suspect("bag", since, None, why, f"{self.run_id}-S{len(self.own) + 1:02d}"))
 
+    def was_away(self, now: float) -> None:
+        """Powder fell while the controller was away: from the last good look before it, nobody has seen it."""
+        if self.own and self.own[-1].until is None:
+            return  # what was suspect then still is
+        since = now if self.last_good is None else self.last_good
+        name = f"{self.run_id}-S{len(self.own) + 1:02d}"
+        self.own.append(Suspect("bag", since, now, "made while the controller was away", name))
+
     def to_dict(self) -> dict[str, Any]:
         """For the run snapshot."""
         return {"own": [asdict(one) for one in self.own], "last_good": self.last_good}

@@ -45,7 +45,8 @@ async def test_a_technician_tunes_a_loop_that_was_made_bad(line: Stage) -> None:
         found = (await line.controller.ask("GET", "/tuning/TIC-303/result")).json()
         best, present = found["candidates"][0], found["present"]
         assert present["gains"]["k"] == pytest.approx(BAD["k"])
-        assert best["margins"]["ms"] < present["margins"]["ms"]  # it will be calmer, and the page says by how much
+        ms = present["margins"]["ms"]  # None: by this test's model the bad gains are not even stable
+        assert ms is None or best["margins"]["ms"] < ms  # it will be calmer, and the page says by how much
         table = await page.locator(".result").first.inner_text()
         assert f"{best['margins']['ms']:.2f}" in table
         assert f"{present['margins']['ms']:.2f}" in table

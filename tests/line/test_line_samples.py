@@ -41,13 +41,16 @@ class Bench:
     def __post_init__(self) -> None:
         self.config = read_line("demo")
         self.yield_tags = ()
-        self.image = SimpleNamespace(at=lambda name, now: Sample(self.shown[name], Status.GOOD, now))
+        self.image = SimpleNamespace(as_of=self.looked)
         self.shown = dict.fromkeys((*FED, *MADE), 100.0) | METERS
         self.clock = SimpleNamespace(now=lambda: self.now)
         self.lab = LabBook(cast(Any, self))
         self.samples = SampleBook(cast(Any, self))
         self.balances = BalanceDesk(cast(Any, self))
         self.runs = RunDirector(cast(Any, self))
+
+    def looked(self, now: float) -> dict[str, Sample]:
+        return {name: Sample(value, Status.GOOD, now) for name, value in self.shown.items()}
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
