@@ -132,7 +132,7 @@ class Line:
                 await self._to_rest()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(self._taking_up, *self._tasks, return_exceptions=True)
+        await asyncio.gather(self._taking_up, *self._tasks, self.balances.closed(), return_exceptions=True)
         for scan in self._feed.drain():
             self.historian.offer(scan)
         await self.historian.stop()

@@ -191,9 +191,15 @@ class BalanceDesk:
 
     def close(self) -> None:
         """The line ends; what is not made yet is made from the run's snapshot at the next start."""
-        for task in (self._finishing, self._trying, *self._tasks):
-            if task is not None:
-                task.cancel()
+        for task in self._under_way():
+            task.cancel()
+
+    async def closed(self) -> None:
+        """After ``close``: nothing of it is left, its process neither."""
+        await asyncio.gather(*self._under_way(), return_exceptions=True)
+
+    def _under_way(self) -> list[asyncio.Task[Any]]:
+        return [task for task in (self._finishing, self._trying, *self._tasks) if task is not None]
 
     async def _laboratory(self, run_id: str, record: Mapping[str, Any]) -> list[LabValue]:
         """Everything the laboratory has said of a run and that is believed.
