@@ -11,6 +11,7 @@ from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError
 from linecontrol.line.acceptance import accept, is_accepted, read_acceptances
+from linecontrol.line.links import load_libraries
 from linecontrol.line.probe import StationProbe, probe, rows
 
 
@@ -28,6 +29,7 @@ def run_probe(line: str, only: str | None, accept_by: str | None, *, as_json: bo
     wanted = [station for name, station in config.stations.items() if only in (None, name)]
 
     async def all_of_them() -> list[StationProbe]:
+        await load_libraries(wanted)  # while an import takes the processor, a cabinet's answer would come too late
         return list(await asyncio.gather(*(probe(station) for station in wanted)))
 
     found = asyncio.run(all_of_them())

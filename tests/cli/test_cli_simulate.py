@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import Result
 from rich.console import Console
+from typer.testing import CliRunner
 
 from linecontrol.cli import simulate as cli_simulate
+from linecontrol.cli.commands import app
 from linecontrol.cli.simulate import plan, read_seeds, replay
 from linecontrol.config import check_paths
 from linecontrol.core.errors import ConfigError
@@ -30,16 +31,14 @@ ASK = {
 }
 
 
-def simulate(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "linecontrol", "simulate", *words], capture_output=True, text=True, check=False
-    )
+def simulate(*words: str) -> Result:
+    return CliRunner().invoke(app, ["simulate", *words])
 
 
 def test_json_is_all_that_stdout_has_and_the_same_twice() -> None:
     words = ("--set", "root_kg=50", "--set", "start_level=5", "--runs", "2", "--json")
     one, other = simulate(*words), simulate(*words, "--jobs", "2")
-    assert one.returncode == 0, one.stderr
+    assert one.exit_code == 0, one.stderr
     assert one.stdout == other.stdout
     found = json.loads(one.stdout)
     assert [row["trial"]["seed"] for row in found["trials"]] == [1, 2]
@@ -48,7 +47,7 @@ def test_json_is_all_that_stdout_has_and_the_same_twice() -> None:
 
 def test_a_table_for_people() -> None:
     done = simulate("--set", "root_kg=50", "--set", "start_level=5", "--policy", "auto", "--policy", "hold")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     for word in ("auto", "hold", "Extraction yield, true", "Bad bags", "Energy per kg"):
         assert word in " ".join(done.stdout.split())
 
@@ -67,7 +66,7 @@ def test_a_table_for_people() -> None:
 )
 def test_what_is_wrong_is_said_before_anything_runs(words: tuple[str, ...], told: str) -> None:
     done = simulate(*words)
-    assert done.returncode == 2, done.stderr
+    assert done.exit_code == 2, done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
@@ -149,7 +148,7 @@ def test_the_shipped_design_is_right() -> None:
 
 def test_validation_prints_rows_of_a_run_and_no_bound_is_broken() -> None:
     done = simulate("--validate", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["summary"]["checks"] == len(found["rows"]) > 100
     assert found["summary"]["broken"] == 0
@@ -192,6 +191,6 @@ def test_only_a_broken_bound_fails(
 )
 def test_what_validation_cannot_take_is_refused(words: tuple[str, ...], told: str) -> None:
     done = simulate("--validate", *words)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert told in done.stderr
     assert done.stdout == ""

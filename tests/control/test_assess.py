@@ -88,6 +88,11 @@ def test_the_interval_of_the_index_covers() -> None:
     assert held >= 33  # 38 are to be expected
 
 
+@pytest.mark.parametrize("samples", [0, 1, 199])
+def test_too_few_samples_have_no_index(samples: int) -> None:
+    assert harris(np.random.default_rng(3).normal(size=samples), 2) is None
+
+
 def test_perfect_control_has_an_index_of_one_and_the_delay_must_be_sensible() -> None:
     found = harris(np.random.default_rng(3).normal(size=4000), 2)
     assert found is not None

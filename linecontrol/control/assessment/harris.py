@@ -51,9 +51,9 @@ def harris(error: FloatArray, delay: int, *, seed: int = 0) -> Harris | None:
     """
     if delay < 1:
         raise ValueError(f"delay {delay} is not accepted (accepted: 1 sample or more)")
-    e = error - float(np.mean(error))
-    if len(e) < max(FEWEST, 4 * (delay + max(ORDERS))) or float(np.ptp(e)) == 0.0:
+    if len(error) < max(FEWEST, 4 * (delay + max(ORDERS))) or float(np.ptp(error)) == 0.0:
         return None
+    e = error - float(np.mean(error))
     near = range(max(1, delay - _NEAR), delay + _NEAR + 1)
     order = _order(e, delay)
     by_delay = {b: _index(*_moments(e, b, order)) for b in near}
@@ -101,7 +101,7 @@ def _index(xx: FloatArray, xy: FloatArray, yy: FloatArray, rows: FloatArray) -> 
 
 def _interval(e: FloatArray, delay: int, order: int, seed: int, index: float) -> tuple[float, float]:
     """About ``index``, by the spread of log(index/(1 - index)) over blocks drawn again."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     sums = _moments(e, delay, order, BLOCKS)
     rng = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ def _interval(e: FloatArray, delay: int, order: int, seed: int, index: float) ->
     for _ in range(RESAMPLES):
         drawn = rng.integers(0, count, count)
         found.append(_odds(_index(*(part[drawn] for part in sums))))
-    half = WIDER * float(np.std(found)) * float(t.ppf(0.975, count - 1))
+    half = WIDER * float(np.std(found)) * float(stdtrit(count - 1, 0.975))
     low, high = (1.0 / (1.0 + math.exp(-(_odds(index) + way * half))) for way in (-1.0, 1.0))
     return min(low, index), max(1.0 if high > 1.0 - 2.0 * _EDGE else high, index)
 

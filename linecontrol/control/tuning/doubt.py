@@ -26,9 +26,9 @@ class Interval:
 
 def quantile(fit: Fit) -> float:
     """Student's t at 97.5 %, with the degrees of freedom that correlated noise leaves."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(0.975, fit.dof))
+    return float(stdtrit(fit.dof, 0.975))
 
 
 def half_width(fit: Fit, index: int) -> float:
@@ -108,7 +108,7 @@ def _estimate(fit: Fit, name: str) -> tuple[float, float]:
 
 def border(regression: Regression, fit: Fit) -> tuple[Process, ...]:
     """Processes on the 95 % ellipsoid, two for each of its axes, in log lags, delay and log gain."""
-    from scipy.stats import f
+    from scipy.special import fdtri
 
     n = len(fit.x)
     rows = [*range(n), n + len(fit.linear) - 1]
@@ -117,7 +117,7 @@ def border(regression: Regression, fit: Fit) -> tuple[Process, ...]:
     cov[:, -1] /= fit.gain
     size = np.sqrt(np.maximum(np.diag(cov), 1e-18))
     values, axes = np.linalg.eigh(cov / np.outer(size, size))
-    radius = math.sqrt(len(rows) * float(f.ppf(0.95, len(rows), fit.dof)))
+    radius = math.sqrt(len(rows) * float(fdtri(len(rows), fit.dof, 0.95)))
     low, high = fit.shape.bounds(regression.record)
     found = []
     for value, axis in zip(values, axes.T, strict=True):
