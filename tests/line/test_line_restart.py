@@ -9,6 +9,7 @@ from line_rig import Controller, line_file, simulator
 from linecontrol.history import open_reader
 
 SPEED = 60.0
+CALM = 15.0  # where nothing waits for the plant, which costs processor time all the while
 
 
 async def feeding(controller: Controller, least_kg: float) -> None:
@@ -90,19 +91,19 @@ async def restart(controller: Controller, run_id: str) -> None:
 
 
 async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path: Path) -> None:
-    async with simulator(SPEED) as sim:
+    async with simulator(CALM) as sim:
         line = line_file(tmp_path, sim.endpoints)
-        first = Controller(line, tmp_path / "one", SPEED)
+        first = Controller(line, tmp_path / "one", CALM)
         await first.start()
         await start_run(first)
 
-        second = Controller(line, tmp_path / "two", SPEED)
+        second = Controller(line, tmp_path / "two", CALM)
         await second.start()
         assert await second.ended() == 3
         assert f"process {first.process.pid} of" in "".join(second.said)
         await first.kill()
 
-        third = Controller(line, tmp_path / "one", SPEED)  # a crashed holder's lock is taken over
+        third = Controller(line, tmp_path / "one", CALM)  # a crashed holder's lock is taken over
         await third.start()
         await third.until_view(lambda view: view["state"] == "Held" and view["record"]["lot"] == "A-17")
         assert (await third.run_view())["record"]["season"] == "2026-winter"
@@ -111,12 +112,12 @@ async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path:
 
 async def test_a_controller_on_another_machine_is_noticed_at_the_plc(tmp_path: Path) -> None:
     """Another state folder stands for another machine: the lock file is not seen, the moving heartbeat is."""
-    async with simulator(SPEED) as sim:
+    async with simulator(CALM) as sim:
         line = line_file(tmp_path, sim.endpoints)
-        first = Controller(line, tmp_path / "one", SPEED)
+        first = Controller(line, tmp_path / "one", CALM)
         await first.start()
         await start_run(first)
-        second = Controller(line, tmp_path / "two", SPEED, state=tmp_path / "elsewhere")
+        second = Controller(line, tmp_path / "two", CALM, state=tmp_path / "elsewhere")
         await second.start()
         assert await second.ended() == 3
         assert "another controller (token" in "".join(second.said)
