@@ -177,7 +177,8 @@ class HaccpDesk:
             action = row.corrective_action.text() if row.corrective_action is not None else _NO_ACTION
         elif standing is not None:
             kind = "oprp" if found.ccp in self.look.oprp else "interlock"
-            stage, unit, action = standing.row.station, standing.row.unit, standing.row.clears
+            stage, unit = standing.row.stage or standing.row.station, standing.row.unit
+            action = standing.row.clears
         else:
             doubted = self.look.meter_of(found.ccp)
             kind, stage = "ccp", "line" if doubted is None else doubted.stage

@@ -120,7 +120,8 @@ class HaccpLook:
                 passed = self._line.checks.last_passed(row.checked_by)
                 found[name] = passed if passed is not None else started if started is not None else now
             elif (standing := self._line.interlocks.system.standings.get(name)) is not None:
-                found[name] = standing.outside_since if standing.outside_since is not None else now
+                outside = standing.outside_since if standing.outside_since is not None else now
+                found[name] = outside - standing.row.value.lag_s
             elif name not in self._book.last_good and not math.isnan(self.all_good):
                 found[name] = self.all_good
         return found
