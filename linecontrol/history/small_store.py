@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class SmallStore:
-    """Records of some kinds in the database of a history that is open.
+    """Records of some kinds in the database of a history that is open. What is evidence of them is chained as well.
 
     Args:
         tables: the name of the table of each kind of record; records have an ``id``.
@@ -36,13 +36,20 @@ class SmallStore:
 
     def save(self, *rows: Any) -> None:
         """Keep these records, in one transaction; one with an id that is there already takes its place."""
+        from linecontrol.history import chain_store
+        from linecontrol.history.chain import CHAINED, link_of
+
         with self._begun() as (connection, line_id):
+            links = []
             for row in rows:
                 table = self._table(type(row))
                 values = {"line_id": line_id, **_cells(row)}
+                if table.name in CHAINED:
+                    links.append(link_of(table.name, values))
                 here = (table.c.line_id == line_id) & (table.c.id == row.id)
                 if not connection.execute(table.update().where(here), values).rowcount:
                     connection.execute(table.insert(), values)
+            chain_store.append(connection, line_id, links)
 
     def remove(self, *rows: Any) -> None:
         """Forget these records, in one transaction."""
