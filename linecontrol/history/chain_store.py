@@ -32,8 +32,9 @@ _HEAD = schema.chain_head
 
 def head_of(connection: sa.Connection, line_id: int) -> Head | None:
     """Where the chain of a line ends; None = it was not begun."""
-    row = head_row(connection, line_id)
-    return None if row is None else Head(int(row["count"]), row["hash"])
+    query = sa.select(_HEAD.c.count, _HEAD.c.hash).where(_HEAD.c.line_id == line_id)  # all that an older schema has
+    row = connection.execute(query).first()
+    return None if row is None else Head(int(row[0]), row[1])
 
 
 def head_row(connection: sa.Connection, line_id: int, *, to_write: bool = False) -> Any:

@@ -97,9 +97,9 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
         anchors: heads that were kept elsewhere; the chain must run through each.
     """
     with reader.opened() as (connection, line_id):
-        if not sa.inspect(connection).has_table(schema.chain.name):
-            nothing = Finding("chain", "chain", "this history has no chain yet; open it once with this program")
-            return Verification([nothing], Head(), 0, "")
+        if not _has_chain(connection):
+            text = "this history has no chain of this program yet; open it once with this program"
+            return Verification([Finding("chain", "chain", text)], Head(), 0, "")
         wanted = list(anchors)
         chain = _read_chain(connection, line_id, {anchor.count for anchor in wanted})
         findings = chain.findings
@@ -123,6 +123,14 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
         findings += _index_findings(connection, line_id)
         findings += [found for anchor in wanted for found in _anchor_findings(anchor, chain)]
     return Verification(findings[:MOST_FINDINGS], chain.head, records, chain.statement, len(wanted))
+
+
+def _has_chain(connection: sa.Connection) -> bool:
+    """Whether the chain is of this schema: a reader does not migrate."""
+    inspector, table = sa.inspect(connection), schema.chain_head
+    return inspector.has_table(table.name) and {column["name"] for column in inspector.get_columns(table.name)} >= set(
+        table.c.keys()
+    )
 
 
 def _read_chain(connection: sa.Connection, line_id: int, marks: set[int]) -> _Chain:

@@ -259,6 +259,13 @@ async def test_a_history_of_before_is_covered_from_its_next_start_on_and_not_twi
     told = [finding.text for finding in look(recorded).findings]
     assert any("of the records command 1 to 4, at least one was changed" in text for text in told)
     assert any("begins the chain of event a second time" in text for text in told)
+    with contextlib.closing(sqlite3.connect(recorded)) as connection:
+        connection.execute("ALTER TABLE chain_head DROP COLUMN kinds")
+        connection.execute("UPDATE schema_version SET version_num = '0010'")
+        connection.commit()
+    assert "open it once with this program" in look(recorded).findings[0].text
+    with open_reader(f"sqlite:///{recorded}") as reader:
+        assert looking.chain_head(reader) is not None, "a pack can be made of it"
 
 
 def test_what_leaves_by_the_lines_own_retention_is_no_finding_and_what_comes_back_is(recorded: Path) -> None:
