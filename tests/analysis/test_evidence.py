@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from linecontrol.analysis.evidence import check_pack, gather, pack_in, page
+from linecontrol.analysis.evidence.glance import _DID
+from linecontrol.analysis.evidence.page import suspects_of, words_of
 from linecontrol.analysis.evidence.pdf import write_pdf
 from linecontrol.analysis.labels import label_text
 from linecontrol.core.errors import ConfigError, StorageError
@@ -141,19 +143,37 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
     assert found["places"] == {"good": {"bags": 1, "kg": 25.0}, "held": {"bags": 1, "kg": 25.1}}
     assert {row["who"]: row["did"] for row in found["people"]}["operator:wang"] == {"close": 1, "bypass": 1}
     for lang, words in (
-        ("en", ["Where is the powder now?", "HELD", "supports"]),
-        ("zh", ["粉现在在哪里", "扣留", "支持"]),
+        ("en", ["Where is the powder now?", "HELD", "supports", "started the run", "limits passed: 1"]),
+        ("zh", ["粉现在在哪里", "扣留", "支持", "启动批次", "操作员"]),
     ):
         text = page(pack, lang)
         assert "compliant" not in text
         first = text[: text.index("</section>")]
-        for word in [*words, "west", "r1-B002", "14.60"]:
+        for word in [*words, "west", "B002", "14.60", "IL-307", "meter cleaned, sample dry", "1.20 kg"]:
             assert word in first, (lang, word)
+        assert "POST" not in first, "people read it"
         assert "&lt;of this line&gt;" in text  # what people wrote is text
         assert not re.search(r"(src|href)=", re.sub(r'xlink:href="#', "", text))  # nothing from elsewhere
         assert pack_in(text) == pack
         write_pdf(pack, lang, tmp_path / "pack.pdf")
         assert (tmp_path / "pack.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_both_languages_have_a_word_for_everything() -> None:
+    english, chinese = words_of("en"), words_of("zh")
+    assert english.keys() == chinese.keys()
+    for key, words in english.items():
+        if isinstance(words, dict) and words:
+            assert words.keys() == chinese[key].keys(), key
+        if isinstance(words, str):
+            assert set(re.findall(r"\{\w+\}", words)) == set(re.findall(r"\{\w+\}", chinese[key])), key
+    assert {word for word in _DID.values() if word} <= english["did"].keys()
+
+
+def test_a_chart_is_shaded_by_the_deviations_of_its_own_limit() -> None:
+    pack = {"deviations": [{"ccp": "A", "since": 1.0, "until": 2.0}, {"ccp": "B", "since": 3.0, "until": None}]}
+    assert suspects_of(pack, "A") == [{"since": 1.0, "until": 2.0}]
+    assert suspects_of(pack, "C") == []
 
 
 async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -> None:
