@@ -63,7 +63,7 @@ class SmallStore:
         table = self._table(kind)
         with self._begun() as (connection, line_id):
             found = connection.execute(table.select().where(table.c.line_id == line_id)).mappings().all()
-        return [_row_of(kind, dict(row)) for row in found]
+        return [row_of(kind, dict(row)) for row in found]
 
     @contextlib.contextmanager
     def _begun(self) -> Iterator[tuple[sa.Connection, int]]:
@@ -94,7 +94,8 @@ def _cells(row: Any) -> dict[str, Any]:
     return cells
 
 
-def _row_of(kind: type[T], cells: dict[str, Any]) -> T:
+def row_of(kind: type[T], cells: dict[str, Any]) -> T:
+    """A record from the columns of its table."""
     values: dict[str, Any] = {}
     for one in fields(kind):  # type: ignore[arg-type]
         name, declared = one.name, str(one.type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from linecontrol.analysis.evidence.wording import clock, limits, number, person
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person
 
 
 class Line(NamedTuple):
@@ -129,3 +129,17 @@ def short(name: str, pack: Mapping[str, Any]) -> str:
 def lot_name(name: str, w: Mapping[str, Any]) -> str:
     """A lot's name, or that nobody knows which it was."""
     return str(w["unknown_lot"]) if name == "?" else name
+
+
+def recipe_line(pack: Mapping[str, Any], w: Mapping[str, Any]) -> str:
+    """Who wrote, approved and put in force the recipe that was run."""
+    one = pack["recipe"].get("approval")
+    if one is None:
+        return str(w["recipe_shipped"])
+    told = [f"{w['written_by']} {person(one['author'])} {moment(one['made_at'])}"]
+    told.append(f"{w['approved_by']} {person(one['judged_by'])} {moment(one['judged_at'])}: {one['judgement']}")
+    if one["activated_by"]:
+        told.append(
+            f"{w['in_force_by']} {person(one['activated_by'])} {moment(one['activated_at'])}: {one['activation']}"
+        )
+    return "; ".join(told)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from linecontrol.analysis.evidence.answers import answers, lot_name, short
+from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short
 from linecontrol.analysis.evidence.wording import limits, moment, number, person, told
 
 
@@ -30,6 +30,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         "limits": limits,
         "short": short,
         "told_in": told,
+        "recipe_told": recipe_line(pack, words),
     }
     about["shaded"] = [name for name, rows in shaded.items() if rows]
     inside = json.dumps(pack, ensure_ascii=False).replace("</", "<\\/")

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from linecontrol.analysis.evidence.answers import answers, lot_name, short
+from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short
 from linecontrol.analysis.evidence.charts import limit_chart
 from linecontrol.analysis.evidence.page import suspects_of, words_of
 from linecontrol.analysis.evidence.wording import limits, moment, number, person, told
@@ -44,7 +44,13 @@ def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
             ],
             "charts": charts,
             "tables": _tables(pack, w, lang),
-            "small": [w["supports"], w["aw_note"], w["genealogy_note"], f"{w['pack_hash']}: {pack['pack_hash']}"],
+            "small": [
+                f"{w['recipe']}: {recipe_line(pack, w)}",
+                w["supports"],
+                w["aw_note"],
+                w["genealogy_note"],
+                f"{w['pack_hash']}: {pack['pack_hash']}",
+            ],
         }
         (folder / "content.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         text = files("linecontrol.analysis").joinpath("templates", "evidence.typ").read_text("utf-8")
