@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -102,8 +103,7 @@ def begin(connection: sa.Connection, line_id: int) -> str | None:
         return None
     if TAIL in new:
         chain_tail(connection, line_id)
-    found = {kind: list(_links_there(connection, line_id, kind)) for kind in new}
-    count = sum(map(len, found.values()))
+    count = sum(_count_there(connection, line_id, kind) for kind in new)
     told = f"{count} records were there before it: they are linked as they were found; "
     unknown = "whether they had been changed earlier, this chain cannot say."
     if row is None:
@@ -112,10 +112,19 @@ def begin(connection: sa.Connection, line_id: int) -> str | None:
     else:
         statement = f"From here on the chain also covers {', '.join(new)}. {told}{unknown}"
         _append(connection, line_id, [Link(f"{GENESIS}.{kind}", statement, "") for kind in new], [*covered, *new])
-    for links in found.values():
-        for start in range(0, len(links), _AT_ONCE):
-            _append(connection, line_id, links[start : start + _AT_ONCE])
+    for kind in new:
+        links = _links_there(connection, line_id, kind)
+        while some := list(itertools.islice(links, _AT_ONCE)):
+            _append(connection, line_id, some)
     return statement if count else None
+
+
+def _count_there(connection: sa.Connection, line_id: int, kind: str) -> int:
+    if kind == TAIL:
+        return 0  # is told by its samples' own hash
+    table = schema.metadata.tables[kind]
+    query = sa.select(sa.func.count()).select_from(table).where(table.c.line_id == line_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def _links_there(connection: sa.Connection, line_id: int, kind: str) -> Iterator[Link]:

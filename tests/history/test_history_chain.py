@@ -108,6 +108,7 @@ def look(path: Path, anchors: Sequence[Head] = ()) -> Verification:
 
 @pytest.fixture
 async def recorded(historian: MakeHistorian, db: Path, short_blocks: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(chain_store, "_AT_ONCE", 7)
     for module in (chain_store, looking):
         monkeypatch.setattr(module, "EACH", 4)
     if not _MADE:
@@ -291,6 +292,44 @@ async def test_samples_cut_off_behind_the_last_evidence_are_found(historian: Mak
     (finding,) = look(recorded).findings
     assert finding.what == "removed"
     assert "end of the tail" in finding.text
+
+
+@pytest.mark.usefixtures("short_blocks")
+async def test_the_chain_is_the_same_in_postgresql(
+    psql: Callable[[str], list[str]],
+    postgresql_url: str,
+    tmp_path: Path,
+    tags: Sequence[Tag],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name, value in ((chain_store, "_AT_ONCE", 7), (chain_store, "EACH", 4), (looking, "EACH", 4)):
+        monkeypatch.setattr(module, name, value)
+
+    def history() -> Historian:
+        return Historian(postgresql_url, tmp_path / "spool", "demo", tags, flush_s=0.02)
+
+    def found() -> list[str]:
+        with open_reader(postgresql_url) as reader:
+            return [finding.where for finding in verify(reader).findings]
+
+    await record(history())
+    assert found() == []
+    for table, change, back, where in (
+        ("command", "value = '9' WHERE id = 2", "value = '1.0' WHERE id = 2", "command 1 to 4"),
+        ("chunk", "high = high + 1 WHERE tag_id = 1", "high = high - 1 WHERE tag_id = 1", "block 1"),
+        ("tag", "unit = 'K' WHERE id = 2", "unit = '°C' WHERE id = 2", "tag 2"),
+        ("tail", "number = number + 1", "number = number - 1", "tail "),
+        ("recipe_version", "judged_by = 'li'", "judged_by = 'wang'", "recipe_version s"),
+    ):  # fmt: skip
+        psql(f"UPDATE {table} SET {change}")  # noqa: S608
+        assert any(one.startswith(where) for one in found()), table
+        psql(f"UPDATE {table} SET {back}")  # noqa: S608
+    assert found() == []
+    psql("DELETE FROM chain; DELETE FROM chain_head; UPDATE tail SET hash = NULL")
+    again = history()
+    await again.start()
+    await again.stop()
+    assert found() == []
 
 
 def put_away(db: Path, aside: Path) -> None:
