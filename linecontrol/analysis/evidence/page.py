@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short
-from linecontrol.analysis.evidence.wording import limits, moment, number, person, told
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person, told
 
 
 def page(pack: Mapping[str, Any], lang: str) -> str:
@@ -23,7 +23,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
     whole = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    whole.filters.update(moment=moment, person=person, number=number)
+    whole.filters.update(clock=clock, moment=moment, person=person, number=number)
     about = {
         "answers": answers(pack, words, lang),
         "lot_name": lot_name,
