@@ -101,6 +101,8 @@ def begin(connection: sa.Connection, line_id: int) -> str | None:
     new = [kind for kind in KINDS if kind not in covered]
     if not new:
         return None
+    if row is not None and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large history is counted and read once
     if TAIL in new:
         chain_tail(connection, line_id)
     count = sum(_count_there(connection, line_id, kind) for kind in new)
