@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linecontrol.config.bags import BAG, Bags
-from linecontrol.config.document import Loc
+from linecontrol.config.document import Document, Loc
 from linecontrol.config.fields import near_names
 from linecontrol.config.scene import Scene
 from linecontrol.core.errors import Problem
@@ -48,7 +48,7 @@ def bag_problems(scene: Scene, bags: Bags) -> Iterator[Problem]:
 
 
 def _stage_problems(scene: Scene, bags: Bags) -> Iterator[Problem]:
-    """A critical limit is measured somewhere on the way of the powder, or nobody knows which bags it is about."""
+    """What makes powder suspect lies somewhere on its way, or nobody knows which bags it is about."""
     points = [point for machine in bags.machines for point in machine.points]
     places = [BAG, *(machine.name for machine in bags.machines), *points, *scene.sites]
     for at, machine in enumerate(bags.machines):
@@ -56,9 +56,19 @@ def _stage_problems(scene: Scene, bags: Bags) -> Iterator[Problem]:
             if places.count(point) > 1:
                 loc: Loc = ("bags", "machines", at, "points", n)
                 yield scene.doc.problem(loc, f"{point} is taken already", "a name of its own")
+
+    def misplaced(doc: Document, loc: Loc, stage: str | None) -> Iterator[Problem]:
+        if stage is not None and stage not in places:
+            accepted = near_names(stage, places) or ", ".join(dict.fromkeys(places))
+            yield doc.problem(loc, f"{stage} is no machine or measuring point of bags.machines", accepted)
+
     guard = scene.line.guard
     for at, limit in enumerate(guard.critical_limits if guard is not None else ()):
-        if limit.stage not in places:
-            loc = ("guard", "critical_limits", at, "stage")
-            accepted = near_names(limit.stage, places) or ", ".join(dict.fromkeys(places))
-            yield scene.doc.problem(loc, f"{limit.stage} is no machine or measuring point of bags.machines", accepted)
+        yield from misplaced(scene.doc, ("guard", "critical_limits", at, "stage"), limit.stage)
+    for at, row in enumerate(scene.line.interlocks):
+        yield from misplaced(scene.doc, ("interlocks", scene.checked.row("interlocks", at), "stage"), row.stage)
+    for checked in {site.at.profile: site.checked for site in scene.sites.values()}.values():
+        if checked is not None and checked.model is not None:
+            for at, row in enumerate(checked.model.interlocks):
+                loc = ("interlocks", checked.row("interlocks", at), "stage")
+                yield from misplaced(checked.doc, loc, row.stage)

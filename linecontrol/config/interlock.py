@@ -29,7 +29,8 @@ class InterlockRow(Row):
     ``blind_s``: for so long the value may be missing; without it, for ever. ``needs``: where else it has no meaning.
     ``refuses``: commands; ``then``: what is done to the run. ``bypass_s``: the longest bypass; 0 = it has none.
     ``latched``: a person resets it. ``except_recipes``: runs it is nothing to. ``oprp``: it is an operational
-    prerequisite of the HACCP plan: a trip is a deviation.
+    prerequisite of the HACCP plan: a trip is a deviation. ``stage``: the machine, or the measuring point at its inlet,
+    where powder that the deviation is about came past (section ``bags`` of the line file); without it all its station.
     """
 
     name: Name
@@ -50,6 +51,7 @@ class InterlockRow(Row):
     latched: Flag = False
     except_recipes: tuple[Slug, ...] = ()
     oprp: Flag = False
+    stage: Slug | None = None
     source: Annotated[str, Field(max_length=400)] = ""
 
     @property

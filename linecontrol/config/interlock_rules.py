@@ -34,6 +34,8 @@ def interlock_problems(
         for n, need in enumerate(row.needs):
             yield from unknown((*loc, "needs", n, "tag"), need.tag)
         yield from _refuses(doc, loc, row, find, unknown)
+        if row.stage is not None and not row.oprp and "divert" not in row.then:
+            yield doc.problem((*loc, "stage"), "its trip is no deviation", "oprp: true, then: divert, or no stage")
         if not row.refuses and not row.then:
             yield doc.problem((*loc, "then"), "it refuses nothing and does nothing", "refuses, then or both")
 

@@ -60,6 +60,11 @@ class Expression:
         """It is one tag and nothing else."""
         return isinstance(self._tree, ast.Name)
 
+    @property
+    def lag_s(self) -> float:
+        """How long ago the cause may lie of what it shows only now [line s]: three windows, 95 % of a step."""
+        return 3.0 * _window_s(self._tree)
+
     def at(self, values: Mapping[str, float], memory: Memory, dt_s: float) -> float:
         """Its value; NaN where a tag is NaN, where it is divided by zero, and where it is no finite number.
 
@@ -99,6 +104,18 @@ class Expression:
             return math.nan if math.isnan(value) else slow
         quick = memory.mean(f"{place}:now", value, _QUICK_SHARE * window_s, dt_s)
         return math.nan if math.isnan(value) else quick - slow
+
+
+def _window_s(node: ast.expr) -> float:
+    """The longest way through windows of slow functions [line s]; that of ``rise`` looks at its first tenth."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+        return max(map(_window_s, parts), default=0.0)
+    if node.func.id in _PLAIN:
+        return max(map(_window_s, node.args))
+    inner, window = node.args
+    seconds = float(window.value)  # type: ignore[attr-defined]  # parse has let numbers through only
+    return _window_s(inner) + (seconds if node.func.id == "mean" else _QUICK_SHARE * seconds)
 
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {

@@ -6,6 +6,10 @@ many links, and the last hash) is kept beside it and goes into every evidence pa
 
 A row that is written again and again while something is under way (a run, an open bag) is linked when what is fixed of
 it changes, by that part alone, and whole once it is final.
+
+Commands come by the second, and have no links of their own: one hash runs through all of them and stands in the head,
+and each five hundred there is a link that says where it had come to. Of samples, each sealed block has a link; what is
+not sealed yet (``tail``) carries a hash that runs through its rows.
 """
 
 from __future__ import annotations
@@ -26,13 +30,16 @@ from linecontrol.history.rows import (
     BYPASS,
     CALIBRATION,
     COLUMNS,
+    COMMAND,
     DEVIATION,
     EVENT,
     LAB,
     LOT,
     LOT_USE,
     RECIPE,
+    RECIPE_VERSION,
     RUN,
+    TAG,
     VERSION,
 )
 
@@ -40,6 +47,13 @@ GENESIS = "genesis"
 FIRST = "0" * 64
 OPEN = ".open"
 """What is added to the kind of a link that covers only the fixed part of a row under way."""
+REMOVED = ".removed"
+"""What is added to the kind of a link that says: this left the database as the line's retention asks."""
+UP_TO = ".to"
+"""What is added to the kind of a link that says where a running hash had come to."""
+BLOCK, TAIL = "block", "tail"
+EACH = 500
+"""Rows of a journal between two links that say where its hash had come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +91,22 @@ CHAINED: dict[str, Chained] = {
     DEVIATION: Chained("deviation_id"),
     CALIBRATION: Chained("calibration_id"),
     BYPASS: Chained("bypass_id"),
+    RECIPE_VERSION: Chained("id"),
+    TAG: Chained("id"),
 }
-"""Every kind of evidence. A new one is a row here; rows that lie there already are linked at the next start."""
+"""Every kind of evidence whose rows have links of their own. A new one is a row here; rows that lie there already are
+linked at the next start, and that is stated."""
+
+JOURNAL: dict[str, Chained] = {COMMAND: Chained("id")}
+"""Kinds that are only ever added to, one hash running through all of them in the order of their key."""
+
+KINDS = tuple(sorted((*CHAINED, *JOURNAL, BLOCK, TAIL)))
+"""All that the chain covers."""
+
+
+def how_linked(kind: str) -> Chained:
+    """Raises KeyError for what is no evidence."""
+    return CHAINED.get(kind) or JOURNAL[kind]
 
 
 class Link(NamedTuple):
@@ -91,7 +119,7 @@ class Link(NamedTuple):
 
 def link_of(kind: str, record: Mapping[str, Any]) -> Link:
     """The link of a row as it stands. ``record``: all columns of the kind, and its key."""
-    how = CHAINED[kind]
+    how = how_linked(kind)
     is_open = bool(how.fixed) and record[how.final] is None
     columns = how.fixed if is_open else COLUMNS[kind]
     key = how.name_of(record)
@@ -114,6 +142,30 @@ def hash_of(previous: str, number: int, link: Link) -> str:
     """The hash of a link, which covers the one before it."""
     text = json.dumps([previous, number, *link], separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """What databases reckon for a running hash: SHA-256 of a text, as hexadecimal digits."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def tail_digest(cells: Sequence[Any], samples: bytes) -> str:
+    """Digest of a row of fresh samples. ``cells``: all columns but the samples themselves."""
+    content = hashlib.sha256(json.dumps(cells, separators=(",", ":"), ensure_ascii=True).encode("ascii"))
+    content.update(samples)
+    return content.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A hash that runs through rows: how many there were, and where it stands."""
+
+    count: int = 0
+    hash: str = FIRST
+
+    def over(self, link: Link) -> Run:
+        """After one more row."""
+        return Run(self.count + 1, text_hash(f"{self.hash}{self.count + 1} {link.kind} {link.key} {link.digest}"))
 
 
 @dataclass(frozen=True, slots=True)

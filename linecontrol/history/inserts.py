@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from linecontrol.history import schema, tail
-from linecontrol.history.chain import CHAINED, Link, link_of
+from linecontrol.history import chain_store, schema, tail
+from linecontrol.history.chain import CHAINED, JOURNAL, Link, how_linked, link_of, tail_digest
 from linecontrol.history.rows import (
     ALARM,
     BAG,
@@ -45,7 +45,9 @@ def insert(connection: sa.Connection, line_id: int, kind: str, rows: Sequence[Ro
     elif kind == ALARM:
         for record in records:
             _upsert_alarm(connection, record)
-    elif kind in CHAINED:
+    elif kind in CHAINED or kind in JOURNAL:
+        if kind in JOURNAL:
+            chain_store.hold(connection, line_id)  # its rows are counted in the order of their numbers
         links += _insert_evidence(connection, kind, records)
     else:
         connection.execute(schema.metadata.tables[kind].insert(), records)
@@ -56,7 +58,8 @@ def insert_samples(
 ) -> tail.Packed:
     """One row of the tail; ``mark``: writer and number of the batch. Raises as ``tail.pack``."""
     packed = tail.pack(rows, ids)
-    connection.exec_driver_sql(_tail_sql(connection.dialect.paramstyle), (line_id, *mark, *packed))
+    sql = _tail_sql(connection.dialect.paramstyle, connection.dialect.name)
+    connection.exec_driver_sql(sql, _tail_cells(line_id, packed, mark))
     return packed
 
 
@@ -65,18 +68,29 @@ def commit_samples(
 ) -> tail.Packed:
     """The same in SQLite, and durable at once: a single statement is a transaction. Not within another one."""
     packed = tail.pack(rows, ids)
-    base.execute(_IN_SQLITE, (line_id, *mark, *packed))
+    base.execute(_IN_SQLITE, _tail_cells(line_id, packed, mark))
     return packed
 
 
-def _tail_sql(paramstyle: str) -> str:
-    """Written out, because building it again for every scan would take longer than executing it."""
+def _tail_cells(line_id: int, packed: tail.Packed, mark: tuple[str, int]) -> tuple[Any, ...]:
+    cells = (*mark, packed.start_us, packed.end_us, packed.rows, packed.texts)
+    return (line_id, *mark, *packed, line_id, tail_digest(cells, packed.samples))
+
+
+def _tail_sql(paramstyle: str, dialect: str) -> str:
+    """Written out, because building it again for every scan would take longer than executing it.
+
+    The hash follows from the row before in the same statement, so that two writers cannot both follow the same row.
+    """
     sign = "?" if paramstyle == "qmark" else "%s"
-    columns = "line_id, writer, number, start_us, end_us, rows, samples, texts"
-    return f"INSERT INTO tail ({columns}) VALUES ({', '.join([sign] * 8)})"  # noqa: S608 - no word of anybody else's
+    columns = "line_id, writer, number, start_us, end_us, rows, samples, texts, hash"
+    before = f"SELECT hash FROM tail WHERE line_id = {sign} ORDER BY id DESC LIMIT 1"  # noqa: S608 - ours alone
+    text = f"coalesce(({before}), '') || {sign}"
+    made = f"encode(sha256(convert_to({text}, 'UTF8')), 'hex')" if dialect == "postgresql" else f"text_hash({text})"
+    return f"INSERT INTO tail ({columns}) VALUES ({', '.join([sign] * 8)}, {made})"  # noqa: S608 - ours alone
 
 
-_IN_SQLITE = _tail_sql("qmark")
+_IN_SQLITE = _tail_sql("qmark", "sqlite")
 
 
 def _replace(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:
@@ -116,7 +130,7 @@ def _insert_once(connection: sa.Connection, kind: str, record: dict[str, Any]) -
 
 def _insert_evidence(connection: sa.Connection, kind: str, records: list[dict[str, Any]]) -> list[Link]:
     """Rows that are only ever added, numbered by the database."""
-    table, key = schema.metadata.tables[kind], CHAINED[kind].key
+    table, key = schema.metadata.tables[kind], how_linked(kind).key
     if key != "id":
         connection.execute(table.insert(), records)
         return [link_of(kind, record) for record in records]

@@ -1,23 +1,34 @@
 """Retention: old samples are copied to Parquet files, and leave the database. Journals and runs are never touched.
 
+Each copy and each removal is linked in the hash chain and told as an event: what has left, left lawfully.
+
 Runs in a process of its own, beside the controller: what it writes to the database are marks and deletions of whole
 blocks, a few milliseconds each. Age is counted in line time from the newest sample, so a simulated line ages by itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
-from linecontrol.history import chunks, parquet, schema
+from linecontrol.core.model import Severity
+from linecontrol.history import chain_store, chunks, parquet, schema
+from linecontrol.history.chain import Link
+from linecontrol.history.chain_samples import block_link
+from linecontrol.history.chain_samples import removed as gone
+from linecontrol.history.inserts import insert
 from linecontrol.history.migrate import revision_of
 from linecontrol.history.policy import Policy
+from linecontrol.history.rows import EVENT
 from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of, sqlite_path
 
 _DAY_US = 86_400_000_000
+ARCHIVED, REMOVED = "historian.archived", "historian.removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +121,12 @@ def _archive(connection: sa.Connection, line_id: int, line: str, blocks: list[in
                     writer.add(names[tag_id].name, names[tag_id].unit, part)
                     rows += len(part)
     block = schema.block
+    with writer.path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
     with connection.begin():
         connection.execute(block.update().where(block.c.id.in_(blocks)), {"archive": writer.path.name})
+        chain_store.append(connection, line_id, [block_link(connection, line_id, one) for one in blocks])
+        _tell(connection, line_id, ARCHIVED, f"{rows} samples were copied to {writer.path.name} (sha256 {content})")
     return str(writer.path), rows
 
 
@@ -129,5 +144,20 @@ def _remove(connection: sa.Connection, line_id: int, before_us: int, *, only_arc
             connection.execute(chunk.delete().where(chunk.c.line_id == line_id, chunk.c.block_id == row.id))
             connection.execute(axis.delete().where(axis.c.block_id == row.id))
             connection.execute(block.delete().where(block.c.id == row.id))
+            chain_store.append(connection, line_id, [gone(row.id)])
+            if row is found[-1]:
+                until = f"{datetime.fromtimestamp(before_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
+                _tell(connection, line_id, REMOVED, f"{len(found)} blocks of samples from before {until} were removed")
         removed += row.rows
     return removed
+
+
+def _tell(connection: sa.Connection, line_id: int, kind: str, text: str) -> None:
+    """An event for the record, at the newest line time; the caller's transaction."""
+    newest_us = connection.execute(
+        sa.select(sa.func.max(schema.block.c.end_us)).where(schema.block.c.line_id == line_id)
+    ).scalar()
+    links: list[Link] = []
+    row = (newest_us or 0, kind, "history", Severity.INFO.value, None, f"{text}, as the retention asks.", None)
+    insert(connection, line_id, EVENT, [row], links)
+    chain_store.append(connection, line_id, links)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
 from linecontrol.core.model import Tag
-from linecontrol.history import schema, tail
+from linecontrol.history import chain_store, schema, tail
+from linecontrol.history.chain import Link, link_of
 from linecontrol.history.chunks import make_partition, tail_rows
-from linecontrol.history.rows import STARTED, STOPPED
+from linecontrol.history.rows import STARTED, STOPPED, TAG
 
 Note = tuple[str, str, bool]
 """Kind, text and is-it-an-alarm of something worth an event."""
@@ -57,7 +59,7 @@ def hold_line(connection: sa.Connection, name: str) -> bool:
 
 def register_tags(connection: sa.Connection, line_id: int, tags: Sequence[Tag]) -> list[Note]:
     """Add new tags, bring changed ones up to date. Tags no longer in use stay, for their samples."""
-    tag, notes = schema.tag, []
+    tag, notes, links = schema.tag, [], []
     known = {row.name: row for row in connection.execute(sa.select(tag).where(tag.c.line_id == line_id))}
     for wanted in tags:
         facts = {
@@ -68,15 +70,27 @@ def register_tags(connection: sa.Connection, line_id: int, tags: Sequence[Tag]) 
         }
         row = known.get(wanted.name)
         if row is None:
-            connection.execute(tag.insert(), {"line_id": line_id, "name": wanted.name, **facts})
+            links += add_tags(connection, [{"line_id": line_id, "name": wanted.name, **facts}])
         elif any(getattr(row, name) != value for name, value in facts.items()):
             connection.execute(tag.update().where(tag.c.id == row.id), facts)
+            links.append(link_of(TAG, {"id": row.id, "name": row.name, **facts}))
             if row.unit != wanted.unit:
                 text = (
                     f"{wanted.name}: the unit was {row.unit!r}, is now {wanted.unit!r}; earlier samples are in the old."
                 )
                 notes.append(("historian.unit_changed", text, False))
+    chain_store.append(connection, line_id, links)
     return notes
+
+
+def add_tags(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[Link]:
+    """Add tags; returns their links."""
+    links = []
+    for row in rows:
+        made = connection.execute(schema.tag.insert(), row).inserted_primary_key
+        assert made is not None  # noqa: S101 - the table counts up by itself
+        links.append(link_of(TAG, {**row, "id": made[0]}))
+    return links
 
 
 def tag_ids(connection: sa.Connection, line_id: int) -> dict[str, int]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from linecontrol.history.small_store import SmallStore
+from linecontrol.history.small_store import SmallStore, row_of
+
+if TYPE_CHECKING:
+    from linecontrol.history.reader import HistoryReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,19 @@ class RecipeVersionStore:
     def save(self, *rows: RecipeVersionRow) -> None:
         """Keep these versions, in one transaction; one that is there already is replaced."""
         self._store.save(*rows)
+
+
+def version_run(reader: HistoryReader, recipe_hash: str) -> RecipeVersionRow | None:
+    """The site's own version whose text a run has run, with who approved it; None for a shipped recipe or a file."""
+    import sqlalchemy as sa
+
+    from linecontrol.history import schema
+
+    table = schema.recipe_version
+    with reader.opened() as (connection, line_id):
+        if not sa.inspect(connection).has_table(table.name):
+            return None
+        query = table.select().where(table.c.line_id == line_id, table.c.hash == recipe_hash)
+        judged = query.where(table.c.judged_us.is_not(None), table.c.state != "rejected")
+        row = connection.execute(judged.order_by(table.c.made_us.desc())).mappings().first()
+    return None if row is None else row_of(RecipeVersionRow, dict(row))

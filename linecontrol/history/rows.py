@@ -21,6 +21,7 @@ SAMPLE, EVENT, COMMAND, RUN, RECIPE, QUARANTINE = "sample", "event", "command", 
 LAB, ALARM, AUDIT, VERSION = "lab", "alarm", "audit", "run_version"
 DEVIATION, CALIBRATION, BYPASS = "deviation", "calibration", "bypass"
 LOT, LOT_USE, BAG, ACT = "lot", "lot_use", "bag", "signed_act"
+TAG, RECIPE_VERSION = "tag", "recipe_version"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     SAMPLE: ("tag", "time_us", "value", "text", "status"),
@@ -110,6 +111,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "passage",
         "note",
         "updated_us",
+    ),
+    TAG: ("name", "alias", "station", "unit", "type"),
+    RECIPE_VERSION: (
+        *("name", "version", "state", "text", "hash", "based_on", "author", "note", "made_us", "judged_by"),
+        *("judgement", "judged_us", "activated_by", "activation", "activated_us", "retired_us"),
     ),
     ACT: ("act_id", "run_id", "target", "kind", "time_us", "who", "role", "reason", "meaning"),
 }

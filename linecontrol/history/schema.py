@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008", "0009", "0010", "0011")
 """Every schema there has been, oldest first. The last is the one this program writes."""
 
 VERSION_TABLE = "schema_version"
@@ -52,9 +52,10 @@ tail = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("samples", sa.LargeBinary, nullable=False),
     sa.Column("texts", sa.Text),
+    sa.Column("hash", sa.String(64)),
 )
 """Fresh samples, as they were committed: a row for each commit, and nothing else is written for it. ``writer`` and
-``number`` are the mark of the batch, as in ``spool_state``."""
+``number`` are the mark of the batch, as in ``spool_state``; ``hash`` covers the row and the one before it."""
 
 block = sa.Table(
     "block",
@@ -478,7 +479,14 @@ chain_head = sa.Table(
     sa.Column("line_id", sa.Integer, sa.ForeignKey("line.id"), primary_key=True, autoincrement=False),
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("kinds", sa.Text, nullable=False),
+    sa.Column("journal_count", sa.BigInteger, nullable=False),
+    sa.Column("journal_hash", sa.String(64), nullable=False),
+    sa.Column("tail_id", sa.BigInteger, nullable=False),
+    sa.Column("tail_hash", sa.String(64), nullable=False),
 )
+"""Where the chain of a line ends. ``kinds``: what it covers. ``journal``: how many commands there are, and the hash
+that runs through them. ``tail``: the newest row of fresh samples when the chain grew last; 0 = there was none."""
 
 quarantine = sa.Table(
     "quarantine",

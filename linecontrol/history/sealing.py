@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from linecontrol.history import schema, tail
+from linecontrol.history import chain_store, schema, tail
+from linecontrol.history.chain_samples import block_link, chain_tail
 from linecontrol.history.chunks import insert_block
 from linecontrol.history.late import find_late
 from linecontrol.history.opening import move_mark
@@ -69,10 +70,13 @@ def seal_tail(connection: sa.Connection, line_id: int) -> int:
     block = seal(new, stations) if new else None
     last = {row.writer: row.number for row in rows}
     with connection.begin():
+        changed = {block_id for block_id, _, _ in late.chunks}
         if block is not None:
-            insert_block(connection, line_id, block)
+            changed.add(insert_block(connection, line_id, block))
         late.merge(connection)
         for writer, number in last.items():
             move_mark(connection, line_id, writer, number)
         connection.execute(table.delete().where(table.c.line_id == line_id, table.c.id <= rows[-1].id))
+        chain_tail(connection, line_id)  # almost always empty: what was put back from the quarantine meanwhile
+        chain_store.append(connection, line_id, [block_link(connection, line_id, one) for one in sorted(changed)])
     return sum(map(len, series.values()))

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class SmallStore:
-    """Records of some kinds in the database of a history that is open.
+    """Records of some kinds in the database of a history that is open. What is evidence of them is chained as well.
 
     Args:
         tables: the name of the table of each kind of record; records have an ``id``.
@@ -36,13 +36,20 @@ class SmallStore:
 
     def save(self, *rows: Any) -> None:
         """Keep these records, in one transaction; one with an id that is there already takes its place."""
+        from linecontrol.history import chain_store
+        from linecontrol.history.chain import CHAINED, link_of
+
         with self._begun() as (connection, line_id):
+            links = []
             for row in rows:
                 table = self._table(type(row))
                 values = {"line_id": line_id, **_cells(row)}
+                if table.name in CHAINED:
+                    links.append(link_of(table.name, values))
                 here = (table.c.line_id == line_id) & (table.c.id == row.id)
                 if not connection.execute(table.update().where(here), values).rowcount:
                     connection.execute(table.insert(), values)
+            chain_store.append(connection, line_id, links)
 
     def remove(self, *rows: Any) -> None:
         """Forget these records, in one transaction."""
@@ -56,7 +63,7 @@ class SmallStore:
         table = self._table(kind)
         with self._begun() as (connection, line_id):
             found = connection.execute(table.select().where(table.c.line_id == line_id)).mappings().all()
-        return [_row_of(kind, dict(row)) for row in found]
+        return [row_of(kind, dict(row)) for row in found]
 
     @contextlib.contextmanager
     def _begun(self) -> Iterator[tuple[sa.Connection, int]]:
@@ -87,7 +94,8 @@ def _cells(row: Any) -> dict[str, Any]:
     return cells
 
 
-def _row_of(kind: type[T], cells: dict[str, Any]) -> T:
+def row_of(kind: type[T], cells: dict[str, Any]) -> T:
+    """A record from the columns of its table."""
     values: dict[str, Any] = {}
     for one in fields(kind):  # type: ignore[arg-type]
         name, declared = one.name, str(one.type)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
 from linecontrol.core.errors import ConfigError
+from linecontrol.history.chain import text_hash
 
 LOCK_WAIT_S = 0.5
 _OPEN_TIMEOUT_S = 3
@@ -166,6 +167,7 @@ def _sqlite_engine(path: Path, is_read_only: bool) -> sa.Engine:
 
 def _connect_to_write(name: str) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{name}?mode=rwc", uri=True, timeout=LOCK_WAIT_S, check_same_thread=False)
+    connection.create_function("text_hash", 1, text_hash, deterministic=True)  # PostgreSQL has its own
     try:
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         connection.execute("PRAGMA synchronous=FULL")

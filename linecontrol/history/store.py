@@ -24,6 +24,7 @@ from linecontrol.history.inserts import commit_samples, insert, insert_samples
 from linecontrol.history.migrate import bring_up_to_date
 from linecontrol.history.opening import (
     Opened,
+    add_tags,
     hold_line,
     look_back,
     marks,
@@ -287,7 +288,8 @@ class Store:
         blank = {"line_id": self._line_id, "alias": "", "station": "", "unit": "", "type": ""}
         connection = self._open_connection()
         with connection.begin():
-            connection.execute(schema.tag.insert(), [{**blank, "name": name} for name in unknown])
+            links = add_tags(connection, [{**blank, "name": name} for name in unknown])
+            chain_store.append(connection, self._line_id, links)
             self._ids = tag_ids(connection, self._line_id)
 
     # -- the file and the connection

@@ -1,5 +1,8 @@
 """Looks whether the evidence is as it was written: every changed, removed, added, reordered or cut-off record is found.
 
+Samples are looked at as well: each sealed block against its link, and what is not sealed yet by the hash that runs
+through it. What left the database by the line's own retention is told by links of their own, and is no finding.
+
 What a person with the database in hand could not hide from is told by three things: the rows against their links, the
 links against each other and the counted head, and the head against one that lies elsewhere (in an evidence pack, or in
 an anchor file). Without the third, who rewrites rows, links and head together is not found.
@@ -8,15 +11,31 @@ an anchor file). Without the third, who rewrites rows, links and head together i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from linecontrol.history import schema
-from linecontrol.history.chain import CHAINED, FIRST, GENESIS, OPEN, Head, Link, hash_of
-from linecontrol.history.chain_store import head_of, rows_there
+from linecontrol.history.chain import (
+    BLOCK,
+    CHAINED,
+    EACH,
+    FIRST,
+    GENESIS,
+    JOURNAL,
+    KINDS,
+    OPEN,
+    REMOVED,
+    UP_TO,
+    Head,
+    Link,
+    Run,
+    hash_of,
+)
+from linecontrol.history.chain_samples import block_links, tail_hashes
+from linecontrol.history.chain_store import head_of, head_row, rows_there
 from linecontrol.history.reader import HistoryReader
 
 MOST_FINDINGS = 1000
@@ -78,23 +97,40 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
         anchors: heads that were kept elsewhere; the chain must run through each.
     """
     with reader.opened() as (connection, line_id):
-        if not sa.inspect(connection).has_table(schema.chain.name):
-            nothing = Finding("chain", "chain", "this history has no chain yet; open it once with this program")
-            return Verification([nothing], Head(), 0, "")
+        if not _has_chain(connection):
+            text = "this history has no chain of this program yet; open it once with this program"
+            return Verification([Finding("chain", "chain", text)], Head(), 0, "")
         wanted = list(anchors)
         chain = _read_chain(connection, line_id, {anchor.count for anchor in wanted})
         findings = chain.findings
         findings += _head_findings(head_of(connection, line_id), chain.head)
-        records = 0
-        for kind, link in rows_there(connection, line_id):
+        row, records = head_row(connection, line_id), 0
+        for kind, link in _rows_and_blocks(connection, line_id):
             records += 1
             findings += _row_findings(kind, link, chain.newest.pop((kind, link.key), None))
+        if row is not None:
+            findings += _kinds_findings(row["kinds"])
+            for kind in JOURNAL:
+                found, count = _journal_findings(connection, line_id, kind, chain, row)
+                findings, records = findings + found, records + count
+            found, count = _tail_findings(connection, line_id, row)
+            findings, records = findings + found, records + count
         findings += [
-            Finding("removed", f"{kind} {key}", f"the record {kind} {key} is gone") for kind, key in chain.newest
+            Finding("removed", f"{kind} {key}", f"the record {kind} {key} is gone")
+            for (kind, key), (linked, _) in chain.newest.items()
+            if not linked.endswith(REMOVED)
         ]
         findings += _index_findings(connection, line_id)
         findings += [found for anchor in wanted for found in _anchor_findings(anchor, chain)]
     return Verification(findings[:MOST_FINDINGS], chain.head, records, chain.statement, len(wanted))
+
+
+def _has_chain(connection: sa.Connection) -> bool:
+    """Whether the chain is of this schema: a reader does not migrate."""
+    inspector, table = sa.inspect(connection), schema.chain_head
+    return inspector.has_table(table.name) and {column["name"] for column in inspector.get_columns(table.name)} >= set(
+        table.c.keys()
+    )
 
 
 def _read_chain(connection: sa.Connection, line_id: int, marks: set[int]) -> _Chain:
@@ -102,7 +138,7 @@ def _read_chain(connection: sa.Connection, line_id: int, marks: set[int]) -> _Ch
     chain, table = _Chain(hashes={0: FIRST}), schema.chain
     columns = (table.c.number, table.c.kind, table.c.row_key, table.c.digest, table.c.hash)
     query = sa.select(*columns).where(table.c.line_id == line_id).order_by(table.c.number)
-    last, expected = FIRST, 1
+    last, expected, seen = FIRST, 1, set[str]()
     for number, kind, key, digest, found in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
         if number != expected:
             text = (
@@ -117,8 +153,15 @@ def _read_chain(connection: sa.Connection, line_id: int, marks: set[int]) -> _Ch
                 chain.statement = key
             else:
                 chain.findings.append(Finding("chain", "link 1", "the first link is not the chain's beginning"))
-        if kind != GENESIS:
-            chain.newest[kind.removesuffix(OPEN), key] = (kind, digest)
+        beginning, _, also = kind.partition(".")
+        if beginning != GENESIS:
+            chain.newest[kind.removesuffix(OPEN).removesuffix(REMOVED), key] = (kind, digest)
+            seen.add(beginning)
+        elif also:
+            chain.statement += f" {key}" if key not in chain.statement else ""
+            if also in seen:
+                text = f"link {number} begins the chain of {also} a second time"
+                chain.findings.append(Finding("chain", f"link {number}", text))
         if number in marks:
             chain.hashes[number] = found
         last, expected = found, number + 1
@@ -137,9 +180,74 @@ def _head_findings(kept: Head | None, found: Head) -> list[Finding]:
     return [Finding("head", "head", text)]
 
 
+def _rows_and_blocks(connection: sa.Connection, line_id: int) -> Iterator[tuple[str, Link]]:
+    yield from rows_there(connection, line_id)
+    for link in block_links(connection, line_id):
+        yield BLOCK, link
+
+
+def _kinds_findings(kinds: str) -> list[Finding]:
+    """A kind that is not named would be begun anew at the next start, whatever its rows say then."""
+    if kinds == " ".join(KINDS):
+        return []
+    missing = sorted(set(KINDS) - set(kinds.split())) or ["what it says"]
+    return [Finding("head", "head", f"the chain does not cover {', '.join(missing)}; open it once with this program")]
+
+
+def _journal_findings(
+    connection: sa.Connection, line_id: int, kind: str, chain: _Chain, head: Mapping[str, Any]
+) -> tuple[list[Finding], int]:
+    """Rows with one hash running through them, between the links that say where it had come to."""
+    name = kind + UP_TO
+    marks = [(int(key), digest) for (found, key), (_, digest) in chain.newest.items() if found == name]
+    for key, _ in marks:
+        del chain.newest[name, str(key)]
+    marks.sort()
+    findings: list[Finding] = []
+    run, since, at, records = Run(), 0, 0, 0
+
+    def tell(until: str) -> None:
+        where = f"{kind} {since + 1} to {until}"
+        text = f"of the records {where}, at least one was changed, removed or added"
+        findings.append(Finding("changed", where, text))
+
+    for _, link in rows_there(connection, line_id, (kind,)):
+        number, records = int(link.key), records + 1
+        while at < len(marks) and marks[at][0] < number:  # the row where it was noted is gone, or the hash went astray
+            if run.hash != marks[at][1]:
+                tell(str(marks[at][0]))
+            run, since, at = Run((at + 1) * EACH, marks[at][1]), marks[at][0], at + 1
+        run = run.over(link)
+    for mark, digest in marks[at:]:
+        if run.hash != digest:
+            tell(str(mark))
+        run, since, at = Run((at + 1) * EACH, digest), mark, at + 1
+    if run != Run(int(head["journal_count"]), head["journal_hash"]):
+        tell("the last")
+    return findings, records
+
+
+def _tail_findings(connection: sa.Connection, line_id: int, head: Mapping[str, Any]) -> tuple[list[Finding], int]:
+    """Fresh samples: each row follows from the one before it, and the one the head names is there."""
+    findings: list[Finding] = []
+    named, records = {0: ""}, 0
+    for number, expected, kept in tail_hashes(connection, line_id):
+        records += 1
+        if kept != expected:
+            where = f"tail {number}"
+            findings.append(Finding("changed", where, f"the fresh samples of {where}, or the row before, were changed"))
+        if number == head["tail_id"]:
+            named[number] = kept or ""
+    if named.get(head["tail_id"]) != head["tail_hash"]:
+        findings.append(
+            Finding("removed", f"tail {head['tail_id']}", "fresh samples are gone from the end of the tail")
+        )
+    return findings, records
+
+
 def _row_findings(kind: str, link: Link, linked: tuple[str, str] | None) -> list[Finding]:
     where = f"{kind} {link.key}"
-    if linked is None:
+    if linked is None or linked[0].endswith(REMOVED):
         return [Finding("added", where, f"the record {where} was not written by this program")]
     if linked != (link.kind, link.digest):
         return [Finding("changed", where, f"the record {where} was changed after it was written")]
@@ -188,8 +296,8 @@ def _anchor_findings(anchor: Head, chain: _Chain) -> list[Finding]:
 def digests(reader: HistoryReader, kinds: Sequence[str]) -> Mapping[tuple[str, str], str]:
     """Digest of every row of these kinds as it stands, by kind and key."""
     with reader.opened() as (connection, line_id):
-        wanted = {kind for kind in kinds if kind in CHAINED}
-        return {(kind, link.key): link.digest for kind, link in rows_there(connection, line_id) if kind in wanted}
+        wanted = sorted({kind for kind in kinds if kind in CHAINED})
+        return {(kind, link.key): link.digest for kind, link in rows_there(connection, line_id, wanted)}
 
 
 def as_json(found: Verification) -> dict[str, Any]:

@@ -37,6 +37,9 @@ _REASON_LEAST = 3
 MEMORY_S = 2 * 86_400.0  # powder is never followed farther back
 
 
+_CHINESE = {"hold": "扣留", "release": "放行", "reject": "拒收"}
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """Who decides: name as history keeps it, role, and the meaning they signed; empty = without a password."""
@@ -76,8 +79,9 @@ class BagActs:
         if bag_id in self._line.bags.bags:
             self._line.bags.bags[bag_id] = changed
         text = f"Bag {bag_id} is {changed.status}: {reason} ({by.who.partition(':')[2]})"
+        zh = f"袋 {bag_id} 已{_CHINESE[kind]}：{reason}（{by.who.partition(':')[2]}）"
         severity = Severity.WARNING if kind != "release" else Severity.INFO
-        self._line.emit(Event(now, f"bag.{changed.status}", bag_id, text, severity, data={"run_id": run_id}))
+        self._line.emit(Event(now, f"bag.{changed.status}", bag_id, text, severity, data={"run_id": run_id, "zh": zh}))
         return bag_view(changed, traced, [*traced.acts, act])
 
     async def act_on(self, run_id: str, suspect_id: str, action: str, by: Signer) -> dict[str, Any]:

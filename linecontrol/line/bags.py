@@ -332,7 +332,8 @@ class BagBook:
         if told.status != row.status:
             why = "; ".join(why for _, _, why in told.suspects)
             text = f"Bag {row.bag_id} is {told.status} now: {why}"
-            self._line.emit(Event(now, "bag.held", row.bag_id, text, Severity.WARNING, data={"run_id": row.run_id}))
+            data = {"run_id": row.run_id, "zh": f"袋 {row.bag_id} 现已扣留：{why}"}
+            self._line.emit(Event(now, "bag.held", row.bag_id, text, Severity.WARNING, data=data))
 
     # -- deviations of the HACCP plan
     def _look(self) -> None:

@@ -101,9 +101,11 @@ class ControlCycle:
             line.runs.extraction.suspect_kg += verdict.suspect_kg
         if verdict.began:
             text = f"Powder diverted to rework: {'; '.join(verdict.deviations.values())}"
-            line.emit(Event(now, "guard.divert", tag, text, Severity.ALARM, True, {"suspect_kg": verdict.suspect_kg}))
+            data = {"suspect_kg": verdict.suspect_kg, "zh": f"成品粉转入返工：{'、'.join(verdict.deviations)}"}
+            line.emit(Event(now, "guard.divert", tag, text, Severity.ALARM, True, data))
         elif verdict.ended:
-            line.emit(Event(now, "guard.divert", tag, "Powder is no longer diverted", Severity.ALARM, active=False))
+            data = {"zh": "成品粉不再转入返工"}
+            line.emit(Event(now, "guard.divert", tag, "Powder is no longer diverted", Severity.ALARM, False, data))
 
     def show(self) -> None:
         """Bring the soft tags up to date."""

@@ -13,16 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.config.haccp import Check
-from linecontrol.config.haccp import CriticalLimit as LimitRow
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
-from linecontrol.core.model import Event, Sample, Severity, Text
-from linecontrol.guard.deviations import Breach, Deviation, DeviationBook
-from linecontrol.guard.divert import CriticalLimit, Verdict
-from linecontrol.guard.interlocks import sentence
+from linecontrol.core.model import Event, Severity, Text
+from linecontrol.guard.deviations import Deviation, DeviationBook
+from linecontrol.guard.divert import Verdict
 from linecontrol.guard.spoilage import SpoilageSums
 from linecontrol.history import DeviationRow, LabRow
-from linecontrol.line.interlock_rows import oprp_interlocks
-from linecontrol.line.run_view import iso
+from linecontrol.line.haccp_look import HaccpLook
+from linecontrol.line.haccp_views import deviation_view, limit_view, limits_of
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 PATIENCE_S = 2.0  # real time
 MOST_SHOWN = 1000
 SLACK_S = 5.0  # line time: scans of two stations are not at one moment
-STEP_TAU_S = 4.0  # a reading that differs from itself so long ago has jumped
 _NO_ACTION = Text("Hold what is suspect; find the cause; decide.", "隔离可疑产品；查明原因；作出处置。")
 
 
@@ -43,29 +40,11 @@ class HaccpDesk:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        guard = line.config.line.guard
-        self._rows: dict[str, LimitRow] = {row.name: row for row in guard.critical_limits} if guard is not None else {}
-        self._extra = {
-            name: CriticalLimit(
-                name,
-                row.tag,
-                -math.inf if row.low is None else row.low,
-                math.inf if row.high is None else row.high,
-                row.title.text(),
-                row.source,
-            )
-            for name, row in self._rows.items()
-            if not row.diverts
-        }
-        self._oprp = oprp_interlocks(line.config)
-        self._units = {tag.name: tag.unit for tag in line.config.tags}
         self.book = DeviationBook()
+        self.look = HaccpLook(line, self.book)
         self._open: dict[str, DeviationRow] = {}  # by name of the limit, while it is broken
         self._all: dict[str, DeviationRow] = {}  # by id, of this process and those that were on record before it
         self.changes = 0  # goes up when a deviation has opened, ended, reached farther back or been acted on
-        self._all_good = math.nan
-        self._quick: dict[str, float] = {}
-        self._followed = 0.0
         self._good_kg = math.nan
         self.spoilage = SpoilageSums()
         self._loading: asyncio.Task[None] | None = None
@@ -119,148 +98,29 @@ class HaccpDesk:
             return
         self._bagged(now, guard.settings.good_total)
         if not guard.reasons and not verdict.deviations:
-            self._all_good = now
-        breaches = self._breaches(now, verdict, is_diverting=guard.is_deviating, is_good=guard.is_on_good)
+            self.look.all_good = now
+        breaches = self.look.breaches(now, verdict, is_diverting=guard.is_deviating, is_good=guard.is_on_good)
         may_end = not guard.is_deviating
-        watched = {name: may_end for name in (*self._rows, *self.book.current) if name not in self._oprp}
-        watched |= dict.fromkeys(self._oprp, True)
-        for found in self.book.tick(now, breaches, watched, self._since(now, breaches), verdict.suspect_kg):
+        watched = {name: may_end for name in (*self.look.rows, *self.book.current) if name not in self.look.oprp}
+        watched |= dict.fromkeys(self.look.oprp, True)
+        for found in self.book.tick(now, breaches, watched, self.look.since(now, breaches), verdict.suspect_kg):
             self._note(found, now)
-        self._follow(now)
-
-    def _breaches(self, now: float, verdict: Verdict, *, is_diverting: bool, is_good: bool) -> dict[str, Breach]:
-        found: dict[str, Breach] = {}
-        if is_diverting:
-            for name, why in verdict.deviations.items():
-                found[name] = self._breach(name, Text(why, why), now)
-        for name, why in {} if is_diverting else verdict.deviations.items():
-            row = self._rows.get(name)
-            if row is not None and self._has_jumped(
-                row, now
-            ):  # the gate had turned before: not what went past until then
-                found[name] = self._breach(name, Text(why, why), now)
-        for name, limit in self._extra.items():
-            judged = limit.judge(self._line.image.at(limit.tag, now)) if is_good else None
-            if judged is not None:
-                found[name] = self._breach(name, Text(judged, judged), now)
-        for name in self._oprp:
-            standing = self._line.interlocks.system.standings[name]
-            if not standing.is_met and standing.is_active:
-                text = sentence(standing.row, standing.told_value)
-                is_low = standing.told_value < standing.row.low
-                found[name] = Breach(standing.told_value, standing.row.low if is_low else standing.row.high, text)
-        return found
-
-    def _breach(self, name: str, text: Text, now: float) -> Breach:
-        row = self._rows.get(name)
-        standing = self._line.interlocks.system.standings.get(name)
-        if standing is not None:
-            is_low = standing.told_value < standing.row.low
-            both = sentence(standing.row, standing.told_value)
-            return Breach(standing.told_value, standing.row.low if is_low else standing.row.high, both)
-        if row is None:  # a doubt of the model about its meter: no limit of its own
-            return Breach(math.nan, math.nan, text)
-        value = self._worse(row, self._line.image.at(row.tag, now))
-        low, high = _limits(row)
-        is_low = value < low
-        limit, zh = (low, "低于") if is_low else (high, "高于")
-        unit = self._units.get(row.tag, "")
-        if math.isnan(value):
-            return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} 测量值无效"))
-        return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} = {value:.2f} {unit}，{zh} {limit:g}"))
-
-    def _worse(self, row: LimitRow, sample: Sample) -> float:
-        """The reading or the corrected one, whichever lies farther out, as the gate's guard believes it."""
-        corrected = self._line.lab.for_guard({row.tag: sample}).get(row.tag)
-        value = sample.number
-        if corrected is None:
-            return value
-        other = corrected.sample.number
-        low, high = _limits(row)
-        return (
-            other if max(low - other, other - high) > max(low - value, value - high) or corrected.is_accepted else value
-        )
-
-    def _since(self, now: float, breaches: Mapping[str, Breach]) -> dict[str, float]:
-        """Last good check of each: the last passed test where the plan says so, else the last good reading."""
-        found = {}
-        started = self._started() if breaches else None
-        for name in breaches:
-            row = self._rows.get(name)
-            if (doubted := self._doubted(name, row, now)) is not None:  # also in the midst of a deviation
-                found[name] = self._vouched(doubted, now)
-            elif name in self.book.current:
-                continue
-            elif row is not None and row.since_check:
-                passed = self._line.checks.last_passed(row.checked_by)
-                found[name] = passed if passed is not None else started if started is not None else now
-            elif (standing := self._line.interlocks.system.standings.get(name)) is not None:
-                found[name] = standing.outside_since if standing.outside_since is not None else now
-            elif name not in self.book.last_good and not math.isnan(self._all_good):
-                found[name] = self._all_good
-        return found
-
-    def _started(self) -> float | None:
-        engine = self._line.runs.engine
-        return None if engine is None else engine.status().started_at
-
-    def _doubted(self, name: str, row: LimitRow | None, now: float) -> LimitRow | None:
-        """The limit whose meter cannot vouch for what it has read before; None when it can.
-
-        That is one that the model of a loop doubts, one whose reading jumped, and one that only reads well as it is
-        but not corrected by the laboratory.
-        """
-        if row is None:
-            return self._meter_of(name)
-        value = self._line.image.at(row.tag, now).number
-        low, high = _limits(row)
-        if self._line.lab.is_checked(row.tag) and low <= value <= high:
-            return row
-        return row if self._has_jumped(row, now) else None
-
-    def _has_jumped(self, row: LimitRow, now: float) -> bool:
-        """Whether the meter itself has changed, and not the powder."""
-        value = self._line.image.at(row.tag, now).number
-        return row.step is not None and abs(value - self._quick.get(row.name, math.nan)) > row.step
-
-    def _meter_of(self, doubt: str) -> LimitRow | None:
-        """The limit on the meter that this doubt of a loop's model is about."""
-        meters = {loop.name: loop.moisture.nir for loop in self._line.config.line.loops if loop.moisture is not None}
-        meter = next((nir for loop, nir in meters.items() if doubt.startswith(f"{loop}-")), None)
-        return next((one for one in self._rows.values() if one.tag == meter), None)
-
-    def _vouched(self, row: LimitRow, now: float) -> float:
-        """The last good check of a doubted meter: what the laboratory found, else the beginning of the run."""
-        passed, started = self._line.lab.last_inside(row.tag, *_limits(row)), self._started()
-        if passed is not None and (started is None or passed >= started):
-            return passed
-        return now if started is None else started
-
-    def _follow(self, now: float) -> None:
-        """Where readings stood some seconds ago."""
-        dt_s, self._followed = min(max(now - self._followed, 0.0), 60.0), now
-        share = 1.0 - math.exp(-dt_s / STEP_TAU_S)
-        for name, row in self._rows.items():
-            if row.step is None:
-                continue
-            value, old = self._line.image.at(row.tag, now).number, self._quick.get(name, math.nan)
-            if not math.isnan(value):
-                self._quick[name] = value if math.isnan(old) else old + share * (value - old)
+        self.look.follow(now)
 
     def lab_value(self, lab: LabRow) -> None:
         """A laboratory has found powder outside a limit: what was made since it last found it inside is suspect."""
         now = self._line.clock.now()
-        for name, row in self._rows.items():
-            low, high = _limits(row)
+        for name, row in self.look.rows.items():
+            low, high = limits_of(row)
             if row.tag != lab.tag or low <= lab.value <= high:
                 continue
             side, words = (low, ("below", "低于")) if lab.value < low else (high, ("above", "高于"))
-            unit = self._units.get(row.tag, "")
+            unit = self.look.units.get(row.tag, "")
             text = Text(
                 f"laboratory: {row.title.en} = {lab.value:.2f} {unit} is {words[0]} {side:g}",
                 f"化验：{row.title.zh} = {lab.value:.2f} {unit}，{words[1]} {side:g}",
             )
-            found = Deviation(name, self._vouched(row, now), now, lab.value, side, text, until=now)
+            found = Deviation(name, self.look.vouched(row, now), now, lab.value, side, text, until=now)
             self._keep(replace(self._new(found), deviation_id=f"D{round(now * 1000.0)}-{lab.lab_id}-{name}"[:60]), now)
 
     def _keep(self, row: DeviationRow, now: float) -> None:
@@ -308,18 +168,19 @@ class HaccpDesk:
 
     def _new(self, found: Deviation) -> DeviationRow:
         engine = self._line.runs.engine
-        row, standing = self._rows.get(found.ccp), self._line.interlocks.system.standings.get(found.ccp)
+        row, standing = self.look.rows.get(found.ccp), self._line.interlocks.system.standings.get(found.ccp)
         kind, stage, responsible, unit = "interlock", "line", "operator", ""
         action = _NO_ACTION
         if row is not None:
             kind, stage, responsible = row.kind, row.stage, row.responsible
-            unit = self._units.get(row.tag, "")
+            unit = self.look.units.get(row.tag, "")
             action = row.corrective_action.text() if row.corrective_action is not None else _NO_ACTION
         elif standing is not None:
-            kind = "oprp" if found.ccp in self._oprp else "interlock"
-            stage, unit, action = standing.row.station, standing.row.unit, standing.row.clears
+            kind = "oprp" if found.ccp in self.look.oprp else "interlock"
+            stage, unit = standing.row.stage or standing.row.station, standing.row.unit
+            action = standing.row.clears
         else:
-            doubted = self._meter_of(found.ccp)
+            doubted = self.look.meter_of(found.ccp)
             kind, stage = "ccp", "line" if doubted is None else doubted.stage
         return DeviationRow(
             deviation_id=f"D{round(found.opened * 1000.0)}-{found.ccp}"[:60],
@@ -342,13 +203,13 @@ class HaccpDesk:
 
     def check_failed(self, item: Check, found: str, passed: float | None, now: float) -> None:
         """A verification has failed: what its limits vouched for since it was last passed is suspect."""
-        started = self._started()
+        started = self.look.started()
         since = passed if passed is not None else started if started is not None else now
-        for name, row in self._rows.items():
+        for name, row in self.look.rows.items():
             if item.name not in row.checked_by:
                 continue
             text = Text(f"{item.title.en} failed: {found}", f"{item.title.zh}不合格：{found}")
-            deviation = Deviation(name, since, now, math.nan, _limits(row)[1], text, until=now)
+            deviation = Deviation(name, since, now, math.nan, limits_of(row)[1], text, until=now)
             new = self._new(deviation)
             new = replace(new, deviation_id=f"D{round(now * 1000.0)}-{item.name}-{name}"[:60])
             self._keep(new, now)
@@ -446,49 +307,11 @@ class HaccpDesk:
     def plan(self) -> list[dict[str, Any]]:
         """Every limit of the plan as it stands: what is measured, the limits, the state, what is done."""
         now = self._line.clock.now()
-        return [self._limit_view(row, now) for row in self._rows.values()]
-
-    def _limit_view(self, row: LimitRow, now: float) -> dict[str, Any]:
-        value = self._worse(row, self._line.image.at(row.tag, now))
-        low, high = _limits(row)
-        broken, inner, guard = self._open.get(row.name), row.operational, self._line.guard
-        state = "inside"
-        if broken is not None:
-            state = "deviation"
-        elif math.isnan(value):
-            state = "unmeasured"
-        elif not low <= value <= high:
-            state = "outside"  # but nothing good is being made
-        elif guard is not None and row.name in guard.near:
-            state = "guarded"
-        elif (inner.high is not None and value > inner.high) or (inner.low is not None and value < inner.low):
-            state = "operational"
-        return {
-            "name": row.name,
-            "kind": row.kind,
-            "title": {"en": row.title.en, "zh": row.title.zh},
-            "hazard": _words(row.hazard),
-            "tag": row.tag,
-            "unit": self._units.get(row.tag, ""),
-            "value": None if math.isnan(value) else round(value, 4),
-            "low": row.low,
-            "high": row.high,
-            "operational": {"low": inner.low, "high": inner.high},
-            "guard_band": row.guard_band,
-            "state": state,
-            "deviation_id": None if broken is None else broken.deviation_id,
-            "diverts": row.diverts,
-            "stage": row.stage,
-            "monitoring": None
-            if row.monitoring is None
-            else {"every_s": row.monitoring.every_s, "how": _words(row.monitoring.how)},
-            "corrective_action": _words(row.corrective_action),
-            "responsible": row.responsible,
-            "source": row.source,
-            "standard": None if row.standard is None else row.standard.model_dump(),
-            "checked_by": list(row.checked_by),
-            "last_good_check": iso(self._line.checks.last_passed(row.checked_by)) if row.checked_by else None,
-        }
+        found = []
+        for row in self.look.rows.values():
+            value = self.look.worse(row, self._line.image.at(row.tag, now))
+            found.append(limit_view(self._line, row, value, self._open.get(row.name), self.look.units.get(row.tag, "")))
+        return found
 
     def record(self) -> dict[str, Any]:
         """What the run record says: spoilage and how many deviations."""
@@ -502,42 +325,6 @@ class HaccpDesk:
         if spoilage is not None:
             found["spoilage"] = self.spoilage.record(spoilage.limit)
         return found
-
-
-def deviation_view(row: DeviationRow) -> dict[str, Any]:
-    """A deviation for people and programs."""
-    return {
-        "deviation_id": row.deviation_id,
-        "run_id": row.run_id or None,
-        "ccp": row.ccp,
-        "kind": row.kind,
-        "stage": row.stage,
-        "since": iso(row.since),
-        "opened": iso(row.opened),
-        "until": iso(row.until),
-        "value": None if math.isnan(row.value) else row.value,
-        "limit": row.limit if math.isfinite(row.limit) else None,
-        "unit": row.unit,
-        "text": {"en": row.text, "zh": row.text_zh},
-        "corrective_action": {"en": row.corrective_action, "zh": row.corrective_action_zh},
-        "responsible": row.responsible,
-        "suspect_kg": round(row.suspect_kg, 3),
-        "state": row.state,
-        "action": row.action,
-        "acted_by": row.acted_by or None,
-        "acted_at": iso(row.acted),
-        "closed_by": row.closed_by or None,
-        "closed_at": iso(row.closed),
-        "note": row.note,
-    }
-
-
-def _limits(row: LimitRow) -> tuple[float, float]:
-    return -math.inf if row.low is None else row.low, math.inf if row.high is None else row.high
-
-
-def _words(said: Any) -> dict[str, str] | None:
-    return None if said is None else {"en": said.en, "zh": said.zh}
 
 
 def _joined(*parts: str) -> str:

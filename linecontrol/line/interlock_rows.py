@@ -56,4 +56,5 @@ def _row(row: InterlockRow, station: str, units: dict[str, str]) -> Interlock:
         latched=row.latched,
         except_recipes=frozenset(row.except_recipes),
         source=row.source,
+        stage=row.stage or "",
     )

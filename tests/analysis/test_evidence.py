@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from linecontrol.analysis.evidence import check_pack, gather, pack_in, page
+from linecontrol.analysis.evidence.glance import _DID
+from linecontrol.analysis.evidence.page import suspects_of, words_of
 from linecontrol.analysis.evidence.pdf import write_pdf
 from linecontrol.analysis.labels import label_text
 from linecontrol.core.errors import ConfigError, StorageError
@@ -29,6 +32,7 @@ from linecontrol.history import (
     LotRow,
     LotUseRow,
     RecipeRow,
+    RecipeVersionRow,
     RunRow,
     open_reader,
 )
@@ -54,6 +58,12 @@ DEVIATION = DeviationRow(
     *("D1-CCP1-moisture", "r1", "CCP1-moisture", "ccp", "powder-window", T0 + 599, T0 + 600, T0 + 660),
     *(14.6, 14.0, "% wb", "too wet", "太湿", "hold the bags", "隔离各袋", "operator", 0.4),
     *("closed", "bags dried again", "operator:li", T0 + 950, "operator:wang", T0 + 1000),
+)
+
+
+VERSION = RecipeVersionRow(
+    *("standard:1", "standard", "1", "active", "name: standard", "h", "", "operator:li", "finer rasp", T0 - 900),
+    *("operator:wang", "tried on two runs", T0 - 800, "operator:wang", "from today", T0 - 700),
 )
 
 
@@ -112,6 +122,7 @@ async def record(folder: Path) -> str:
     await history.save_calibration(check("C1", T0 - 7200, "passed"))
     await history.save_calibration(check("C2", T0 - 3600, "passed"))
     await history.save_calibration(check("C3", T0 + 900, "failed"))
+    await asyncio.to_thread(history.recipe_versions().save, VERSION)
     await history.save_bypass(BypassRow("B1", "IL-307", "operator:wang", "meter swapped", T0 + 10, T0 + 70))
     row = AuditRow(T0 + 1, "operator:li", "operator", "session:1", "", "POST /runs", "/runs", None, "{}", "", "done")
     await history.save_audit(row)
@@ -141,19 +152,38 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
     assert found["places"] == {"good": {"bags": 1, "kg": 25.0}, "held": {"bags": 1, "kg": 25.1}}
     assert {row["who"]: row["did"] for row in found["people"]}["operator:wang"] == {"close": 1, "bypass": 1}
     for lang, words in (
-        ("en", ["Where is the powder now?", "HELD", "supports"]),
-        ("zh", ["粉现在在哪里", "扣留", "支持"]),
+        ("en", ["Where is the powder now?", "HELD", "supports", "started the run", "limits passed: 1"]),
+        ("zh", ["粉现在在哪里", "扣留", "支持", "启动批次", "操作员"]),
     ):
         text = page(pack, lang)
         assert "compliant" not in text
         first = text[: text.index("</section>")]
-        for word in [*words, "west", "r1-B002", "14.60"]:
+        for word in [*words, "west", "B002", "14.60", "IL-307", "meter cleaned, sample dry", "1.20 kg"]:
             assert word in first, (lang, word)
+        assert "POST" not in first, "people read it"
+        assert re.search(r"wang 2025-06-15 14:53:20[:：] ?tried on two runs", text), "who approved the recipe"
         assert "&lt;of this line&gt;" in text  # what people wrote is text
         assert not re.search(r"(src|href)=", re.sub(r'xlink:href="#', "", text))  # nothing from elsewhere
         assert pack_in(text) == pack
         write_pdf(pack, lang, tmp_path / "pack.pdf")
         assert (tmp_path / "pack.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_both_languages_have_a_word_for_everything() -> None:
+    english, chinese = words_of("en"), words_of("zh")
+    assert english.keys() == chinese.keys()
+    for key, words in english.items():
+        if isinstance(words, dict) and words:
+            assert words.keys() == chinese[key].keys(), key
+        if isinstance(words, str):
+            assert set(re.findall(r"\{\w+\}", words)) == set(re.findall(r"\{\w+\}", chinese[key])), key
+    assert {word for word in _DID.values() if word} <= english["did"].keys()
+
+
+def test_a_chart_is_shaded_by_the_deviations_of_its_own_limit() -> None:
+    pack = {"deviations": [{"ccp": "A", "since": 1.0, "until": 2.0}, {"ccp": "B", "since": 3.0, "until": None}]}
+    assert suspects_of(pack, "A") == [{"since": 1.0, "until": 2.0}]
+    assert suspects_of(pack, "C") == []
 
 
 async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -> None:
@@ -167,6 +197,7 @@ async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -
     with contextlib.closing(sqlite3.connect(tmp_path / "history.sqlite3")) as connection:
         connection.execute("UPDATE bag SET moisture_max = 13.9 WHERE bag_id = 'r1-B002'")
         connection.execute("UPDATE deviation SET acted_by = 'operator:chen' WHERE deviation_id LIKE 'D1%'")
+        connection.execute("UPDATE recipe_version SET judged_by = 'operator:li'")
         connection.execute("UPDATE calibration SET result = 'passed'")
         connection.execute("DELETE FROM bypass")
         connection.commit()
@@ -174,6 +205,7 @@ async def test_a_pack_shows_when_it_or_the_history_was_touched(tmp_path: Path) -
         found = {(one.what, one.where) for one in check_pack(reader, pack).findings}
     assert found == {
         ("changed", "bag r1-B002"),
+        ("changed", "recipe_version standard:1"),
         ("changed", "deviation D1-CCP1-moisture"),
         ("changed", "calibration C3"),
         ("removed", "bypass B1"),

@@ -122,7 +122,7 @@ async def test_labels_and_evidence_are_whole_pages_and_the_evidence_is_sound(ser
         assert words in labels.text
     page = await operator.get(f"/runs/{RUN}/evidence?lang=en")
     assert page.status_code == 200, page.text
-    assert "STILL WITHOUT A CORRECTIVE ACTION: r1-S01" in page.text
+    assert "STILL WITHOUT A CORRECTIVE ACTION: S01" in page.text
     pack = (await operator.get(f"/runs/{RUN}/evidence?form=json")).json()
     assert pack_in(page.text)["digests"] == pack["digests"]
     assert (await operator.get("/runs/none/evidence")).status_code == 404

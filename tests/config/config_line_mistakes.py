@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from config_mistake import DEMO, Bad, number_at
+from config_mistake import DEMO, GRINDING, Bad, number_at
 
 LINE_MISTAKES = {
     # --- lines
@@ -325,6 +325,16 @@ LINE_MISTAKES = {
         "stage: powder-windows",
         "guard.critical_limits[CCP1-moisture].stage",
         "powder-window",
+    ),
+    "interlock of a station at no place of the bags": Bad(
+        GRINDING, "stage: concentrator", "stage: concentrater", "interlocks[IL-201].stage", "concentrator"
+    ),
+    "interlock with a stage but no deviation": Bad(
+        DEMO,
+        "    refuses: [{tag: SC-101, above: 0}]",
+        "    refuses: [{tag: SC-101, above: 0}]\n    stage: rasp",
+        "interlocks[IL-101].stage",
+        "oprp: true",
     ),
     "guard band": Bad(
         DEMO, "guard_band: 0.3", "guard_band: 3.0", "guard.critical_limits[CCP1-moisture].guard_band", "less than 3"

@@ -84,3 +84,20 @@ def test_a_gap_in_the_reading_leaves_the_mean_alone() -> None:
         mean.at({"AT-213": 4.0}, memory, 1.0)
     assert math.isnan(mean.at({"AT-213": math.nan}, memory, 50.0))
     assert mean.at({"AT-213": 4.0}, memory, 1.0) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("TT-303", 0.0),
+        ("mean(AT-213, 120)", 120.0),
+        ("mean(PDT-214, 60) / max(FT-203, mean(FT-203, 300))", 300.0),
+        ("rise(mean(AT-213, 120), 600) - 3", 180.0),
+    ],
+)
+def test_what_is_shown_now_began_three_windows_ago(text: str, seconds: float) -> None:
+    expression, memory = parse(text), Memory()
+    assert expression.lag_s == 3.0 * seconds
+    if text.startswith("mean(AT"):  # the cause is over 95 % visible after so long
+        expression.at({"AT-213": 0.0}, memory, 1.0)
+        assert expression.at({"AT-213": 1.0}, memory, expression.lag_s) > 0.95

@@ -23,6 +23,7 @@ from linecontrol.history.keeping import keep
 from linecontrol.history.quarantine import retry
 from linecontrol.history.readers import apply_grants, grants
 from linecontrol.history.sql import engine_for, parse_url
+from linecontrol.history.verify import verify
 
 T0 = 1_750_032_000.0  # 2025-06-16 00:00 UTC
 DAY_S = 86_400.0
@@ -56,6 +57,12 @@ async def record(url: str, folder: Path, tags: Sequence[Tag], scans: range, poli
     await history.stop()
     assert history.counters.adds_up
     return history
+
+
+def check_sound(url: str) -> None:
+    """The chain of evidence covers all that has become of the samples."""
+    with open_reader(url) as reader:
+        assert verify(reader).findings == []
 
 
 def seq(url: str) -> list[float]:
@@ -123,7 +130,10 @@ async def test_old_days_go_to_parquet_and_leave_only_when_they_are_there(
     assert {(row["value"], row["quality"], row["unit"]) for row in rows if row["tag"] == "TT-1"} == {
         (None, "BAD", "°C")
     }
+    check_sound(url)
     with open_reader(url) as reader:  # journals and runs are for ever
+        told = [event.kind for event in reader.events(kinds=["historian.archived", "historian.removed"])]
+        assert (told.count("historian.archived"), told.count("historian.removed")) == (4, 1)
         assert len(reader.events(kinds=["test"])) == 72
         assert reader.last_run() is not None
         found = reader.stats()
@@ -174,6 +184,7 @@ async def test_what_was_set_aside_is_stored_once_it_can_be(url: str, tmp_path: P
         connection.execute(sa.text("UPDATE quarantine SET row = :row"), {"row": mended})
     engine.dispose()
     assert retry(url, "demo") == (1, 0)
+    check_sound(url)
     with open_reader(url) as reader:
         assert reader.samples(["TT-2"], T0)["TT-2"] == [Sample(1.5, Status.GOOD, T0 + 99)]
         assert reader.quarantined() == []

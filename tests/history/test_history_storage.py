@@ -18,6 +18,7 @@ from linecontrol.history import Historian, HistoryReader, open_reader
 from linecontrol.history.rows import SAMPLE, Batch, Row, SampleRow, micros
 from linecontrol.history.sql import engine_for, parse_url
 from linecontrol.history.store import Store
+from linecontrol.history.verify import verify
 
 T0 = 1_750_000_000.0
 SCANS = 400
@@ -85,6 +86,7 @@ async def test_chunks_and_tail_together_give_back_what_was_offered(url: str, tmp
     assert count(url, "block") >= 3
     assert count(url, "tail") >= 1
     with open_reader(url) as reader:
+        assert verify(reader).findings == []
         for name in ("SEQ", "TT-1", "XS-1", "ZT-1"):
             rows = reader.samples([name], T0, T0 + SCANS)[name]
             at = 0

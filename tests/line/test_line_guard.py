@@ -12,7 +12,8 @@ import pytest
 
 from linecontrol.config import LineConfig, read_line, shipped_dir
 from linecontrol.core.errors import ConfigError, StateError
-from linecontrol.core.model import Command, Event, Outcome, Tag
+from linecontrol.core.model import Command, Event, Outcome, Tag, Text
+from linecontrol.guard.deviations import Breach, Deviation
 from linecontrol.history import BypassRow, DeviationRow
 from linecontrol.line.acceptance import acceptance_path
 from linecontrol.line.assembly import Line
@@ -228,5 +229,19 @@ def test_sparks_hold_the_run_until_somebody_has_looked() -> None:
             await line.interlocks.reset("IL-309", "li", "nothing glows")
             await line.runs.command(run_id, "restart", who="operator:li")
             await line.runs.command(run_id, "abort", who="operator:li")
+
+    run_virtual(scenario())
+
+
+def test_a_deviation_of_an_interlock_is_about_its_stage_from_before_it_showed() -> None:
+    async def scenario() -> None:
+        async with running(Twin(Trial(RECIPE))) as line:
+            now, look = line.clock.now(), line.haccp.look
+            line.interlocks.system.standings["IL-201"].outside_since = now - 10.0
+            breach = Breach(9.0, 8.0, Text("fibre", "纤维"))
+            since = look.since(now, {"IL-201": breach})["IL-201"]
+            assert since == pytest.approx(now - 10.0 - 3.0 * 120.0), "it is a mean over 120 s"
+            row = line.haccp._new(Deviation("IL-201", since, now, 9.0, 8.0, breach.text))
+            assert (row.kind, row.stage, row.since) == ("oprp", "concentrator", since)
 
     run_virtual(scenario())

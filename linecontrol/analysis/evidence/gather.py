@@ -14,6 +14,7 @@ from linecontrol.analysis.evidence.seal import sealed
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Event
 from linecontrol.history import CalibrationRow, DeviationRow, HistoryReader, RunRow, VersionRow
+from linecontrol.history.recipe_versions import version_run
 from linecontrol.history.trace import traced
 from linecontrol.history.verify import chain_head, digests
 
@@ -23,7 +24,7 @@ AFTER_S = 600.0  # what was written down shortly after the end still belongs to 
 MOST_ROWS = 5000
 _PACKED = (
     *("run", "run_version", "recipe", "lot", "lot_use", "bag", "signed_act", "lab", "audit"),
-    *("deviation", "calibration", "bypass"),
+    *("deviation", "calibration", "bypass", "recipe_version"),
 )
 
 
@@ -76,13 +77,16 @@ def gather(reader: HistoryReader, run_id: str, made_at: float) -> dict[str, Any]
 
 def _recipe(reader: HistoryReader, run: RunRow) -> dict[str, Any]:
     row = reader.recipe(run.recipe_hash)
-    text = "" if row is None else row.text
+    text, version = "" if row is None else row.text, version_run(reader, run.recipe_hash)
+    keys = ("id", "author", "note", "made_at", "judged_by", "judgement", "judged_at", "activated_by", "activation")
+    approval = None if version is None else {key: getattr(version, key) for key in (*keys, "activated_at")}
     return {
         "name": run.recipe,
         "version": run.record.get("recipe_version"),
         "hash": run.recipe_hash,
         "values": run.record.get("values", {}),
         "text": text,
+        "approval": approval,
     }
 
 
@@ -159,6 +163,8 @@ def _digests(reader: HistoryReader, pack: Mapping[str, Any]) -> list[list[str]]:
     wanted = {("run", run_id), ("recipe", pack["recipe"]["hash"])}
     wanted |= {("lot", row["lot_id"]) for row in pack["lots"]} | {("lot_use", row["use_id"]) for row in pack["uses"]}
     wanted |= {("bag", row["bag_id"]) for row in pack["bags"]} | {("signed_act", row["act_id"]) for row in pack["acts"]}
+    if (approval := pack["recipe"]["approval"]) is not None:
+        wanted.add(("recipe_version", approval["id"]))
     wanted |= {("lab", row["lab_id"]) for row in pack["laboratory"]}
     wanted |= {("audit", str(row["number"])) for row in pack["audit"]}
     wanted |= {("deviation", row["deviation_id"]) for row in pack["deviations"]}

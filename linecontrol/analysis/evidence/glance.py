@@ -11,6 +11,32 @@ from typing import Any
 STATUSES = ("good", "released", "held", "rejected", "open", "suspect")
 
 
+_DID = {
+    "POST /runs": "run_start",
+    "POST /runs/{run_id}/commands": "run_command",
+    "POST /commands": "command",
+    "POST /lots": "lot",
+    "POST /runs/{run_id}/lots": "",  # the next ones have a record of their own
+    "POST /runs/{run_id}/suspects/{suspect_id}": "",
+    "POST /bags/{bag_id}/hold": "",
+    "POST /bags/{bag_id}/release": "",
+    "POST /bags/{bag_id}/reject": "",
+    "POST /deviations/{deviation_id}/action": "",
+    "POST /deviations/{deviation_id}/close": "",
+    "POST /interlocks/{name}/bypass": "",
+    "POST /calibrations": "",
+    "POST /interlocks/{name}/bypass/end": "bypass_end",
+    "POST /interlocks/{name}/reset": "interlock_reset",
+    "POST /lab": "lab",
+    "POST /alarms/acknowledge": "alarm",
+    "POST /alarms/silence": "alarm",
+    "POST /alarms/{name}/shelve": "alarm_shelve",
+    "POST /session": "log_in",
+    "DELETE /session": "log_out",
+}
+"""What a change over the API is called on the first page; others by their route."""
+
+
 def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
     """Figures and names that answer the five questions."""
     record, bags = pack["run"], pack["bags"]
@@ -24,7 +50,7 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
         "root_kg": record.get("root_kg"),
         "powder_kg": record.get("powder_kg"),
         "diverted_kg": record.get("diverted_kg"),
-        "suspect_kg": record.get("suspect_kg"),
+        "suspect_kg": round(sum(_suspect_kg(bag) for bag in bags), 2),
         "lots": _lots(pack),
         "broken": [
             {
@@ -65,6 +91,12 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
         "unanswered": _unanswered(pack),
         "people": _people(pack),
     }
+
+
+def _suspect_kg(bag: Mapping[str, Any]) -> float:
+    """What of a bag lies in suspect intervals [kg]; intervals may lie one within another, so that of the widest."""
+    share = max((row["share"] for row in bag["suspects"]), default=0.0)
+    return max(share * float(bag["weight_kg"]), float(bag["suspect_kg"]))
 
 
 def _by_person(event: Mapping[str, Any]) -> bool:
@@ -117,25 +149,30 @@ def _unanswered(pack: Mapping[str, Any]) -> list[str]:
 
 
 def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Who did something that is on record, in which role, and what."""
+    """Who did something that is on record, in which role, and what; ``did``: how often, by a word of ``_DID``.
+
+    What was asked for over the API and stands in a record of its own as well is counted there only.
+    """
     found: dict[str, dict[str, Any]] = {}
     done = [row for row in pack["audit"] if row["outcome"] in ("done", "repeated")]
+    asked = {row["who"] for row in done if _DID.get(row["action"]) in ("run_start", "run_command")}
     for who, role, what in (
-        *((row["who"], row["role"], row["action"]) for row in done),
+        *((row["who"], row["role"], _DID.get(row["action"], row["action"])) for row in done),
         *((act["who"], act["role"], act["kind"]) for act in pack["acts"]),
-        *((use["who"], "", "lot") for use in pack["uses"]),
+        *((use["who"], "", "lot_use") for use in pack["uses"]),
         *((row["acted_by"], "", "action") for row in pack["deviations"] if row["acted_by"]),
         *((row["closed_by"], "", "close") for row in pack["deviations"] if row["closed_by"]),
         *((row["who"], "", "bypass") for row in pack["bypasses"]),
         *((row["who"], "", row["item"]) for row in pack["calibrations"] if row["done"] >= pack["start"]),
         *(
-            (one["data"]["who"], "", one["text"])
+            (one["data"]["who"], "", "run_start" if one["data"].get("was") == "Idle" else "run_command")
             for one in pack["events"]
-            if one["kind"] == "run.state" and _by_person(one)
+            if one["kind"] == "run.state" and _by_person(one) and one["data"]["who"] not in asked
         ),
     ):
         row = found.setdefault(who, {"who": who, "roles": [], "did": {}})
         if role and role not in row["roles"]:
             row["roles"].append(role)
-        row["did"][what] = row["did"].get(what, 0) + 1
+        if what:
+            row["did"][what] = row["did"].get(what, 0) + 1
     return list(found.values())

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person, told
 
 
 def page(pack: Mapping[str, Any], lang: str) -> str:
     """A self-contained HTML page: no script, no other file. ``lang``: en or zh."""
     from linecontrol.analysis.evidence.charts import limit_chart
 
-    words, suspects = words_of(lang), suspects_of(pack)
-    charts = {row["name"]: limit_chart(row, pack["start"], suspects) for row in pack["limits"]}
+    words = words_of(lang)
+    shaded = {row["name"]: suspects_of(pack, row["name"]) for row in pack["limits"]}
+    charts = {row["name"]: limit_chart(row, pack["start"], shaded[row["name"]]) for row in pack["limits"]}
     whole = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    whole.filters.update(moment=moment, person=person, number=number)
+    whole.filters.update(clock=clock, moment=moment, person=person, number=number)
+    about = {
+        "answers": answers(pack, words, lang),
+        "lot_name": lot_name,
+        "limits": limits,
+        "short": short,
+        "told_in": told,
+        "recipe_told": recipe_line(pack, words),
+    }
+    about["shaded"] = [name for name, rows in shaded.items() if rows]
     inside = json.dumps(pack, ensure_ascii=False).replace("</", "<\\/")
     return whole.get_template("evidence.html").render(
-        pack=pack, g=pack["glance"], w=words, lang=lang, charts=charts, inside=inside, suspects=suspects
+        pack=pack, w=words, lang=lang, charts=charts, inside=inside, **about
     )
 
 
@@ -34,10 +46,10 @@ def words_of(lang: str) -> dict[str, Any]:
     return found
 
 
-def suspects_of(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Intervals to shade: deviations on record, else what the divert guard told."""
+def suspects_of(pack: Mapping[str, Any], limit: str) -> list[dict[str, Any]]:
+    """Intervals to shade: deviations of this limit, or what the divert guard told where none is on record at all."""
     if pack["deviations"]:
-        return [{"since": row["since"], "until": row["until"]} for row in pack["deviations"]]
+        return [{"since": row["since"], "until": row["until"]} for row in pack["deviations"] if row["ccp"] == limit]
     rows: list[dict[str, Any]] = []
     for event in pack["events"]:
         if event["kind"] != "guard.divert":
@@ -47,20 +59,3 @@ def suspects_of(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
         elif rows and rows[-1]["until"] is None:
             rows[-1]["until"] = event["time"]
     return rows
-
-
-def moment(at: Any) -> str:
-    """Line time as ``2026-01-12 10:40:05`` UTC; ISO text as well; nothing as a dash."""
-    if at in (None, ""):
-        return "–"
-    if isinstance(at, str):
-        return at[:19].replace("T", " ")
-    return f"{datetime.fromtimestamp(float(at), UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def person(who: str | None) -> str:
-    return (who or "–").partition(":")[2] or (who or "–")
-
-
-def number(value: Any, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -53,7 +53,11 @@ def check_pack(reader: HistoryReader, pack: Mapping[str, Any]) -> Verification:
         there = now.get((kind, key))
         if there is None:
             findings.append(Finding("removed", f"{kind} {key}", f"{kind} {key} is in the pack and no longer on record"))
-        elif there != digest and kind not in ("bag", "run"):  # those go on after a pack, with links of their own
+        elif there != digest and kind not in (
+            "bag",
+            "run",
+            "recipe_version",
+        ):  # those go on after a pack, with links of their own
             findings.append(
                 Finding("changed", f"{kind} {key}", f"{kind} {key} is on record otherwise than in the pack")
             )

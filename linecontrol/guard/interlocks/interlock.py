@@ -55,6 +55,7 @@ class Interlock:
         clears: what a person does so that it is met again.
         bypass_s: longest bypass a supervisor may set [line s]; 0 = it cannot be bypassed.
         latched: once not met, a person resets it.
+        stage: where powder that a deviation of it is about came past; empty = all of the station.
         except_recipes: runs of these recipes are started, held and diverted as if it were met.
     """
 
@@ -77,6 +78,7 @@ class Interlock:
     latched: bool = False
     except_recipes: frozenset[str] = frozenset()
     source: str = ""
+    stage: str = ""
 
     @property
     def tags(self) -> frozenset[str]:

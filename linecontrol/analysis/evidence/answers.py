@@ -1,0 +1,145 @@
+"""The answers to the five questions of the first page, in words: the same for the page and the PDF. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person
+
+
+class Line(NamedTuple):
+    """One line of an answer; ``look``: ``big``, ``bad``, ``ok``, ``small``, several of them, or nothing."""
+
+    text: str
+    look: str = ""
+
+
+class Answer(NamedTuple):
+    """A question, and the lines that answer it."""
+
+    question: str
+    lines: list[Line]
+
+
+def answers(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[Answer]:
+    """What was made of what, was a limit broken, what was done, by whom, where is the powder. ``w``: the words."""
+    found = (_made, _broken, _done, _people, _places)
+    return [Answer(w[f"q{n}"], list(lines(pack, w, lang))) for n, lines in enumerate(found, start=1)]
+
+
+def _made(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+    g = pack["glance"]
+    facts = {"root": number(g["root_kg"], 1), "powder": number(g["powder_kg"]), "bags": _bags(len(pack["bags"]), w)}
+    yield Line(w["made_of"].format(**facts), "big")
+    for row in g["lots"]:
+        known = [row[key] for key in ("species", "origin", "grower", "harvested") if row[key]]
+        about = f" ({', '.join(known).replace('_', ' ')})" if known else ""
+        yield Line(f"{lot_name(row['lot'], w)}{about}: {number(row['powder_kg'])} {w['powder_of_it']}")
+    if not g["lots"]:
+        yield Line(w["no_lot"], "bad")
+
+
+def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
+    g, start = pack["glance"], pack["start"]
+    if not g["limits"]:
+        yield Line(w["no_limits"], "bad")
+    if g["broken"] or g["deviations"]:
+        yield Line(w["broken"].format(n=len(g["broken"]), m=len(g["deviations"])), "bad big")
+    elif g["limits"]:
+        yield Line(w["none_broken"].format(n=g["limits"]), "ok big")
+    for row in g["broken"]:
+        outside = w["outside"].format(s=number(row["outside_s"], 0))
+        told = w["on_good"].format(s=number(row["to_good_s"], 0)) if row["to_good_s"] else w["never_on_good"]
+        yield Line(
+            f"{row['title'][lang]} ({row['name']}): {w['measured']} {number(row['min'])} … {number(row['max'])} "
+            f"{row['unit']}, {w['limit']} {limits(row, w)}; {outside}, {told}",
+            "bad" if row["to_good_s"] else "",
+        )
+    for row in pack["deviations"]:
+        bags = [
+            f"{short(bag['bag_id'], pack)} ({number(100.0 * one['share'], 0)} %)"
+            for bag in pack["bags"]
+            for one in bag["suspects"]
+            if one["id"] == row["deviation_id"]
+        ]
+        span = w["made_between"].format(
+            since=clock(row["since"], start), until=clock(row["until"], start) if row["until"] else w["going_on"]
+        )
+        where = w["in_bags_of"].format(bags=", ".join(bags)) if bags else w["in_no_bag"]
+        text = row["text_zh"] if lang == "zh" else row["text"]
+        found = f"{short(row['deviation_id'], pack)}: {text}"
+        yield Line(f"{found}. {span}: {where}. [{w['states'][row['state']]}]", "bad" if row["state"] == "open" else "")
+    for row in pack["bypasses"]:
+        span = f"{clock(row['since'], start)} – {clock(row['ended'] or row['until'], start)}"
+        yield Line(f"{w['bypassed']} {row['interlock']}, {span}: {row['reason']} ({person(row['who'])})", "bad")
+    if g["unverified"]:
+        yield Line(f"{w['unverified']} {'; '.join(g['unverified'])}", "small")
+
+
+def _done(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+    g, start = pack["glance"], pack["start"]
+    times = sum(event["kind"] == "guard.divert" and bool(event["active"]) for event in pack["events"])
+    yield Line(w["diverting"].format(n=times, kg=number(g["diverted_kg"])))
+    yield Line(w["suspect"].format(kg=number(g["suspect_kg"])))
+    for row in g["actions"]:
+        signed = f", {w['signed']}" if row["meaning"] else ""
+        who = f"{person(row['who'])}{', ' + w['roles'].get(row['role'], row['role']) if row['role'] else ''}{signed}"
+        what = f"{short(row['target'], pack)}, {w['did'].get(row['kind'], row['kind'])}"
+        yield Line(f"{clock(row['time'], start)} {what}: {row['reason']} ({who})")
+    if not g["actions"] and (g["unanswered"] or g["broken"]):
+        yield Line(w["actions_none"], "bad")
+    if g["unanswered"]:
+        yield Line(f"{w['unanswered']} {', '.join(short(name, pack) for name in g['unanswered'])}", "bad")
+
+
+def _people(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+    for row in pack["glance"]["people"]:
+        roles = ", ".join(w["roles"].get(role, role) for role in row["roles"])
+        did = [f"{w['did'].get(what, what)}{f' ×{n}' if n > 1 else ''}" for what, n in row["did"].items()]
+        yield Line(f"{person(row['who'])}{f' ({roles})' if roles else ''}: {', '.join(did)}")
+    if not pack["glance"]["people"]:
+        yield Line(w["nobody"])
+
+
+def _places(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+    g = pack["glance"]
+    for status, row in g["places"].items():
+        names = ", ".join(short(bag["bag_id"], pack) for bag in pack["bags"] if bag["status"] == status)
+        look = "bad" if status in ("held", "rejected", "suspect") else ""
+        yield Line(f"{w['places'][status]}: {_bags(row['bags'], w)}, {number(row['kg'])} kg ({names})", look)
+    if not g["places"]:
+        yield Line(w["no_bags"])
+    if g["diverted_kg"]:
+        yield Line(w["diverted"].format(kg=number(g["diverted_kg"])))
+
+
+def _bags(count: int, w: Mapping[str, Any]) -> str:
+    return str(w["bag_one"] if count == 1 else w["bag_many"]).format(n=count)
+
+
+def short(name: str, pack: Mapping[str, Any]) -> str:
+    """A bag's name without that of the run, which stands above it; a deviation by its limit and when it was found."""
+    for row in pack["deviations"]:
+        if row["deviation_id"] == name:
+            return f"{row['ccp']} ({clock(row['opened'], pack['start'])})"
+    return name.removeprefix(f"{pack['run']['run_id']}-")
+
+
+def lot_name(name: str, w: Mapping[str, Any]) -> str:
+    """A lot's name, or that nobody knows which it was."""
+    return str(w["unknown_lot"]) if name == "?" else name
+
+
+def recipe_line(pack: Mapping[str, Any], w: Mapping[str, Any]) -> str:
+    """Who wrote, approved and put in force the recipe that was run."""
+    one = pack["recipe"].get("approval")
+    if one is None:
+        return str(w["recipe_shipped"])
+    told = [f"{w['written_by']} {person(one['author'])} {moment(one['made_at'])}"]
+    told.append(f"{w['approved_by']} {person(one['judged_by'])} {moment(one['judged_at'])}: {one['judgement']}")
+    if one["activated_by"]:
+        told.append(
+            f"{w['in_force_by']} {person(one['activated_by'])} {moment(one['activated_at'])}: {one['activation']}"
+        )
+    return "; ".join(told)
