@@ -202,7 +202,7 @@ class HaccpDesk:
 
     def _started(self) -> float | None:
         engine = self._line.runs.engine
-        return None if engine is None else engine.status().started_at
+        return None if engine is None else engine.started_at
 
     def _doubted(self, name: str, row: LimitRow | None, now: float) -> LimitRow | None:
         """The limit whose meter cannot vouch for what it has read before; None when it can.

@@ -27,6 +27,7 @@ from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
 
 STATION = "line"
 _GAIN_KEYS = ("K", "TI", "TD")
+_SHOWN = ("TRAVEL", "TURNS", "MODE", "SP", "WSP", "OP", "TEST", *_GAIN_KEYS)
 REVERSAL_SHARE = 0.005  # of the output's span: a smaller turn is noise, no reversal
 
 
@@ -77,6 +78,7 @@ class LoopBank:
         self.outputs: dict[str, LoopOutput] = {}
         self._answered: dict[str, float] = {}
         self.tests = LoopTests(settings)
+        self._shown = {name: [f"{name}.{key}" for key in _SHOWN] for name in self._loops}
 
     # -- tags
     def show(self) -> dict[str, Value | None]:
@@ -86,19 +88,20 @@ class LoopBank:
             values |= strategy.show()
         for name, loop in self._loops.items():
             gains = loop.settings.pid
-            out = self.outputs.get(name)
-            values |= {
-                f"{name}.TRAVEL": round(self.wear[name].travel, 2),
-                f"{name}.TURNS": self.wear[name].reversals,
-                f"{name}.MODE": int(loop.mode),
-                f"{name}.SP": out.sp_target if out is not None else loop.sp_local,
-                f"{name}.WSP": out.sp if out is not None else loop.sp,
-                f"{name}.OP": loop.pid.out,
-                f"{name}.TEST": self.tests.stage_number(name),
-                f"{name}.K": gains.k,
-                f"{name}.TI": gains.ti_s if math.isfinite(gains.ti_s) else 1e6,
-                f"{name}.TD": gains.td_s,
-            }
+            out, wear = self.outputs.get(name), self.wear[name]
+            shown = (
+                round(wear.travel, 2),
+                wear.reversals,
+                int(loop.mode),
+                out.sp_target if out is not None else loop.sp_local,
+                out.sp if out is not None else loop.sp,
+                loop.pid.out,
+                self.tests.stage_number(name),
+                gains.k,
+                gains.ti_s if math.isfinite(gains.ti_s) else 1e6,
+                gains.td_s,
+            )
+            values.update(zip(self._shown[name], shown, strict=True))
         return values
 
     def on_write(self, name: str, value: Value) -> None:

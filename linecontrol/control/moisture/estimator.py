@@ -118,7 +118,8 @@ class MoistureEstimator:
         self.output.step(self.t_s, inputs, dt_s)
         self._wander(dt_s)
         rate = (self._by_inputs() - before) / dt_s
-        self._h = np.array([1.0, 1.0, *(self.output.parts[name] for name in self.names), -rate])
+        parts = self.output.parts
+        self._h = np.array([1.0, 1.0, *[parts[name] for name in self.names], -rate])
         self._ph = self.p @ self._h
         self._var = float(self._h @ self._ph) + self.model.moisture.noise.white_var(dt_s) + 1e-9
         self.innovation_sd = math.sqrt(self._var)
@@ -144,7 +145,8 @@ class MoistureEstimator:
     def _by_inputs(self) -> float:
         """What the inputs contribute, as much as each is found to do [% wb]."""
         parts = self.output.parts
-        return sum(parts.get(name, 0.0) * scale for name, scale in zip(self.names, self.x[2:-1].tolist(), strict=True))
+        scales: list[float] = self.x[2:-1].tolist()
+        return sum(parts.get(name, 0.0) * scale for name, scale in zip(self.names, scales, strict=True))
 
     def _wander(self, dt_s: float) -> None:
         noise = self.model.moisture.noise
@@ -189,7 +191,8 @@ class MoistureEstimator:
     @property
     def now_sd(self) -> float:
         """Its standard deviation [% wb]."""
-        h = np.array([1.0, 1.0, *(self.output.parts.get(name, 0.0) for name in self.names), 0.0])
+        parts = self.output.parts
+        h = np.array([1.0, 1.0, *[parts.get(name, 0.0) for name in self.names], 0.0])
         return math.sqrt(max(float(h @ self.p @ h), 0.0))
 
     @property
@@ -225,10 +228,10 @@ class MoistureEstimator:
         model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
         settled = np.full(STEPS, model.constant)
         for term, coefficient in zip(model.terms, model.coefficients, strict=True):
-            value: float | FloatArray = coefficient * (scales[term[0]] if len(term) == 1 else 1.0)
+            effect: float | FloatArray = coefficient * (scales[term[0]] if len(term) == 1 else 1.0)
             for name in term:
-                value = value * acting[name]
-            settled += value
+                effect = effect * acting[name]
+            settled += effect
         keep = math.exp(-self.step_s / model.out_lag_s)
         y, found = self.without_correction, []
         for value in settled.tolist():
