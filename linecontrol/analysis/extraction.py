@@ -124,7 +124,10 @@ class Extraction:
             self._counter(name).advance(samples[name])
 
     def _counter(self, name: str) -> Counter:
-        return self.counters.setdefault(name, Counter())
+        found = self.counters.get(name)
+        if found is None:
+            found = self.counters[name] = Counter()
+        return found
 
     def total(self, name: str) -> float:
         return self._counter(name).total

@@ -13,7 +13,8 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from linecontrol.core.clock import Clock
@@ -28,6 +29,7 @@ RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 1.0
 LEAST_PERIOD_REAL_S = 0.02
 _new = tuple.__new__  # builds a Sample in half the time; hundreds are made in every scan
+_status_of = itemgetter(1)
 _NO_COLUMNS: tuple[tuple[Any, ...], ...] = ((), (), ())  # values, statuses, stamps
 
 
@@ -208,7 +210,7 @@ class Station:
     def _publish(self, scans: Sequence[dict[str, Reading]], arrival: float) -> None:
         """Oldest first. Their times are found together, for the newest stamp of all is the device's "now"."""
         columns = [tuple(zip(*readings.values(), strict=True)) or _NO_COLUMNS for readings in scans]
-        stamps = [stamp for _, _, column in columns for stamp in column]
+        stamps = list(chain.from_iterable(column for _, _, column in columns))
         times = iter(self._source_time.stamp(stamps, arrival, self._clock.speed))
         self._is_marked_bad = False
         for readings, (values, statuses, _) in zip(scans, columns, strict=True):
@@ -412,7 +414,7 @@ class Station:
 def _bad(readings: Mapping[str, Reading]) -> set[str]:
     """Tags whose value is bad."""
     good = Status.GOOD  # nearly all are, and to see that takes a tenth of asking a status what it is
-    if [status for _, status, _ in readings.values()].count(good) == len(readings):
+    if list(map(_status_of, readings.values())).count(good) == len(readings):
         return set()
     return {name for name, (_, status, _) in readings.items() if status is not good and status >> 31}
 

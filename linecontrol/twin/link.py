@@ -103,12 +103,15 @@ class TwinLink:
         """Read these tags, or all. Raises LinkDown, LinkTimeout; KeyError for a name that is not on this link."""
         rows = None if names is None else [self._rows[name] for name in names]
         async with self._lock:
-            await self._ask()
+            if self._is_asked_in_vain():
+                await self._wait_in_vain()
             refusing = self._face.refusing
             out = dict.fromkeys(names or self._rows, self._failed()) if refusing else self._shown(rows)
             if self._face.wire.has_stamps:
                 out = self._stamped(out)
-            await self._answered()
+            if self._face.wire.delay_s > 0.0:
+                await self._come_late(self._face.wire.delay_s)
+            self.counters.answers += 1
         self.counters.reads += not refusing
         self.counters.exceptions += bool(refusing)
         return out
@@ -126,9 +129,12 @@ class TwinLink:
             raise LinkError(str(error)) from error
         number = float(raw) if isinstance(raw, (bool, str)) else engineering(tag, raw)
         async with self._lock:
-            await self._ask()
+            if self._is_asked_in_vain():
+                await self._wait_in_vain()
             refusal = self._write(tag, number)
-            await self._answered()
+            if self._face.wire.delay_s > 0.0:
+                await self._come_late(self._face.wire.delay_s)
+            self.counters.answers += 1
         if refusal:
             self.counters.exceptions += 1
             raise DeviceRefused(f"{self._place}: {name} = {value} refused: {refusal}")
@@ -142,28 +148,24 @@ class TwinLink:
         return f"twin:{self._plc.station.name}"
 
     # -- one request
-    async def _ask(self) -> None:
-        """Bring a request to the PLC."""
+    def _is_asked_in_vain(self) -> bool:
+        """Bring a request to the PLC; whether no answer will come. Raises LinkDown."""
         gate, wire = self._face.gate, self._face.wire
         self.counters.requests += 1
         if self._cuts != gate.cuts:
             self._cuts = -1
             raise LinkDown(f"{self._place}: not connected")
-        if gate.is_silent or wire.is_gone or self._era != wire.era:
-            await self._wait_in_vain()
+        return gate.is_silent or wire.is_gone or self._era != wire.era
 
-    async def _answered(self) -> None:
-        """Bring its answer back, which may be late."""
-        delay_s = self._face.wire.delay_s
+    async def _come_late(self, delay_s: float) -> None:
+        """Bring its answer back after a while, or not at all."""
         if delay_s >= self._timeout_s:
             await self._wait_in_vain()
-        if delay_s > 0.0:
-            cuts, self._cuts = self._cuts, -1  # whoever goes away meanwhile leaves the connection closed
-            await asyncio.sleep(delay_s)
-            if cuts != self._face.gate.cuts:
-                raise LinkDown(f"{self._place}: connection lost")
-            self._cuts = cuts
-        self.counters.answers += 1
+        cuts, self._cuts = self._cuts, -1  # whoever goes away meanwhile leaves the connection closed
+        await asyncio.sleep(delay_s)
+        if cuts != self._face.gate.cuts:
+            raise LinkDown(f"{self._place}: connection lost")
+        self._cuts = cuts
 
     async def _wait_in_vain(self) -> None:
         try:

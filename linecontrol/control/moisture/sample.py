@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from linecontrol.control.moisture.record import BELIEVABLE
 
@@ -22,8 +23,7 @@ class MoistureMode(StrEnum):
     PREDICTIVE = "predictive"  # estimator and constrained optimal moves
 
 
-@dataclass(frozen=True, slots=True)
-class MoistureSample:
+class MoistureSample(NamedTuple):
     """One scan; NaN where nothing good was measured.
 
     Attributes:
@@ -45,17 +45,16 @@ class MoistureSample:
 
     def believed(self) -> MoistureSample:
         """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""
-        values = {}
+        values: dict[str, Any] = {}
         for name, (low, high) in BELIEVABLE.items():
             value = getattr(self, name)
             values[name] = value if low <= value <= high else NAN
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
             values["feed_kg_h"] = 0.0
-        return MoistureSample(**values, is_new=self.is_new)
+        return self._replace(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class MoistureOutput:
+class MoistureOutput(NamedTuple):
     """One scan's result.
 
     Attributes:
