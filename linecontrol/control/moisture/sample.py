@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
 
 from linecontrol.control.moisture.record import BELIEVABLE
 
@@ -23,7 +22,8 @@ class MoistureMode(StrEnum):
     PREDICTIVE = "predictive"  # estimator and constrained optimal moves
 
 
-class MoistureSample(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MoistureSample:
     """One scan; NaN where nothing good was measured.
 
     Attributes:
@@ -45,16 +45,17 @@ class MoistureSample(NamedTuple):
 
     def believed(self) -> MoistureSample:
         """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""
-        values: dict[str, Any] = {}
+        values = {}
         for name, (low, high) in BELIEVABLE.items():
             value = getattr(self, name)
             values[name] = value if low <= value <= high else NAN
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
             values["feed_kg_h"] = 0.0
-        return self._replace(**values)
+        return MoistureSample(**values, is_new=self.is_new)
 
 
-class MoistureOutput(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MoistureOutput:
     """One scan's result.
 
     Attributes:
