@@ -12,7 +12,7 @@ permits hold and the controller's heartbeat moves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 
 from simulator.profile import Point, Station
@@ -97,14 +97,14 @@ class Plc:
         override = self.overrides.get(name)
         return value if override is None else override(value)
 
-    def reader(self, name: str) -> Callable[[], float]:
-        """A function that returns what ``value`` would, for whoever reads often."""
-        read, overrides = self._read[name], self.overrides
+    def reader(self, names: Sequence[str]) -> Callable[[], list[float]]:
+        """A function that returns what ``value`` would of each of these, for whoever reads often."""
+        reads, overrides = [self._read[name] for name in names], self.overrides
 
-        def shown() -> float:
-            if overrides and name in overrides:
-                return overrides[name](read())
-            return read()
+        def shown() -> list[float]:
+            if overrides:
+                return [self.value(name) for name in names]
+            return [read() for read in reads]
 
         return shown
 

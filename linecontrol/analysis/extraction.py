@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from linecontrol.core.model import Sample
@@ -124,7 +124,10 @@ class Extraction:
             self._counter(name).advance(samples[name])
 
     def _counter(self, name: str) -> Counter:
-        return self.counters.setdefault(name, Counter())
+        found = self.counters.get(name)
+        if found is None:
+            found = self.counters[name] = Counter()
+        return found
 
     def total(self, name: str) -> float:
         return self._counter(name).total
@@ -194,9 +197,8 @@ class Extraction:
 
     def to_dict(self) -> dict[str, Any]:
         """State for the run snapshot, JSON-able."""
-        state = asdict(self)
-        del state["tags"], state["declared"]
-        return state
+        sums = {row.name: getattr(self, row.name) for row in fields(self) if row.name not in ("tags", "declared")}
+        return sums | {"counters": {name: asdict(counter) for name, counter in self.counters.items()}}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], tags: ExtractionTags, declared: Declared) -> Extraction:

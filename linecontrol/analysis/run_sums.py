@@ -79,6 +79,7 @@ class RunSums:
     counters: dict[str, Counter] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     sums: dict[str, Mean] = field(default_factory=dict)
+    _is_new: bool = field(default=True, compare=False, repr=False)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -87,11 +88,21 @@ class RunSums:
 
     def advance(self, samples: Mapping[str, Sample]) -> None:
         """Take in one look at the image."""
-        grown = {name: self.counters.setdefault(name, Counter()).advance(samples[name]) for name in self.totals}
+        if self._is_new:
+            self._is_new = False
+            self._begin()
+        counters, spans, sums = self.counters, self.spans, self.sums
+        grown = {name: counters[name].advance(samples[name]) for name in self.totals}
         for name in self.changes:
-            self.spans.setdefault(name, Span()).advance(samples[name])
+            spans[name].advance(samples[name])
         for counter, meter in self.means:
-            self.sums.setdefault(f"{counter} {meter}", Mean()).advance(samples[meter], grown[counter])
+            sums[f"{counter} {meter}"].advance(samples[meter], grown[counter])
+
+    def _begin(self) -> None:
+        """From nothing, what no earlier controller has left sums of."""
+        self.counters = {name: Counter() for name in self.totals} | self.counters
+        self.spans = {name: Span() for name in self.changes} | self.spans
+        self.sums = {f"{counter} {meter}": Mean() for counter, meter in self.means} | self.sums
 
     def total(self, name: str) -> float | None:
         """What the counter counted [its unit]; None = it was never read."""
@@ -118,6 +129,7 @@ class RunSums:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the sums a stopped controller had saved."""
+        self._is_new = True
         self.counters = {k: Counter(*row) for k, row in state["counters"].items()}
         self.spans = {k: Span(*row) for k, row in state["spans"].items()}
         self.sums = {k: Mean(*row) for k, row in state["sums"].items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from math import isfinite
 
@@ -61,6 +61,7 @@ class LoopSettings:
         fallback_op: where ``OnBadPv.FALLBACK`` moves the output [output unit].
         watch: plausibility checks of the PV; None = only its quality counts.
         period_s: time between ticks [s], > 0. Five of them without a tick restart the loop from its held output.
+        inner: name of the loop whose set point this one moves; None when it moves an actuator.
     """
 
     name: str
@@ -78,8 +79,10 @@ class LoopSettings:
     fallback_op: float | None = None
     watch: PvWatch | None = None
     period_s: float = 1.0
+    inner: str | None = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "inner", self.op.removesuffix(".SP") if self.op.endswith(".SP") else None)
         _accept("sp.low", self.sp_low, isfinite(self.sp_low), "finite")
         _accept("sp.high", self.sp_high, self.sp_low < self.sp_high < INF, f"finite, above sp.low {self.sp_low:g}")
         ok = self.sp_low <= self.sp_initial <= self.sp_high
@@ -91,11 +94,6 @@ class LoopSettings:
             ok = self.fallback_op is not None and low <= self.fallback_op <= high
             _accept("bad_pv.fallback_op", self.fallback_op, ok, f"{low:g} to {high:g}")
         _accept("period_s", self.period_s, 0.0 < self.period_s < INF, "above 0 s")
-
-    @property
-    def inner(self) -> str | None:
-        """Name of the loop whose set point this one moves; None when it moves an actuator."""
-        return self.op.removesuffix(".SP") if self.op.endswith(".SP") else None
 
     @classmethod
     def from_row(cls, row: Mapping[str, object], period_s: float = 1.0) -> LoopSettings:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 MOST_LETTERS = 300
@@ -46,19 +47,18 @@ class Memory:
         return new
 
 
+_Work = Callable[[Mapping[str, float], Memory, float], float]
+"""(values by tag, memory, seconds since the last look) -> value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Attributes: text: as written. tags: those it reads, in order, each once."""
+    """Attributes: text: as written. tags: those it reads, in order, each once. is_tag: one tag and nothing else."""
 
     text: str
     tags: tuple[str, ...]
-    _tree: ast.expr
-    _names: Mapping[str, str]
-
-    @property
-    def is_tag(self) -> bool:
-        """It is one tag and nothing else."""
-        return isinstance(self._tree, ast.Name)
+    is_tag: bool
+    _work: _Work
 
     @property
     def lag_s(self) -> float:
@@ -73,37 +73,54 @@ class Expression:
             dt_s: line time since the last time it was asked with this memory [s].
         """
         try:
-            found = self._value(self._tree, values, memory, dt_s)
+            found = self._work(values, memory, dt_s)
         except (ZeroDivisionError, OverflowError):
             return math.nan
         return found if math.isfinite(found) else math.nan
 
-    def _value(self, node: ast.expr, values: Mapping[str, float], memory: Memory, dt_s: float) -> float:
-        def of(part: ast.expr) -> float:
-            return self._value(part, values, memory, dt_s)
 
-        if isinstance(node, ast.Name):
-            return values[self._names[node.id]]
-        if isinstance(node, ast.Constant):
-            return float(node.value)  # type: ignore[arg-type]  # parse has let numbers through only
-        if isinstance(node, ast.UnaryOp):
-            inner = of(node.operand)
-            return -inner if isinstance(node.op, ast.USub) else inner
-        if isinstance(node, ast.BinOp):
-            return _OPERATORS[type(node.op)](of(node.left), of(node.right))
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            raise TypeError("parse lets nothing else through")
-        name = node.func.id
-        found = [of(part) for part in node.args]
-        if name in _PLAIN:
-            return math.nan if any(map(math.isnan, found)) else float(_PLAIN[name](*found))
-        value, window_s = found
-        place = f"{node.col_offset}"
+def _compiled(node: ast.expr, names: Mapping[str, str]) -> _Work:
+    """What a node comes to, as a function: the tree is walked once, not at every look."""
+    if isinstance(node, ast.Name):
+        tag = names[node.id]
+        return lambda values, _memory, _dt_s: values[tag]
+    if isinstance(node, ast.Constant):
+        constant = float(node.value)  # type: ignore[arg-type]  # parse has let numbers through only
+        return lambda _values, _memory, _dt_s: constant
+    if isinstance(node, ast.UnaryOp):
+        inner = _compiled(node.operand, names)
+        return inner if isinstance(node.op, ast.UAdd) else lambda *now: -inner(*now)
+    if isinstance(node, ast.BinOp):
+        work, left, right = _OPERATORS[type(node.op)], _compiled(node.left, names), _compiled(node.right, names)
+        return lambda *now: work(left(*now), right(*now))
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise TypeError("parse lets nothing else through")
+    name, parts = node.func.id, [_compiled(part, names) for part in node.args]
+    if name in _PLAIN:
+        return _plain(_PLAIN[name], parts)
+    return _slow(name, parts[0], parts[1], f"{node.col_offset}")
+
+
+def _plain(function: Callable[..., float], parts: Sequence[_Work]) -> _Work:
+    def work(values: Mapping[str, float], memory: Memory, dt_s: float) -> float:
+        found = [part(values, memory, dt_s) for part in parts]
+        return math.nan if any(map(math.isnan, found)) else float(function(*found))
+
+    return work
+
+
+def _slow(name: str, part: _Work, window: _Work, place: str) -> _Work:
+    """``mean`` and ``rise``; ``place`` tells several in one expression apart."""
+
+    def work(values: Mapping[str, float], memory: Memory, dt_s: float) -> float:
+        value, window_s = part(values, memory, dt_s), window(values, memory, dt_s)
         slow = memory.mean(place, value, window_s, dt_s)
         if name == "mean":
             return math.nan if math.isnan(value) else slow
         quick = memory.mean(f"{place}:now", value, _QUICK_SHARE * window_s, dt_s)
         return math.nan if math.isnan(value) else quick - slow
+
+    return work
 
 
 def _window_s(node: ast.expr) -> float:
@@ -119,10 +136,10 @@ def _window_s(node: ast.expr) -> float:
 
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
 }
 
 
@@ -151,7 +168,7 @@ def parse(text: str) -> Expression:
         if parts > MOST_PARTS:
             raise ExpressionError(f"more than {MOST_PARTS} parts (accepted: up to {MOST_PARTS})")
         waiting += _parts(node, names, text)
-    return Expression(text.strip(), tuple(names.values()), tree, names)
+    return Expression(text.strip(), tuple(names.values()), isinstance(tree, ast.Name), _compiled(tree, names))
 
 
 def _parts(node: ast.expr, names: Mapping[str, str], text: str) -> list[ast.expr]:

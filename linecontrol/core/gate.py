@@ -89,10 +89,14 @@ class CommandGate:
         An asker that goes away meanwhile changes nothing: the write under way is finished and journalled. Breaking it
         off would leave its outcome unknown, and cost the link.
         """
-        task = asyncio.ensure_future(self._carry_out(command))
+        return await asyncio.shield(self.begin(command))
+
+    def begin(self, command: Command) -> asyncio.Task[Receipt]:
+        """``submit`` for an asker that does not wait. The task is not to be cancelled."""
+        task = asyncio.create_task(self._carry_out(command))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
+        return task
 
     async def _carry_out(self, command: Command) -> Receipt:
         async with self._locks[command.tag]:

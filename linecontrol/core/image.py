@@ -7,6 +7,7 @@ LosslessFeed never drops; LiveFeed drops the oldest and counts.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -80,12 +81,14 @@ class ProcessImage:
         self._latest: dict[str, Sample] = dict.fromkeys(self.tags, NO_DATA)
         self._stale_after: dict[str, float] = {}
         self._answered: dict[str, float] = {}
+        self._all_answer_at = math.nan  # a time [line time] at which no station was silent
         self._feeds: list[_Feed] = []
         self.published = 0
 
     def set_stale_after(self, station: str, line_s: float) -> None:
         """A station whose device has not answered for ``line_s`` is BAD when read with ``at``."""
         self._stale_after[station] = line_s
+        self._all_answer_at = math.nan
 
     def publish(self, scan: Scan) -> None:
         """Replace the latest samples and offer the scan to every feed. Unknown names are an error."""
@@ -93,6 +96,7 @@ class ProcessImage:
             raise KeyError(next(name for name in scan.samples if name not in self._latest))
         self._latest.update(scan.samples)
         self._answered[scan.station] = scan.time
+        self._all_answer_at = math.nan
         self.published += len(scan.samples)
         for feed in self._feeds:
             feed.offer(scan)
@@ -112,6 +116,8 @@ class ProcessImage:
         value only when it changes. The last-known value is never passed on as if it were good.
         """
         sample = self._latest[name]
+        if self._do_all_answer(now):
+            return sample
         station = self.tags[name].station
         limit = self._stale_after.get(station)
         if limit is not None and sample.is_good and now - self._answered.get(station, 0.0) > limit:
@@ -120,11 +126,17 @@ class ProcessImage:
 
     def as_of(self, now: float) -> Mapping[str, Sample]:
         """All samples as ``at`` gives them, for one look at many; to be read at once and not kept."""
-        answered = self._answered
+        return self._latest if self._do_all_answer(now) else self.snapshot(now)
+
+    def _do_all_answer(self, now: float) -> bool:
+        """Whether no station is silent; looked up once for the many looks at one moment."""
+        if now == self._all_answer_at:
+            return True
         for station, limit in self._stale_after.items():
-            if now - answered.get(station, 0.0) > limit:
-                return self.snapshot(now)
-        return self._latest
+            if now - self._answered.get(station, 0.0) > limit:
+                return False
+        self._all_answer_at = now
+        return True
 
     def snapshot(self, now: float) -> dict[str, Sample]:
         """Every tag as of ``now``."""

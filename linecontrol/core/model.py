@@ -62,6 +62,7 @@ class Status(IntEnum):
             return cls.GOOD if top == 0 else cls.UNCERTAIN if top == 1 else cls.BAD
 
 
+_UNCERTAIN = int(Status.UNCERTAIN)  # from here on a status is not GOOD
 _TEXTS = {status: "".join(part.capitalize() for part in status.name.split("_")) for status in Status}
 
 
@@ -80,14 +81,15 @@ class Sample(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        return self.status >> 30 == 0
+        return self.status < _UNCERTAIN
 
     @property
     def number(self) -> float:
         """The value as a float; NaN when it is not GOOD, so that arithmetic cannot mistake it."""
-        if self.status >> 30 != 0 or self.value is None or isinstance(self.value, str):
+        value, status, _ = self
+        if status >= _UNCERTAIN or value is None or isinstance(value, str):
             return math.nan
-        return float(self.value)
+        return float(value)
 
 
 NO_DATA = Sample(None, Status.BAD_WAITING_FOR_INITIAL_DATA, 0.0)

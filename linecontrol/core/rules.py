@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from linecontrol.core.model import Command, Sample, Tag, Text, Value
 
@@ -15,8 +15,7 @@ from linecontrol.core.model import Command, Sample, Tag, Text, Value
 PRIVILEGED = frozenset({"guard", "system"})
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What a rule may look at.
 
     Attributes:

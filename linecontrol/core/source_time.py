@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from linecontrol.core.link import Reading
-
 
 class SourceTime:
     """Turns a device's own stamps into line time without trusting its clock to agree with ours.
@@ -22,9 +20,8 @@ class SourceTime:
         self._newest = float("-inf")
         self._seen_at = 0.0
 
-    def stamp(self, readings: Sequence[Reading], arrival: float, speed: float) -> list[float]:
-        """Line times for these readings, which arrived at line time ``arrival``. No stamp: the arrival itself."""
-        stamps = [r.source_time for r in readings]
+    def stamp(self, stamps: Sequence[float | None], arrival: float, speed: float) -> list[float]:
+        """Line times for readings with these stamps, which arrived at line time ``arrival``; None: the arrival."""
         if stamps.count(None) == len(stamps):
             return [arrival] * len(stamps)
         newest = max(stamp for stamp in stamps if stamp is not None)

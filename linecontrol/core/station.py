@@ -11,8 +11,11 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import itemgetter
+from typing import Any
 
 from linecontrol.core.clock import Clock
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError
@@ -26,6 +29,8 @@ RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 1.0
 LEAST_PERIOD_REAL_S = 0.02
 _new = tuple.__new__  # builds a Sample in half the time; hundreds are made in every scan
+_status_of = itemgetter(1)
+_NO_COLUMNS: tuple[tuple[Any, ...], ...] = ((), (), ())  # values, statuses, stamps
 
 
 def retry_delays_s(seed: int | None = None) -> Iterator[float]:
@@ -198,30 +203,19 @@ class Station:
         if self._is_stalled:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
-            good = Status.GOOD  # nearly all are, and to see that takes a tenth of asking a status what it is
-            bad = {name for name, (_, status, _) in readings.items() if status is not good and status >> 31}
-            self._tell_quality(bad, arrival)
+            self._tell_quality(_bad(readings), arrival)
             self._publish([*earlier, readings], arrival)
         await self._keep_duty(readings)
 
     def _publish(self, scans: Sequence[dict[str, Reading]], arrival: float) -> None:
         """Oldest first. Their times are found together, for the newest stamp of all is the device's "now"."""
-        stamped = [reading for readings in scans for reading in readings.values()]
-        times = self._source_time.stamp(stamped, arrival, self._clock.speed)
+        columns = [tuple(zip(*readings.values(), strict=True)) or _NO_COLUMNS for readings in scans]
+        stamps = list(chain.from_iterable(column for _, _, column in columns))
+        times = iter(self._source_time.stamp(stamps, arrival, self._clock.speed))
         self._is_marked_bad = False
-        first = 0
-        for readings in scans:
-            those = times[first : first + len(readings)]
-            first += len(readings)
-            if those.count(arrival) == len(those):
-                samples = {
-                    name: _new(Sample, (value, status, arrival)) for name, (value, status, _) in readings.items()
-                }
-            else:
-                samples = {
-                    name: _new(Sample, (reading[0], reading[1], at))
-                    for (name, reading), at in zip(readings.items(), those, strict=True)
-                }
+        for readings, (values, statuses, _) in zip(scans, columns, strict=True):
+            rows = zip(values, statuses, times, strict=False)  # ends with the values: the times go on with the next
+            samples = dict(zip(readings, map(_new, repeat(Sample), rows), strict=True))
             self._image.publish(Scan(self.name, arrival, samples))
 
     def _tell_lost(self, at: float) -> None:
@@ -415,6 +409,14 @@ class Station:
         sample = Sample(readings[name].value, readings[name].status, self._clock.now())
         self._image.publish(Scan(self.name, sample.time, {name: sample}))
         return sample
+
+
+def _bad(readings: Mapping[str, Reading]) -> set[str]:
+    """Tags whose value is bad."""
+    good = Status.GOOD  # nearly all are, and to see that takes a tenth of asking a status what it is
+    if list(map(_status_of, readings.values())).count(good) == len(readings):
+        return set()
+    return {name for name, (_, status, _) in readings.items() if status is not good and status >> 31}
 
 
 def _named(tags: Sequence[str]) -> str:

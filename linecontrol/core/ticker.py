@@ -76,8 +76,9 @@ class LoopTicker:
             timer = self._loop.call_at(due, _wake, waiter)
             try:
                 await waiter
-            finally:
+            except asyncio.CancelledError:
                 timer.cancel()
+                raise
         return Tick(index, due, missed)
 
     def close(self) -> None:

@@ -129,7 +129,7 @@ class HaccpLook:
     def started(self) -> float | None:
         """When the run in hand began [s]; None for none."""
         engine = self._line.runs.engine
-        return None if engine is None else engine.status().started_at
+        return None if engine is None else engine.started_at
 
     def _doubted(self, name: str, row: LimitRow | None, now: float) -> LimitRow | None:
         """The limit whose meter cannot vouch for what it has read before; None when it can.

@@ -393,8 +393,7 @@ class LabBook:
         engine = self._line.runs.engine
         spans = []
         if engine is not None and engine.run_id:
-            status = engine.status()
-            spans.append((engine.run_id, status.started_at, status.ended_at))
+            spans.append((engine.run_id, engine.started_at, engine.ended_at))
         try:
             spans += [(run.run_id, run.started_at, run.ended_at) for run in await self._line.historian.runs(50)]
         except StorageError:

@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from linecontrol.config import LineConfig
 from linecontrol.control.forms import IsaGains
@@ -27,6 +27,7 @@ from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
 
 STATION = "line"
 _GAIN_KEYS = ("K", "TI", "TD")
+_SHOWN = ("TRAVEL", "TURNS", "MODE", "SP", "WSP", "OP", "TEST", *_GAIN_KEYS)
 REVERSAL_SHARE = 0.005  # of the output's span: a smaller turn is noise, no reversal
 
 
@@ -40,8 +41,10 @@ class _Wish:
     gains: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+_NO_WISH = _Wish()
+
+
+class Write(NamedTuple):
     """A loop wants its actuator moved."""
 
     tag: str
@@ -73,10 +76,11 @@ class LoopBank:
         self._loops = {row.name: Loop(row) for row in settings}
         self._outer_of = {row.inner: row.name for row in settings if row.inner is not None}
         self._order = _outer_first(self.settings)
-        self._wishes: dict[str, _Wish] = {name: _Wish() for name in self._loops}
+        self._wishes: dict[str, _Wish] = {}
         self.outputs: dict[str, LoopOutput] = {}
         self._answered: dict[str, float] = {}
         self.tests = LoopTests(settings)
+        self._shown = {name: [f"{name}.{key}" for key in _SHOWN] for name in self._loops}
 
     # -- tags
     def show(self) -> dict[str, Value | None]:
@@ -86,30 +90,30 @@ class LoopBank:
             values |= strategy.show()
         for name, loop in self._loops.items():
             gains = loop.settings.pid
-            out = self.outputs.get(name)
-            values |= {
-                f"{name}.TRAVEL": round(self.wear[name].travel, 2),
-                f"{name}.TURNS": self.wear[name].reversals,
-                f"{name}.MODE": int(loop.mode),
-                f"{name}.SP": out.sp_target if out is not None else loop.sp_local,
-                f"{name}.WSP": out.sp if out is not None else loop.sp,
-                f"{name}.OP": loop.pid.out,
-                f"{name}.TEST": self.tests.stage_number(name),
-                f"{name}.K": gains.k,
-                f"{name}.TI": gains.ti_s if math.isfinite(gains.ti_s) else 1e6,
-                f"{name}.TD": gains.td_s,
-            }
+            out, wear = self.outputs.get(name), self.wear[name]
+            shown = (
+                round(wear.travel, 2),
+                wear.reversals,
+                int(loop.mode),
+                out.sp_target if out is not None else loop.sp_local,
+                out.sp if out is not None else loop.sp,
+                loop.pid.out,
+                self.tests.stage_number(name),
+                gains.k,
+                gains.ti_s if math.isfinite(gains.ti_s) else 1e6,
+                gains.td_s,
+            )
+            values.update(zip(self._shown[name], shown, strict=True))
         return values
 
     def on_write(self, name: str, value: Value) -> None:
         """A command the gate has passed. Raises DeviceRefused when the loop itself cannot take it now."""
         loop_name, _, key = name.rpartition(".")
-        wish = self._wishes[loop_name]
         if loop_name in self.strategies and key == "STRATEGY":
             self.strategies[loop_name].on_write(key, value)
             return
         self.tests.give_way([loop_name], f"a command came: {name} = {value}")
-        number = float(value)
+        number, wish = float(value), self._wishes.setdefault(loop_name, _Wish())
         if key == "MODE":
             mode = Mode(int(number))
             pv = self._image.latest(self.settings[loop_name].pv)
@@ -128,7 +132,8 @@ class LoopBank:
 
     def mode_of(self, name: str) -> Mode:
         """Mode as it will be at the next tick."""
-        return self._wishes[name].mode if self._wishes[name].mode is not None else self._loops[name].mode  # type: ignore[return-value]
+        wanted = self._wishes.get(name, _NO_WISH).mode
+        return self._loops[name].mode if wanted is None else wanted
 
     def is_own(self, who: str, tag: str) -> bool:
         """Whether this asker is the loop that moves this actuator."""
@@ -162,8 +167,7 @@ class LoopBank:
         """One control cycle. ``is_available(tag)``: this actuator may be written to now."""
         writes = []
         for name in self._order:
-            loop, row, wish = self._loops[name], self.settings[name], self._wishes[name]
-            self._wishes[name] = _Wish()
+            loop, row, wish = self._loops[name], self.settings[name], self._wishes.pop(name, _NO_WISH)
             inner = self.outputs.get(row.inner) if row.inner else None
             outer = self._outer_of.get(name)
             outer_out = self.outputs.get(outer) if outer else None

@@ -97,7 +97,7 @@ class LotBook:
         engine = self._line.runs.engine
         if engine is None or engine.run_id != run_id:
             raise StateError(f"run {run_id!r} is not in hand; its lots are on record and are not changed")
-        at, started = now if from_at is None else from_at, engine.status().started_at or now
+        at, started = now if from_at is None else from_at, engine.started_at or now
         if not started - _SLACK_S <= at <= now + _SLACK_S:
             span = f"{iso(started)} to {iso(now)}"
             raise ConfigError([Problem("", None, "from_at", f"{iso(at)} is not within the run so far", span)])

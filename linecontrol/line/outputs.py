@@ -37,7 +37,7 @@ class Writes:
         self._start(command)
 
     def _start(self, command: Command) -> None:
-        task = asyncio.ensure_future(self._gate.submit(command))
+        task = self._gate.begin(command)
         self._under_way[command.tag] = task
         task.add_done_callback(lambda _done: self._follow_up(command.tag, command.value))
 

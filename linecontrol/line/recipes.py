@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,13 @@ def findings(recipe: Recipe, config: LineConfig) -> list[tuple[tuple[int | str, 
 
 def shipped_recipes() -> list[RecipeEntry]:
     """Every shipped recipe, by name. Raises ConfigError when one is wrong."""
-    return [read_recipe(path) for path in sorted(shipped_dir("recipes").glob("*.yaml"))]
+    return list(_recipes_in(shipped_dir("recipes")))
+
+
+@cache
+def _recipes_in(folder: Path) -> tuple[RecipeEntry, ...]:
+    """Read once: a line started again in the same process, as in a campaign, needs no new look at shipped files."""
+    return tuple(read_recipe(path) for path in sorted(folder.glob("*.yaml")))
 
 
 def read_recipe(path: Path) -> RecipeEntry:

@@ -33,6 +33,7 @@ class RunDirector:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._limits = limits_in_force(line.config)
         self.engine: Engine | None = None
         self.extraction: Extraction | None = None
         self.on_view: Callable[[Mapping[str, Any]], None] | None = None
@@ -245,21 +246,20 @@ class RunDirector:
             raise StateError("there is no run in hand")
         counts = self._run_counts(engine)
         measured = self.extraction.record() if self.extraction is not None else {}
-        status = engine.status()
         return {
             "run_id": engine.run_id,
             "recipe": engine.recipe.name,
             "recipe_hash": engine.recipe.hash,
             "state": engine.state.value,
-            "started_at": iso(status.started_at),
-            "ended_at": iso(status.ended_at),
+            "started_at": iso(engine.started_at),
+            "ended_at": iso(engine.ended_at),
             **measured,
             **self._line.balances.fields(engine.run_id, measured.get("powder_kg") or 0.0),
             "samples": counts.pop("samples"),
             "reads": {"modbus": counts.get("modbus", 0), "opcua": counts.get("opcua", 0)},
             "alarms": self._alarms,
             "line": self._line.config.line.name,
-            **limits_in_force(self._line.config),
+            **self._limits,
             "simulated": self._line.config.line.simulated,
             "recipe_version": engine.recipe.version,
             "values": engine.recipe.values,
@@ -292,8 +292,7 @@ class RunDirector:
         """Name, start and end [line s] of the latest runs, newest first; None = not yet. Raises StorageError."""
         found = []
         if self.engine is not None and self.engine.run_id:
-            status = self.engine.status()
-            found.append((self.engine.run_id, status.started_at, status.ended_at))
+            found.append((self.engine.run_id, self.engine.started_at, self.engine.ended_at))
         kept = await self._line.historian.runs(limit)
         return found + [(r.run_id, r.started_at, r.ended_at) for r in kept if not found or r.run_id != found[0][0]]
 
@@ -321,7 +320,6 @@ class RunDirector:
         engine = self.engine
         if engine is None or not engine.run_id:
             return
-        status = engine.status()
         self._line.bags.save()
         await self._line.historian.save_run(
             RunRow(
@@ -330,8 +328,8 @@ class RunDirector:
                 recipe_hash=engine.recipe.hash,
                 state=engine.state.value,
                 updated_at=self._line.clock.now(),
-                started_at=status.started_at,
-                ended_at=status.ended_at,
+                started_at=engine.started_at,
+                ended_at=engine.ended_at,
                 record=self.current_record(),
                 snapshot={
                     "engine": snapshot,

@@ -20,6 +20,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from linecontrol.core.link import Reading
@@ -73,9 +74,14 @@ class Slot(NamedTuple):
 
 def decimals(tag: Tag) -> float | None:
     """1/scale when that is a whole number: 3 / 10 is 0.3, but 3 * 0.1 is 0.30000000000000004."""
-    if not 0.0 < abs(tag.scale) < 1.0:
+    return _divisor(tag.scale)
+
+
+@cache
+def _divisor(scale: float) -> float | None:
+    if not 0.0 < abs(scale) < 1.0:
         return None
-    inverse = 1.0 / tag.scale
+    inverse = 1.0 / scale
     return float(round(inverse)) if math.isclose(inverse, round(inverse), rel_tol=1e-12) else None
 
 

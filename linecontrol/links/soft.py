@@ -57,9 +57,9 @@ class SoftLink:
             raise KeyError(next(name for name in values if name not in self._readings))
         readings, good, bad = self._readings, Status.GOOD, Status.BAD
         for name, value in values.items():
-            before, status = readings[name], good if value is not None else bad
-            if before.value is not value or before.status is not status:
-                readings[name] = Reading(value, status)
+            before, was, _ = readings[name]
+            if before is not value or was is not (good if value is not None else bad):
+                readings[name] = Reading(value, good if value is not None else bad)
 
     async def open(self) -> None:
         """Nothing to do."""

@@ -65,6 +65,16 @@ class Engine:
         return self._run.reason
 
     @property
+    def started_at(self) -> float | None:
+        """Line time [s since 1970]; None = not yet."""
+        return self._run.started_at
+
+    @property
+    def ended_at(self) -> float | None:
+        """Line time [s since 1970]; None = not yet."""
+        return self._run.ended_at
+
+    @property
     def points(self) -> Points:
         return self._run.points
 

@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from linecontrol.core.model import DataType, Status, Tag
@@ -68,8 +69,8 @@ class Watchman:
             for tag in row.tags:
                 if tag.type is not DataType.STRING and tag.name != own:
                     shown = deque[float](maxlen=2 * MEMORY if tag.writable else MEMORY)
-                    reader = twin.floor.cabinets[name].plc.reader(tag.name)
-                    self._rows.append(_Row(tag, reader, shown, 0.5 * tag.step))
+                    read = partial(twin.floor.cabinets[name].plc.value, tag.name)
+                    self._rows.append(_Row(tag, read, shown, 0.5 * tag.step))
         self._writable = [row for row in self._rows if row.tag.writable]
         self._note_shown()
         rows = config.line.guard

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import NamedTuple
 
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters, Reading
@@ -55,17 +56,16 @@ class TwinFace:
 
 
 class _Row(NamedTuple):
-    """How a tag is read.
-
-    Attributes:
-        last: what its register showed last, and the reading of it: most stand still most of the time.
-    """
+    """How a tag is read: from what its register shows over the raw number on the wire to a reading."""
 
     name: str
-    value: Callable[[], float]
     raw: Callable[[float], float] | None
     convert: Convert
-    last: list[Any]
+
+    def reading(self, shown: float) -> Reading:
+        if shown != shown:
+            return _NO_VALUE
+        return self.convert(self.raw(shown) if self.raw is not None else shown, None)
 
 
 class TwinLink:
@@ -86,8 +86,11 @@ class TwinLink:
         self._device_s = 0.0
         self._order = plc.station.order  # as commissioned; a fault may change the device's
         self._tags = {tag.name: tag for tag in tags}
-        self._rows = {tag.name: _row(tag, plc) for tag in tags}
+        self._rows = {tag.name: _row(tag) for tag in tags}
         self._all = list(self._rows.values())
+        self._show = plc.reader(tuple(self._rows))
+        self._before = [math.nan] * len(self._all)  # what the registers showed last, and the readings of that: most
+        self._readings = dict.fromkeys(self._rows, _NO_VALUE)  # registers stand still most of the time
 
     async def open(self) -> None:
         """Connect. Raises LinkDown when the plug is out; a mute PLC is found out by the first read."""
@@ -98,14 +101,17 @@ class TwinLink:
 
     async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
         """Read these tags, or all. Raises LinkDown, LinkTimeout; KeyError for a name that is not on this link."""
-        rows = self._all if names is None else [self._rows[name] for name in names]
+        rows = None if names is None else [self._rows[name] for name in names]
         async with self._lock:
-            await self._ask()
+            if self._is_asked_in_vain():
+                await self._wait_in_vain()
             refusing = self._face.refusing
-            out = self._shown(rows) if not refusing else dict.fromkeys((row.name for row in rows), self._failed())
+            out = dict.fromkeys(names or self._rows, self._failed()) if refusing else self._shown(rows)
             if self._face.wire.has_stamps:
                 out = self._stamped(out)
-            await self._answered()
+            if self._face.wire.delay_s > 0.0:
+                await self._come_late(self._face.wire.delay_s)
+            self.counters.answers += 1
         self.counters.reads += not refusing
         self.counters.exceptions += bool(refusing)
         return out
@@ -123,9 +129,12 @@ class TwinLink:
             raise LinkError(str(error)) from error
         number = float(raw) if isinstance(raw, (bool, str)) else engineering(tag, raw)
         async with self._lock:
-            await self._ask()
+            if self._is_asked_in_vain():
+                await self._wait_in_vain()
             refusal = self._write(tag, number)
-            await self._answered()
+            if self._face.wire.delay_s > 0.0:
+                await self._come_late(self._face.wire.delay_s)
+            self.counters.answers += 1
         if refusal:
             self.counters.exceptions += 1
             raise DeviceRefused(f"{self._place}: {name} = {value} refused: {refusal}")
@@ -139,28 +148,24 @@ class TwinLink:
         return f"twin:{self._plc.station.name}"
 
     # -- one request
-    async def _ask(self) -> None:
-        """Bring a request to the PLC."""
+    def _is_asked_in_vain(self) -> bool:
+        """Bring a request to the PLC; whether no answer will come. Raises LinkDown."""
         gate, wire = self._face.gate, self._face.wire
         self.counters.requests += 1
         if self._cuts != gate.cuts:
             self._cuts = -1
             raise LinkDown(f"{self._place}: not connected")
-        if gate.is_silent or wire.is_gone or self._era != wire.era:
-            await self._wait_in_vain()
+        return gate.is_silent or wire.is_gone or self._era != wire.era
 
-    async def _answered(self) -> None:
-        """Bring its answer back, which may be late."""
-        delay_s = self._face.wire.delay_s
+    async def _come_late(self, delay_s: float) -> None:
+        """Bring its answer back after a while, or not at all."""
         if delay_s >= self._timeout_s:
             await self._wait_in_vain()
-        if delay_s > 0.0:
-            cuts, self._cuts = self._cuts, -1  # whoever goes away meanwhile leaves the connection closed
-            await asyncio.sleep(delay_s)
-            if cuts != self._face.gate.cuts:
-                raise LinkDown(f"{self._place}: connection lost")
-            self._cuts = cuts
-        self.counters.answers += 1
+        cuts, self._cuts = self._cuts, -1  # whoever goes away meanwhile leaves the connection closed
+        await asyncio.sleep(delay_s)
+        if cuts != self._face.gate.cuts:
+            raise LinkDown(f"{self._place}: connection lost")
+        self._cuts = cuts
 
     async def _wait_in_vain(self) -> None:
         try:
@@ -170,28 +175,26 @@ class TwinLink:
         self.counters.timeouts += 1
         raise LinkTimeout(f"{self._place}: no answer within {self._timeout_s:g} s")
 
-    def _shown(self, rows: Sequence[_Row]) -> dict[str, Reading]:
+    def _shown(self, rows: Sequence[_Row] | None) -> dict[str, Reading]:
+        """What these registers show, or all."""
         if self._order != self._plc.station.order:
-            return {row.name: self._rewired(row) for row in rows}
-        out: dict[str, Reading] = {}
-        for name, value, raw, convert, last in rows:
-            shown = value()
-            if shown == last[0]:
-                out[name] = last[1]
-            elif shown != shown:
-                out[name] = _NO_VALUE
-            else:
-                reading = out[name] = convert(raw(shown) if raw is not None else shown, None)
-                last[0], last[1] = shown, reading
-        return out
+            return {row.name: self._rewired(row) for row in rows or self._all}
+        if rows is not None:
+            return {row.name: row.reading(self._plc.value(row.name)) for row in rows}
+        shown, readings = self._show(), self._readings
+        for row, now, before in zip(self._all, shown, self._before, strict=True):
+            if now != before:
+                readings[row.name] = row.reading(now)
+        self._before = shown
+        return readings.copy()
 
     def _stamped(self, readings: dict[str, Reading]) -> dict[str, Reading]:
         """With the time that the device says it is."""
-        wire, new = self._face.wire, tuple.__new__
+        wire = self._face.wire
         if not wire.is_clock_held:
             self._device_s = asyncio.get_running_loop().time() + wire.clock_ahead_s
-        at = self._device_s
-        return {name: new(Reading, (value, status, at)) for name, (value, status, _) in readings.items()}
+        stamped = ((value, status, self._device_s) for value, status, _ in readings.values())
+        return dict(zip(readings, map(tuple.__new__, repeat(Reading), stamped), strict=True))
 
     def _failed(self) -> Reading:
         is_modbus = self._plc.station.is_modbus
@@ -209,13 +212,10 @@ class TwinLink:
 
     # -- a device whose words lie in another order than they did
     def _rewired(self, row: _Row) -> Reading:
-        name, value, raw, convert, _ = row
-        shown = value()
-        if self._plc.points[name].words > 1:
-            shown = self._across(name, shown, self._plc.station.order, self._order)
-        if not math.isfinite(shown):
-            return _NO_VALUE
-        return convert(raw(shown) if raw is not None else shown, None)
+        shown = self._plc.value(row.name)
+        if self._plc.points[row.name].words > 1:
+            shown = self._across(row.name, shown, self._plc.station.order, self._order)
+        return row.reading(shown) if math.isfinite(shown) else _NO_VALUE
 
     def _across(self, name: str, value: float, written: WireOrder, read: WireOrder) -> float:
         """The value that one side reads where the other wrote this one."""
@@ -223,18 +223,17 @@ class TwinLink:
         return from_words(point.kind, to_words(point.kind, value, written, point.scaling), read, point.scaling)
 
 
-def _row(tag: Tag, plc: Plc) -> _Row:
-    source = plc.reader(tag.name)
+def _row(tag: Tag) -> _Row:
     if tag.type is DataType.BOOL and tag.bit is not None:
         mask = 1 << tag.bit
-        return _Row(tag.name, source, lambda value: mask if value > 0.5 else 0, converter(tag), [None, _NO_VALUE])
+        return _Row(tag.name, lambda value: mask if value > 0.5 else 0, converter(tag))
     if tag.type is DataType.BOOL:
-        return _Row(tag.name, source, round, converter(tag), [None, _NO_VALUE])
+        return _Row(tag.name, round, converter(tag))
     if tag.type.is_float and tag.scale == 1.0 and tag.offset == 0.0:
-        return _Row(tag.name, source, None, converter(tag), [None, _NO_VALUE])
+        return _Row(tag.name, None, converter(tag))
     scale, offset = tag.scale, tag.offset
     if tag.type.is_float:
-        return _Row(tag.name, source, lambda value: (value - offset) / scale, converter(tag), [None, _NO_VALUE])
+        return _Row(tag.name, lambda value: (value - offset) / scale, converter(tag))
     low, high = tag.type.limits
     inverse = 1.0 / scale
 
@@ -242,4 +241,4 @@ def _row(tag: Tag, plc: Plc) -> _Row:
         raw = round((value - offset) * inverse)
         return raw if low <= raw <= high else math.inf
 
-    return _Row(tag.name, source, whole, converter(tag), [None, _NO_VALUE])
+    return _Row(tag.name, whole, converter(tag))

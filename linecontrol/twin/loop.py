@@ -78,4 +78,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine under virtual time from zero, to its end."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+        # Not runner.run(): what it does for Ctrl-C writes out the task, with the whole outcome in it, to look at it.
+        return runner.get_loop().run_until_complete(main)

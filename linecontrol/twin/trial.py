@@ -31,6 +31,7 @@ from simulator.floor import Floor
 from simulator.line_types import with_line_type
 from simulator.parameters import Parameters, default_parameters
 from simulator.plant import Plant
+from simulator.profile import Line as SimulatedLine
 from simulator.profile import read_line as read_simulated_line
 
 STEP_S = 1.0  # of plant, PLC programs and scans
@@ -122,6 +123,11 @@ def line_at_step(name: str) -> LineConfig:
     return replace(config, stations=stations)
 
 
+@cache
+def _simulated_line(path: Path) -> SimulatedLine:
+    return read_simulated_line(path)
+
+
 def plant_parameters(changes: Mapping[str, float], species: str = "", line_type: str = "") -> Parameters:
     """The simulated plant with some parameters changed. Raises ConfigError naming what is wrong."""
     try:
@@ -175,7 +181,7 @@ class Twin:
         self.plant = plant or Plant(seed=trial.seed, parameters=parameters)
         self._faces = {name: TwinFace() for name in config.stations}
         self.floor: Floor[TwinFace] = Floor(
-            read_simulated_line(config.path), self.plant, lambda station, _plc: self._faces[station.name]
+            _simulated_line(config.path), self.plant, lambda station, _plc: self._faces[station.name]
         )
         self.floor.plan(faults_of(trial))
         self.floor.scan(0.0, 0.0)

@@ -330,24 +330,20 @@ async def test_a_write_is_read_back_and_shown_at_once() -> None:
         assert bench.image.latest("SP").value == 5
 
 
-def reading(source_time: float | None) -> Reading:
-    return Reading(1.0, Status.GOOD, source_time)
-
-
 def test_a_frozen_device_stamp_grows_old_however_often_it_is_read() -> None:
     source = SourceTime()
-    first = source.stamp([reading(1000.0)], 5000.0, 1.0)
-    later = source.stamp([reading(1000.0)], 5009.0, 1.0)
+    first = source.stamp([1000.0], 5000.0, 1.0)
+    later = source.stamp([1000.0], 5009.0, 1.0)
     assert first == later == [5000.0]
 
 
 def test_device_clock_need_not_agree_with_ours() -> None:
     source = SourceTime()
-    assert source.stamp([reading(10.0), reading(7.0)], 5000.0, 1.0) == [5000.0, 4997.0]
-    assert source.stamp([reading(11.0), reading(7.0)], 5001.0, 1.0) == [5001.0, 4997.0]
-    assert source.stamp([reading(12.0)], 5060.0, 60.0) == [5060.0]
+    assert source.stamp([10.0, 7.0], 5000.0, 1.0) == [5000.0, 4997.0]
+    assert source.stamp([11.0, 7.0], 5001.0, 1.0) == [5001.0, 4997.0]
+    assert source.stamp([12.0], 5060.0, 60.0) == [5060.0]
     # its clock set back by an hour is a new beginning, not an hour of age
-    assert source.stamp([reading(-3588.0)], 5061.0, 1.0) == [5061.0]
+    assert source.stamp([-3588.0], 5061.0, 1.0) == [5061.0]
 
 
 def test_a_stamp_that_was_held_up_on_its_way_does_not_come_before_older_ones() -> None:
@@ -355,8 +351,8 @@ def test_a_stamp_that_was_held_up_on_its_way_does_not_come_before_older_ones() -
     source = SourceTime()
     times = []
     for stamp, delay in ((10.0, 0.05), (11.0, 0.45), (12.0, 0.30), (13.0, 0.02), (14.0, 0.40)):
-        readings = [reading(stamp + part / 10 - 0.9) for part in range(10)]
-        times += source.stamp(readings, 5000.0 + stamp + delay, 1.0)
+        stamps = [stamp + part / 10 - 0.9 for part in range(10)]
+        times += source.stamp(stamps, 5000.0 + stamp + delay, 1.0)
     assert times == sorted(times)
     steps = [after - before for before, after in itertools.pairwise(times)]
     assert steps == pytest.approx([0.1] * len(steps), abs=0.05)
@@ -365,7 +361,7 @@ def test_a_stamp_that_was_held_up_on_its_way_does_not_come_before_older_ones() -
 def test_a_clock_that_is_slower_than_ours_is_followed() -> None:
     source = SourceTime()
     for second in range(300):
-        (at,) = source.stamp([reading(second * 0.995)], 5000.0 + second, 1.0)
+        (at,) = source.stamp([second * 0.995], 5000.0 + second, 1.0)
         assert 5000.0 + second - at < 0.02
 
 
@@ -374,7 +370,7 @@ def test_stamps_never_lie_ahead_of_the_answer(scans: list[tuple[float, float]]) 
     source, arrival = SourceTime(), 1000.0
     for stamp, pause in scans:
         arrival += pause
-        assert all(at <= arrival for at in source.stamp([reading(stamp), reading(stamp / 2)], arrival, 1.0))
+        assert all(at <= arrival for at in source.stamp([stamp, stamp / 2], arrival, 1.0))
 
 
 def test_retries_back_off_to_about_a_second() -> None:

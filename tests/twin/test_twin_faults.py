@@ -276,8 +276,8 @@ def test_a_clock_that_jumps_is_seen_in_the_stamps_and_moves_no_sample(ahead_s: f
         clock, source = asyncio.get_running_loop(), SourceTime()
 
         async def sample_ages() -> set[float]:
-            readings = list((await bench.link.read()).values())
-            return {clock.time() - at for at in source.stamp(readings, clock.time(), 1.0)}
+            stamps = [reading.source_time for reading in (await bench.link.read()).values()]
+            return {clock.time() - at for at in source.stamp(stamps, clock.time(), 1.0)}
 
         assert await stamp() == clock.time()
         assert await sample_ages() == {0.0}

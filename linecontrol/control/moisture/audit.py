@@ -102,7 +102,7 @@ class MeterAudit:
             ]
         )
         self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
-        self._parts = np.zeros(len(self._names))
+        self._parts = [0.0] * len(self._names)
 
     def hear(self, bias_pct: float, sd_pct: float, age_s: float) -> None:
         """A laboratory value: the meter, as it is corrected now, read ``bias_pct`` too much so long ago.
@@ -134,7 +134,7 @@ class MeterAudit:
         if not self.available:
             return
         if math.isfinite(moisture_left):
-            self._parts += [parts.get(name, 0.0) for name in self._names]
+            self._parts = [total + parts.get(name, 0.0) for total, name in zip(self._parts, self._names, strict=True)]
         for n, value in enumerate((moisture_left, outlet_left)):
             if math.isfinite(value):
                 self._sums[n] += value
@@ -143,7 +143,7 @@ class MeterAudit:
         if self._age_s >= LOOK_S:
             self._look()
             self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
-            self._parts[:] = 0.0
+            self._parts = [0.0] * len(self._names)
 
     def _look(self) -> None:
         age_s = self._age_s
@@ -162,7 +162,7 @@ class MeterAudit:
         for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet"), (5, "rate")):
             self.p[n, n] += WALKS[name] ** 2 * hours
         if self._counts[0]:
-            self._seen[0, 7:] = self._parts / self._counts[0]
+            self._seen[0, 7:] = [total / self._counts[0] for total in self._parts]
         at = np.arange(7, len(self.x))
         self.p[at, at] += EFFECT_WALK**2 * hours
         noise = (self._noise.white_var(age_s) + 0.01, outlet_noise.white_var(age_s) + 0.01)

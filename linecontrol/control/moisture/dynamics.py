@@ -22,6 +22,11 @@ class Path:
     lag1_s: float
     lag2_s: float = 0.0
 
+    def keeps(self, dt_s: float) -> tuple[float, float]:
+        """What each lag keeps of where it was after this time; 0 for none."""
+        keep1 = math.exp(-dt_s / self.lag1_s) if self.lag1_s > 0.0 else 0.0
+        return keep1, math.exp(-dt_s / self.lag2_s) if self.lag2_s > 0.0 else 0.0
+
 
 def shifted(values: FloatArray, delay_s: float, period_s: float) -> FloatArray:
     """The signal ``delay_s`` later, its first value before it; between samples on straight lines."""
@@ -68,12 +73,14 @@ def step_response(t_s: FloatArray, lags_s: Sequence[float]) -> FloatArray:
 class Channel:
     """One input on its path, sample by sample. ``extra_s`` is a correction of the delay found while running [s]."""
 
-    __slots__ = ("_times", "_values", "extra_s", "path", "x", "x1")
+    __slots__ = ("_ahead_s", "_keeps", "_keeps_ahead", "_step_s", "_times", "_values", "extra_s", "path", "x", "x1")
 
     def __init__(self, path: Path, value: float) -> None:
         self.path, self.extra_s = path, 0.0
         self._times, self._values = [-math.inf], [value]
         self.x1 = self.x = value
+        self._step_s = self._ahead_s = math.nan  # that ``_keeps`` and ``_keeps_ahead`` are for: it seldom changes
+        self._keeps = self._keeps_ahead = (0.0, 0.0)
 
     @property
     def delay_s(self) -> float:
@@ -92,25 +99,24 @@ class Channel:
             old = bisect_right(self._times, t_s - self.path.delay_s - DEEPEST_S - dt_s) - 1
             if old > 64:  # now and then, many at once
                 del self._times[:old], self._values[:old]
-        self.x1, self.x = self._pass(self.at(t_s - self.delay_s), dt_s, self.x1, self.x)
+        if dt_s != self._step_s:
+            self._step_s, self._keeps = dt_s, self.path.keeps(dt_s)
+        keep1, keep2 = self._keeps
+        now = self.at(t_s - self.delay_s)
+        self.x1 = now + (self.x1 - now) * keep1
+        self.x = self.x1 + (self.x - self.x1) * keep2
         return self.x
-
-    def _pass(self, value: float, dt_s: float, x1: float, x: float) -> tuple[float, float]:
-        path = self.path
-        x1 = value + (x1 - value) * math.exp(-dt_s / path.lag1_s) if path.lag1_s > 0.0 else value
-        x = x1 + (x - x1) * math.exp(-dt_s / path.lag2_s) if path.lag2_s > 0.0 else x1
-        return x1, x
 
     def ahead(self, t_s: float, step_s: float, coming: Sequence[float]) -> list[float]:
         """What will act at the ends of the next steps, when the input will be ``coming[k]`` in step k after now."""
-        path = self.path
-        keep1 = math.exp(-step_s / path.lag1_s) if path.lag1_s > 0.0 else 0.0
-        keep2 = math.exp(-step_s / path.lag2_s) if path.lag2_s > 0.0 else 0.0
+        if step_s != self._ahead_s:
+            self._ahead_s, self._keeps_ahead = step_s, self.path.keeps(step_s)
+        keep1, keep2 = self._keeps_ahead
         x1, x, found = self.x1, self.x, []
-        middle = t_s + 0.5 * step_s - self.delay_s
+        middle, at = t_s + 0.5 * step_s - self.delay_s, self.at
         for k in range(len(coming)):
             due = middle + k * step_s
-            value = self.at(due) if due <= t_s else coming[int((due - t_s) / step_s)]
+            value = at(due) if due <= t_s else coming[int((due - t_s) / step_s)]
             x1 = value + (x1 - value) * keep1
             x = x1 + (x - x1) * keep2
             found.append(x)

@@ -78,7 +78,7 @@ class MoistureEstimator:
         n = len(self.names)
         self.x = np.concatenate([[0.0, 0.0], np.ones(n), [0.0]])
         self.p = np.diag([model.moisture.noise.level_sd**2, OFFSET_START**2, *self._doubts(), DELAY_START_S**2])
-        self._drive_dt, self._drive = 0.0, np.zeros(n + 3)
+        self._drive_dt, self._drive, self._diagonal = 0.0, np.zeros(n + 3), np.diag_indices(n + 3)
         self._started = False
         self._warm_at_s, self._cool_pct = 0.0, 0.0  # the walls are as at work from then on; the offset before the start
         path = model.moisture.paths["heat"]
@@ -118,7 +118,8 @@ class MoistureEstimator:
         self.output.step(self.t_s, inputs, dt_s)
         self._wander(dt_s)
         rate = (self._by_inputs() - before) / dt_s
-        self._h = np.array([1.0, 1.0, *(self.output.parts[name] for name in self.names), -rate])
+        parts = self.output.parts
+        self._h = np.array([1.0, 1.0, *[parts[name] for name in self.names], -rate])
         self._ph = self.p @ self._h
         self._var = float(self._h @ self._ph) + self.model.moisture.noise.white_var(dt_s) + 1e-9
         self.innovation_sd = math.sqrt(self._var)
@@ -143,9 +144,9 @@ class MoistureEstimator:
 
     def _by_inputs(self) -> float:
         """What the inputs contribute, as much as each is found to do [% wb]."""
-        return sum(
-            self.output.parts.get(name, 0.0) * float(s) for name, s in zip(self.names, self.x[2:-1], strict=True)
-        )
+        parts = self.output.parts
+        scales: list[float] = self.x[2:-1].tolist()
+        return sum(parts.get(name, 0.0) * scale for name, scale in zip(self.names, scales, strict=True))
 
     def _wander(self, dt_s: float) -> None:
         noise = self.model.moisture.noise
@@ -164,7 +165,7 @@ class MoistureEstimator:
         self.x[0] *= keep
         self.p[0, :] *= keep
         self.p[:, 0] *= keep
-        self.p[np.diag_indices_from(self.p)] += self._drive
+        self.p[self._diagonal] += self._drive
 
     def correct(self, reading: float) -> None:
         """The meter's reading of this scan [% wb]; NaN = none to be used."""
@@ -190,7 +191,8 @@ class MoistureEstimator:
     @property
     def now_sd(self) -> float:
         """Its standard deviation [% wb]."""
-        h = np.array([1.0, 1.0, *(self.output.parts.get(name, 0.0) for name in self.names), 0.0])
+        parts = self.output.parts
+        h = np.array([1.0, 1.0, *[parts.get(name, 0.0) for name in self.names], 0.0])
         return math.sqrt(max(float(h @ self.p @ h), 0.0))
 
     @property
@@ -219,17 +221,17 @@ class MoistureEstimator:
 
     def free_response(self, heat: float) -> FloatArray:
         """Moisture at the ends of the next steps when the inlet set point stays [% wb]. ``heat``: scaled."""
-        acting: dict[str, list[float]] = {}
+        acting: dict[str, FloatArray] = {}
         for name, channel in self.output.channels.items():
             coming = [heat] * STEPS if name == "heat" else self._coming(name, channel, STEPS)
-            acting[name] = channel.ahead(self.t_s, self.step_s, coming)
+            acting[name] = np.array(channel.ahead(self.t_s, self.step_s, coming))
         model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
         settled = np.full(STEPS, model.constant)
         for term, coefficient in zip(model.terms, model.coefficients, strict=True):
-            value = np.full(STEPS, coefficient * (scales[term[0]] if len(term) == 1 else 1.0))
+            effect: float | FloatArray = coefficient * (scales[term[0]] if len(term) == 1 else 1.0)
             for name in term:
-                value *= np.array(acting[name])
-            settled += value
+                effect = effect * acting[name]
+            settled += effect
         keep = math.exp(-self.step_s / model.out_lag_s)
         y, found = self.without_correction, []
         for value in settled.tolist():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FALSE_ALARMS_PER_8H = 0.3
 SPIKE_SDS = 6.0  # a reading so far from what is expected is not used at once
@@ -21,8 +21,7 @@ def repeats_for_stuck(repeat_share: float, sample_s: float) -> int:
     return max(2, math.ceil(n))
 
 
-@dataclass(frozen=True, slots=True)
-class MeterState:
+class MeterState(NamedTuple):
     """What the judgement remembers: last reading, repeats of it, readings in a row that looked like spikes."""
 
     last: float = math.nan

@@ -39,7 +39,7 @@ def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray
     h = blocks.T @ blocks + weight * _squared_moves(n)
     g = blocks.T @ e
     u = np.linalg.solve(h, -g)
-    if np.all(u >= low) and np.all(u <= high):
+    if (u >= low).all() and (u <= high).all():
         return np.asarray(u, dtype=np.float64)
     u = np.clip(u, low, high)
     held = (u <= low) | (u >= high)

@@ -89,11 +89,14 @@ MEAN_S = 900.0  # over which the mean of a load is today's
 class Level:
     """Estimates the level of one signal, sample by sample (scalar Kalman filter), and forecasts it."""
 
-    __slots__ = ("_p", "age_s", "mean", "noise", "x")
+    __slots__ = ("_ahead_s", "_drive", "_keep", "_keeps_ahead", "_p", "_step_s", "age_s", "mean", "noise", "x")
 
     def __init__(self, noise: LevelNoise, mean: float) -> None:
         self.noise, self.mean, self.x = noise, mean, 0.0
         self._p, self.age_s = noise.level_sd**2, 0.0
+        self._step_s = self._ahead_s = math.nan  # that what follows is for: it seldom changes
+        self._keep = self._drive = 0.0
+        self._keeps_ahead: list[float] = []
 
     def restart(self) -> None:
         """After a pause: what the signal comes back to is learnt anew."""
@@ -101,9 +104,11 @@ class Level:
 
     def step(self, value: float, dt_s: float) -> None:
         """One sample; NaN = none, and the level falls back to its mean."""
-        keep = self.noise.keep(dt_s)
+        if dt_s != self._step_s:
+            self._step_s, self._keep, self._drive = dt_s, self.noise.keep(dt_s), self.noise.drive(dt_s)
+        keep = self._keep
         self.x *= keep
-        self._p = keep * keep * self._p + self.noise.drive(dt_s)
+        self._p = keep * keep * self._p + self._drive
         if value == value:
             gain = self._p / (self._p + self.noise.white_var(dt_s) + 1e-12)
             self.x += gain * (value - self.mean - self.x)
@@ -122,4 +127,8 @@ class Level:
 
     def ahead(self, step_s: float, count: int) -> list[float]:
         """Expected level in the middle of each of the next steps."""
-        return [self.mean + self.x * self.noise.keep((k + 0.5) * step_s) for k in range(count)]
+        if step_s != self._ahead_s or count > len(self._keeps_ahead):
+            self._ahead_s = step_s
+            self._keeps_ahead = [self.noise.keep((k + 0.5) * step_s) for k in range(count)]
+        mean, x = self.mean, self.x
+        return [mean + x * keep for keep in self._keeps_ahead[:count]]

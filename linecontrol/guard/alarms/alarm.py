@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from linecontrol.core.model import Value
-from linecontrol.guard.alarms.conditions import Condition, Delayed, condition_of
+from linecontrol.guard.alarms.conditions import Condition, Delayed, Samples, condition_of, number
 from linecontrol.guard.alarms.model import AlarmRow, Kind
 from linecontrol.guard.alarms.nuisance import STALE_S, Habit
 from linecontrol.guard.alarms.states import AlarmState, Standing
@@ -78,6 +78,10 @@ class Alarm:
     @property
     def state(self) -> AlarmState:
         return self.standing.state
+
+    def lacks_its_needs(self, samples: Samples) -> bool:
+        """Whether something without which it means nothing is known not to be there."""
+        return any(number(samples[tag]) < least for tag, least in self.needs)
 
     def is_stale(self, now: float) -> bool:
         """Standing in alarm for longer than a day."""

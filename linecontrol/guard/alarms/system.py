@@ -14,7 +14,6 @@ from linecontrol.core.errors import StateError
 from linecontrol.core.model import Sample
 from linecontrol.guard.alarms.alarm import Alarm
 from linecontrol.guard.alarms.annunciation import LINGER_S, Annunciator, first_out
-from linecontrol.guard.alarms.conditions import number
 from linecontrol.guard.alarms.kpis import Came, Kpis, Log
 from linecontrol.guard.alarms.model import AlarmRow, EventRow, Kind
 from linecontrol.guard.alarms.nuisance import Nuisance
@@ -120,8 +119,8 @@ class AlarmSystem:
     def _suppress(self, now: float, alarm: Alarm, samples: Mapping[str, Sample], run_state: str) -> bool:
         """Whether it is suppressed by design now. What nobody has acknowledged stays in view until somebody does."""
         row, standing = alarm.row, alarm.standing
-        wants = run_state in row.suppressed_in or any(number(samples[tag]) < least for tag, least in alarm.needs)
-        is_hidden = AlarmState.DSUPR in standing.hidden
+        wants = run_state in row.suppressed_in or (bool(alarm.needs) and alarm.lacks_its_needs(samples))
+        is_hidden = bool(standing.hidden) and AlarmState.DSUPR in standing.hidden
         if wants and not is_hidden:
             if standing.is_active:
                 self._signal(now, alarm, Signal.CLEAR)

@@ -98,7 +98,10 @@ class InterlockSystem:
     def _look(self, standing: Standing, now: float, values: Mapping[str, float], dt_s: float) -> None:
         row = standing.row
         value = standing.value = row.value.at(values, standing.memory, dt_s)
-        standing.is_active = not any(values[need.tag] < need.least for need in row.needs)  # unknown: it may be there
+        standing.is_active = not row.needs or not any(
+            values[need.tag] < need.least  # not for one that is unknown: it may be there
+            for need in row.needs
+        )
         was_met = standing.is_met
         inner = 0.0 if standing.is_condition_met else row.deadband
         is_outside = standing.is_active and not (row.low + inner <= value <= row.high - inner)
@@ -155,11 +158,11 @@ class InterlockSystem:
     # -- what others ask
     def blocking(self, now: float, act: Act | None = None, recipe: str = "") -> list[Standing]:
         """Interlocks that are not met and not bypassed: all, or those that do ``act`` to a run of this recipe."""
+        unmet = [standing for standing in self.standings.values() if standing.unmet_since is not None]
         return [
             standing
-            for standing in self.standings.values()
-            if not standing.is_met
-            and not standing.is_bypassed(now)
+            for standing in unmet
+            if not standing.is_bypassed(now)
             and (act is None or (act in standing.row.acts and recipe not in standing.row.except_recipes))
         ]
 
