@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -41,6 +42,7 @@ from linecontrol.history.rows import (
 )
 from linecontrol.history.series import Rollup, Series
 from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of, sqlite_path
+from linecontrol.history.statements import Connection
 from linecontrol.history.stats import HistoryStats, stats_of
 from linecontrol.history.trend import Trend, trend_of
 from linecontrol.history.versions import VersionRow, version_of
@@ -94,6 +96,36 @@ class HistoryReader:
         except DATABASE_ERRORS as error:
             self._forget()
             raise StorageError(f"the history cannot be read: {reason_of(error)}") from error
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[Connection]:
+        """As ``_connected``, for questions of ``statements``: with SQLite past all that SQLAlchemy does around them."""
+        self._look_at_file()
+        try:
+            if self._path is None:
+                with self._engine.connect() as connection:
+                    yield connection
+                return
+            pooled = self._engine.raw_connection()
+            try:
+                base = pooled.driver_connection
+                assert isinstance(base, sqlite3.Connection)  # noqa: S101 - it is an SQLite file
+                base.execute("BEGIN")
+                yield base
+            finally:
+                pooled.close()  # which ends the transaction
+        except DATABASE_ERRORS as error:
+            self._forget()
+            raise StorageError(f"the history cannot be read: {reason_of(error)}") from error
+
+    def _known(self, names: Sequence[str]) -> tuple[int, dict[str, tuple[int, bool]]]:
+        """The line's id; id of each tag, and whether it is a bool. None of it changes while a history is open."""
+        self._look_at_file()
+        line_id, tags = self._known_line, self._known_tags
+        if line_id is None or self._revision is None or any(name not in tags for name in names):
+            with self._connected() as connection:
+                return self._line_id(connection), self._tag_ids(connection, names)
+        return line_id, {name: tags[name] for name in names}
 
     def _known_revision(self, connection: sa.Connection) -> str:
         revision = revision_of(connection)
@@ -183,31 +215,32 @@ class HistoryReader:
         With ``hold`` the last sample at or before ``start`` comes first, under its own time, so that the value at
         ``start`` is known. Raises StorageError for a tag that is not recorded.
         """
-        with self._connected() as connection:
-            line_id = self._line_id(connection)
-            found = self._tag_ids(connection, tags)
-            start_us, end_us = micros(start), None if end is None else micros(end)
-            return {
-                name: as_samples(
-                    self._first_rows(connection, line_id, found[name][0], start_us, end_us, limit, hold),
-                    is_bool=found[name][1],
-                )
-                for name in tags
-            }
+        line_id, found = self._known(tags)
+        start_us, end_us = micros(start), None if end is None else micros(end)
+        answer = {}
+        for name in tags:
+            tag_id, is_bool = found[name]
+            if self._has_chunks:
+                with self._asking() as connection:
+                    rows = signals.first_rows(connection, line_id, tag_id, start_us, end_us, limit, hold=hold)
+            else:
+                rows = self._first_of_old(tag_id, start_us, end_us, limit, hold)
+            answer[name] = as_samples(rows, is_bool=is_bool)
+        return answer
 
     def series(
         self, tags: Sequence[str], start: float, end: float | None = None, *, hold: bool = False
     ) -> dict[str, Series]:
         """The same as columns, without limit: much faster, for calculations. See ``series.Series``."""
-        with self._connected() as connection:
-            line_id = self._line_id(connection)
-            found = self._tag_ids(connection, tags)
-            ids = [found[name][0] for name in tags]
-            start_us, end_us = micros(start), None if end is None else micros(end)
-            if self._has_chunks:
+        line_id, found = self._known(tags)
+        ids = [found[name][0] for name in tags]
+        start_us, end_us = micros(start), None if end is None else micros(end)
+        if self._has_chunks:
+            with self._asking() as connection:
                 read = signals.read(connection, line_id, ids, start_us, end_us, hold=hold)
-            else:
-                read = {tag: before_chunks.read(connection, tag, start_us, end_us, hold=hold) for tag in ids}
+        else:
+            with self._connected() as old:
+                read = {tag: before_chunks.read(old, tag, start_us, end_us, hold=hold) for tag in ids}
         return {name: read[found[name][0]] for name in tags}
 
     def trend(self, tags: Sequence[str], start: float, end: float, points: int = 1000) -> dict[str, Trend]:
@@ -220,10 +253,9 @@ class HistoryReader:
         if not self._has_chunks:
             rows = self.series(tags, start, end, hold=True)
             return {name: signals.rollup_from(rows[name], micros(start), micros(end)) for name in tags}
-        with self._connected() as connection:
-            line_id = self._line_id(connection)
-            found = self._tag_ids(connection, tags)
-            ids = [found[name][0] for name in tags]
+        line_id, found = self._known(tags)
+        ids = [found[name][0] for name in tags]
+        with self._asking() as connection:
             answer = signals.statistics(connection, line_id, ids, micros(start), micros(end))
         return {name: answer[found[name][0]] for name in tags}
 
@@ -241,19 +273,9 @@ class HistoryReader:
                 pass
         return str(self._revision) >= before_chunks.FIRST_WITH_CHUNKS
 
-    def _first_rows(
-        self,
-        connection: sa.Connection,
-        line_id: int,
-        tag_id: int,
-        start_us: int,
-        end_us: int | None,
-        limit: int,
-        hold: bool,
-    ) -> Series:
-        if self._has_chunks:
-            return signals.first_rows(connection, line_id, tag_id, start_us, end_us, limit, hold=hold)
-        found = before_chunks.read(connection, tag_id, start_us, end_us, hold=hold)
+    def _first_of_old(self, tag_id: int, start_us: int, end_us: int | None, limit: int, hold: bool) -> Series:
+        with self._connected() as connection:
+            found = before_chunks.read(connection, tag_id, start_us, end_us, hold=hold)
         held = 1 if len(found) and found.times[0] < start_us else 0
         return found.part(0, min(len(found), limit + held))
 

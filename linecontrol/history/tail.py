@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from linecontrol.history.rows import Row
 from linecontrol.history.scanrows import RECORD, Pieces, ScanRows
-from linecontrol.history.series import Series, joined
+from linecontrol.history.series import Series, all_good, joined
 
 _NONE = float("nan")
 
@@ -101,7 +101,12 @@ def by_tag(records: npt.NDArray[np.void], texts: Mapping[int, str]) -> dict[int,
     ordered, tags = records[order], tags[order]
     times, values = ordered["time"].astype(np.int64), ordered["value"].astype(np.float64)
     statuses = ordered["status"].astype(np.int64)
-    borders = [0, *(np.flatnonzero(np.diff(tags)) + 1).tolist(), len(tags)]
+    changes = tags[1:] != tags[:-1]
+    borders = [0, *(np.flatnonzero(changes) + 1).tolist(), len(tags)]
+    if not texts and not statuses.any() and (changes | (times[1:] > times[:-1])).all():
+        names = tags[borders[:-1]].tolist()
+        cuts = zip(names, itertools.pairwise(borders), strict=True)
+        return {tag: Series(times[a:b], values[a:b], all_good(b - a)) for tag, (a, b) in cuts}
     found: dict[int, Series] = {}
     for start, end in itertools.pairwise(borders):
         beside: dict[int, str] = {}

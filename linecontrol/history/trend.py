@@ -70,5 +70,12 @@ def downsampled(times: Ints, values: Floats, points: int) -> Ints:
     even = span_us == gap_us * (count - 1) and int(times[count // 2] - times[0]) == gap_us * (count // 2)
     sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
     wanted = max(points, LEAST_POINTS)
-    found = sampler.downsample(values, n_out=wanted) if even else sampler.downsample(times, values, n_out=wanted)
+    where = (values,) if even else (_coarse(times), values)
+    found = sampler.downsample(*where, n_out=wanted)
     return np.asarray(found, np.int64)
+
+
+def _coarse(times: Ints) -> npt.NDArray[np.uint32]:
+    """Times since the first in 2**32 steps at most: the sampler is three times as fast with these."""
+    span_us = int(times[-1] - times[0])
+    return np.asarray((times - times[0]) >> max(0, span_us.bit_length() - 32), np.uint32)

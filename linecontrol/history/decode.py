@@ -1,0 +1,121 @@
+"""The chunks of a tag as one series, of just the rows that are asked for. Pure: no I/O, no clock.
+
+Everything goes straight into columns of the length they will have; what lies outside of the stretch asked for is not
+looked at more than it takes to find its border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from linecontrol.history.numbers import Ints, unpack_floats, unpack_floats_into, unpack_ints
+from linecontrol.history.series import EMPTY, Packed, Series, all_good, joined, unpack
+
+
+class Stretch(NamedTuple):
+    """Rows in [start_us, end_us); with ``hold`` the last one before too, unless one stands at ``start_us``."""
+
+    start_us: int
+    end_us: int
+    hold: bool
+
+
+class SharedTimes(NamedTuple):
+    """Times that several tags share, and where in them a stretch begins and ends.
+
+    Attributes:
+        borders: positions of the first time at or after the start, and at or after the end.
+        is_exact: does a time stand just at the start?
+    """
+
+    times: Ints
+    borders: Ints
+    is_exact: bool
+
+
+class Piece(NamedTuple):
+    """A chunk; ``axis`` None = its times are its own."""
+
+    packed: Packed
+    axis: SharedTimes | None
+    start_us: int
+    end_us: int
+    length: int
+
+
+class _Cut(NamedTuple):
+    """Rows [start, end) of a piece. ``rows``: its numbers where they are known already."""
+
+    piece: Piece
+    start: int
+    end: int
+    rows: Ints | None
+
+
+def shared_times(times: Ints, stretch: Stretch) -> SharedTimes:
+    """The axis of a block, for all questions about one stretch."""
+    borders = times.searchsorted((stretch.start_us, stretch.end_us))
+    first = int(borders[0])
+    return SharedTimes(times, borders, first < len(times) and int(times[first]) == stretch.start_us)
+
+
+def rows_of(pieces: Sequence[Piece], stretch: Stretch) -> Series:
+    """Rows of the stretch out of a tag's chunks, which are in the order of time and do not overlap."""
+    cuts = [_cut(piece, stretch) for piece in pieces]
+    cuts = [cut for cut in cuts if cut.end > cut.start]
+    if stretch.hold:  # of several rows before the start only the last holds
+        while len(cuts) > 1 and cuts[1].piece.start_us <= stretch.start_us:
+            del cuts[0]
+    if not cuts:
+        return EMPTY
+    if any(cut.piece.packed.notes is not None for cut in cuts):
+        return joined([_with_notes(cut) for cut in cuts])
+    if len(cuts) == 1:
+        (cut,) = cuts
+        values = unpack_floats(cut.piece.packed.data, cut.start, cut.end)
+        return Series(_times(cut), values, all_good(cut.end - cut.start))
+    return _side_by_side(cuts)
+
+
+def _cut(piece: Piece, stretch: Stretch) -> _Cut:
+    if piece.start_us >= stretch.start_us and piece.end_us < stretch.end_us:
+        return _Cut(piece, 0, piece.length, None)
+    rows = unpack_ints(piece.packed.times)
+    if piece.axis is None:
+        first, last = rows.searchsorted((stretch.start_us, stretch.end_us)).tolist()
+        is_exact = first < len(rows) and rows[first] == stretch.start_us
+    else:
+        borders = piece.axis.borders
+        first, last = rows.searchsorted(borders).tolist()
+        is_exact = piece.axis.is_exact and first < len(rows) and rows[first] == borders[0]
+    if stretch.hold and first and not is_exact:
+        first -= 1
+    return _Cut(piece, first, last, rows)
+
+
+def _side_by_side(cuts: Sequence[_Cut]) -> Series:
+    count = sum(cut.end - cut.start for cut in cuts)
+    times, values = np.empty(count, np.int64), np.empty(count, np.float64)
+    at = 0
+    for cut in cuts:
+        to = at + cut.end - cut.start
+        times[at:to] = _times(cut)
+        if cut.rows is None:
+            unpack_floats_into(cut.piece.packed.data, values[at:to])
+        else:
+            values[at:to] = unpack_floats(cut.piece.packed.data, cut.start, cut.end)
+        at = to
+    return Series(times, values, all_good(count))
+
+
+def _times(cut: _Cut) -> Ints:
+    rows = unpack_ints(cut.piece.packed.times) if cut.rows is None else cut.rows[cut.start : cut.end]
+    return rows if cut.piece.axis is None else cut.piece.axis.times[rows]
+
+
+def _with_notes(cut: _Cut) -> Series:
+    axis = None if cut.piece.axis is None else cut.piece.axis.times
+    return unpack(cut.piece.packed, axis).part(cut.start, cut.end)
