@@ -88,8 +88,8 @@ def unpack_ints(packed: bytes) -> Ints:
     """The inverse of ``pack_ints``."""
     if packed[0] == _RAMP:
         _, count, first, gap = struct.unpack("<BIqq", packed)
-        if gap == 1 and abs(first) < 2**62:
-            return np.arange(first, first + count, dtype=np.int64)
+        if 0 < gap < 2**31 and abs(first) < 2**62:
+            return np.arange(first, first + gap * count, gap, dtype=np.int64)
         return np.asarray(first + gap * np.arange(count, dtype=np.int64))
     if packed[0] == _MASK:
         return np.unpackbits(np.frombuffer(packed, np.uint8, offset=1)).view(np.bool_).nonzero()[0]

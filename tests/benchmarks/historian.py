@@ -43,7 +43,7 @@ from linecontrol.history.numbers import pack_ints, unpack_ints
 from linecontrol.history.onchange import OnChange
 from linecontrol.history.rows import SAMPLE, Batch, Row, micros
 from linecontrol.history.seal import Block, seal
-from linecontrol.history.series import Series
+from linecontrol.history.series import Series, rollup
 from linecontrol.history.store import Store
 from linecontrol.history.trend import downsampled
 
@@ -130,11 +130,9 @@ class Ours:
 
     def query3_decoded(self) -> Any:
         found = self.reader.series(self.names[: peers.AGGREGATED], T0_S, self.end)
-        answer = []
-        for series in found.values():
-            held = np.diff(series.times, append=micros(self.end))
-            answer.append(((series.values * held).sum() / held.sum(), series.values.min(), series.values.max()))
-        return np.array(answer)
+        until_us = micros(self.end)
+        answer = (rollup(series, until_us) for series in found.values())
+        return np.array([(one.mean, one.low, one.high) for one in answer])
 
 
 def seconds_of(work: Callable[[], Any], least_s: float = 0.1, clock: Callable[[], float] = time.process_time) -> float:
