@@ -44,9 +44,8 @@ def read(
     waiting = chunks.tail_rows(connection, line_id, since_us, end_us)
     new: dict[int, Series] = {}
     if waiting:
-        records, texts = tail.unpack(waiting)
-        is_few = len(ids) < _MANY
-        new = {tag: tail.of_tag(records, texts, tag) for tag in ids} if is_few else tail.by_tag(records, texts)
+        columns = tail.unpack(waiting)
+        new = {tag: tail.of_tag(columns, tag) for tag in ids} if len(ids) < _MANY else tail.by_tag(columns)
     if len(ids) < _MANY:
         return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
@@ -124,7 +123,7 @@ def statistics(
     is_first = not has_earlier and inside[0] is blocks[0]
     before = {} if is_first else read(connection, line_id, ids, start_us, begun, hold=True)
     if inside[-1] is blocks[-1]:
-        after = tail.by_tag(*tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
+        after = tail.by_tag(tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
     else:
         after = read(connection, line_id, ids, ended + 1, end_us, hold=False)
     answer = {
