@@ -26,13 +26,6 @@ MakeScan = Callable[[int], Scan]
 Record = Callable[..., Any]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, db: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{db}"
-    return str(request.getfixturevalue("postgresql_url"))
-
-
 def offered(n: int) -> Scan:
     """A counter, a step value with outages, a switch, a text, and a tag that its device stamps itself."""
     now = T0 + n
