@@ -19,6 +19,7 @@ from linecontrol.history import before_chunks, guarded_queries, schema, signals
 from linecontrol.history.alarms import AlarmStateRow, alarm_of
 from linecontrol.history.audit import AuditRow, audit_of
 from linecontrol.history.guarded import BypassRow, CalibrationRow, DeviationRow
+from linecontrol.history.held import HeldBlocks
 from linecontrol.history.lab import LabRow, lab_of
 from linecontrol.history.migrate import check_known, revision_of
 from linecontrol.history.rows import (
@@ -73,6 +74,7 @@ class HistoryReader:
         self._known_line: int | None = None
         self._known_tags: dict[str, tuple[int, bool]] = {}
         self._file_id: tuple[int, int] | None = None
+        self._held = HeldBlocks()
 
     def __enter__(self) -> HistoryReader:
         return self
@@ -152,6 +154,7 @@ class HistoryReader:
         self._engine.dispose()
         self._revision = None
         self._known_line, self._known_tags = None, {}
+        self._held.clear()
 
     def _line_id(self, connection: sa.Connection) -> int:
         if self._known_line is None:
@@ -237,7 +240,7 @@ class HistoryReader:
         start_us, end_us = micros(start), None if end is None else micros(end)
         if self._has_chunks:
             with self._asking() as connection:
-                read = signals.read(connection, line_id, ids, start_us, end_us, hold=hold)
+                read = signals.read(connection, line_id, ids, start_us, end_us, hold=hold, held=self._held)
         else:
             with self._connected() as old:
                 read = {tag: before_chunks.read(old, tag, start_us, end_us, hold=hold) for tag in ids}

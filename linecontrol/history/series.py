@@ -42,9 +42,14 @@ class Series:
         return len(self.times)
 
     @property
+    def is_all_good(self) -> bool:
+        """Is every status known to be GOOD, without looking?"""
+        return self.statuses.base is _ALL_GOOD
+
+    @property
     def is_number(self) -> npt.NDArray[np.bool_]:
         """Where the value is a number and GOOD."""
-        if self.statuses.base is _ALL_GOOD:
+        if self.is_all_good:
             return ~np.isnan(self.values)
         return np.asarray((self.statuses < _GOOD_BELOW) & ~np.isnan(self.values))
 
@@ -75,7 +80,7 @@ def all_good(count: int) -> Ints:
 
 
 def _statuses(parts: Sequence[Series]) -> Ints:
-    if all(part.statuses.base is _ALL_GOOD for part in parts):
+    if all(part.is_all_good for part in parts):
         return all_good(sum(map(len, parts)))
     return np.concatenate([part.statuses for part in parts])
 

@@ -12,11 +12,16 @@ import sqlalchemy as sa
 
 from linecontrol.history import chunks, schema, tail
 from linecontrol.history.decode import Stretch
+from linecontrol.history.held import HeldBlocks, in_a_row
+from linecontrol.history.held import hold as hold_block
 from linecontrol.history.series import EMPTY, Rollup, Series, joined, rollup, together
 from linecontrol.history.statements import Connection, Question, number
 
 _MANY = 8
 """From this many tags on, chunks are looked up by block, all tags of it at once."""
+
+_MOST_HELD = 4
+"""Questions about more blocks than this are calculations, which would push out what somebody looks at."""
 
 _FOREVER_US = 2**62
 _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
@@ -24,7 +29,9 @@ _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value la
 
 _block = schema.block
 _START, _END = number("start"), number("end")
-_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us).where(_block.c.line_id == number("line"))
+_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us, _block.c.rows).where(
+    _block.c.line_id == number("line")
+)
 _BEFORE = Question(_HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP))
 _INSIDE = Question(_HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us))
 
@@ -33,12 +40,23 @@ class _Block(NamedTuple):
     id: int
     start_us: int
     end_us: int
+    rows: int
 
 
 def read(
-    connection: Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int | None, *, hold: bool
+    connection: Connection,
+    line_id: int,
+    ids: Sequence[int],
+    start_us: int,
+    end_us: int | None,
+    *,
+    hold: bool,
+    held: HeldBlocks | None = None,
 ) -> dict[int, Series]:
-    """Rows in [start_us, end_us) of each tag; with ``hold`` the last one before too, unless one is at ``start_us``."""
+    """Rows in [start_us, end_us) of each tag; with ``hold`` the last one before too, unless one is at ``start_us``.
+
+    ``held``: blocks that are decoded already, and where those this question decodes may be held.
+    """
     stretch = Stretch(start_us, _FOREVER_US if end_us is None else end_us, hold)
     since_us = None if hold else start_us  # what holds at the start may be anywhere in the tail
     waiting = chunks.tail_rows(connection, line_id, since_us, end_us)
@@ -49,9 +67,7 @@ def read(
     if len(ids) < _MANY:
         return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
-    wanted = set(ids)
-    parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
-    found = chunks.series_of(connection, parts, stretch)
+    found = _of_blocks(connection, line_id, blocks, set(ids), stretch, held)
     answer: dict[int, Series] = {}
     for tag_id in ids:
         whole = found.get(tag_id, EMPTY)
@@ -62,6 +78,41 @@ def read(
             whole = _of_one(connection, tag_id, stretch, fresh)
         answer[tag_id] = whole
     return answer
+
+
+def _of_blocks(
+    connection: Connection,
+    line_id: int,
+    blocks: Sequence[_Block],
+    wanted: set[int],
+    stretch: Stretch,
+    held: HeldBlocks | None,
+) -> dict[int, Series]:
+    if held is None or not blocks or len(blocks) > _MOST_HELD:
+        parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
+        return chunks.series_of(connection, parts, stretch)
+    by_tag: dict[int, list[Series]] = {}
+    for block in blocks:
+        one = held.get(block)
+        if one is None:
+            rows = chunks.of_block(connection, line_id, block.id)
+            if len(wanted) * 2 < len(rows):
+                found = chunks.series_of(connection, [row for row in rows if row.tag_id in wanted], stretch)
+            else:
+                one = hold_block(block.start_us, block.end_us, chunks.series_of(connection, rows))
+                held.put(block, one)
+        if one is not None:
+            found = one.rows_of(wanted, stretch)
+        for tag_id, series in found.items():
+            if len(series):
+                by_tag.setdefault(tag_id, []).append(series)
+    for mine in by_tag.values():
+        mine.sort(key=_begin)  # blocks may overlap, a tag's rows in them never do
+    return {tag_id: in_a_row(mine, stretch) for tag_id, mine in by_tag.items()}
+
+
+def _begin(series: Series) -> int:
+    return int(series.times[0])
 
 
 def _of_one(connection: Connection, tag_id: int, stretch: Stretch, fresh: Series | None) -> Series:
