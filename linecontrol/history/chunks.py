@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from linecontrol.history import schema
-from linecontrol.history.decode import Piece, SharedTimes, Stretch, rows_of, shared_times
+from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, shared_times
 from linecontrol.history.numbers import unpack_ints
 from linecontrol.history.seal import Block, Chunk
 from linecontrol.history.series import Packed, Series
@@ -92,7 +92,6 @@ _TAIL = Question(
     .order_by(schema.tail.c.id)
 )
 _MOST = 2**31 - 1
-_WHOLE = Stretch(_ALWAYS_US, _NEVER_US, hold=False)
 _BY_START = itemgetter(1)
 
 
@@ -184,14 +183,14 @@ def tail_rows(
 
 def each(connection: Connection, found: Sequence[Found]) -> list[Series]:
     """Each chunk as a series of its own, whole."""
-    return [rows_of([piece], _WHOLE) for _, piece in _pieces(connection, found, _WHOLE)]
+    return [rows_of([piece], WHOLE) for _, piece in pieces_of(connection, found, WHOLE)]
 
 
 def series_of(connection: Connection, found: Sequence[Found], stretch: Stretch | None = None) -> dict[int, Series]:
     """The chunks (in the order of time) as one series for each tag, of all or of a stretch of time."""
-    stretch = stretch or _WHOLE
+    stretch = stretch or WHOLE
     by_tag: dict[int, list[Piece]] = {}
-    for tag_id, piece in _pieces(connection, found, stretch):
+    for tag_id, piece in pieces_of(connection, found, stretch):
         mine = by_tag.get(tag_id)
         if mine is None:
             by_tag[tag_id] = [piece]
@@ -200,7 +199,8 @@ def series_of(connection: Connection, found: Sequence[Found], stretch: Stretch |
     return {tag_id: rows_of(mine, stretch) for tag_id, mine in by_tag.items()}
 
 
-def _pieces(connection: Connection, found: Sequence[Found], stretch: Stretch) -> list[tuple[int, Piece]]:
+def pieces_of(connection: Connection, found: Sequence[Found], stretch: Stretch = WHOLE) -> list[tuple[int, Piece]]:
+    """Each with its tag, in their order; a stretch of time that will be asked for."""
     axes: dict[tuple[int, int | None], SharedTimes] = {}
     wanted = {chunk.block_id for chunk in found if chunk.axis is not None}
     if wanted:  # the blocks of one question are neighbours, but for those of other lines between them

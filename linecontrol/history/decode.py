@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linecontrol.history.numbers import Ints, unpack_floats, unpack_floats_into, unpack_ints
+from linecontrol.history.numbers import Floats, Ints, unpack_floats, unpack_floats_into, unpack_ints
 from linecontrol.history.series import EMPTY, Packed, Series, all_good, joined, unpack
 
 
@@ -21,6 +21,9 @@ class Stretch(NamedTuple):
     start_us: int
     end_us: int
     hold: bool
+
+
+WHOLE = Stretch(-(2**62), 2**62, hold=False)
 
 
 class SharedTimes(NamedTuple):
@@ -102,13 +105,23 @@ def _side_by_side(cuts: Sequence[_Cut]) -> Series:
     at = 0
     for cut in cuts:
         to = at + cut.end - cut.start
-        times[at:to] = _times(cut)
-        if cut.rows is None:
-            unpack_floats_into(cut.piece.packed.data, values[at:to])
-        else:
-            values[at:to] = unpack_floats(cut.piece.packed.data, cut.start, cut.end)
+        _fill(cut, times[at:to], values[at:to])
         at = to
     return Series(times, values, all_good(count))
+
+
+def _fill(cut: _Cut, times: Ints, values: Floats) -> None:
+    times[:] = _times(cut)
+    if cut.rows is None:
+        unpack_floats_into(cut.piece.packed.data, values)
+    else:
+        values[:] = unpack_floats(cut.piece.packed.data, cut.start, cut.end)
+
+
+def all_of(pieces: Sequence[Piece]) -> tuple[Ints, Floats]:
+    """Times and values of pieces without notes, one after another as they are given."""
+    rows = _side_by_side([_Cut(piece, 0, piece.length, None) for piece in pieces])
+    return rows.times, rows.values
 
 
 def _times(cut: _Cut) -> Ints:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linecontrol.history.decode import Stretch
+from linecontrol.history.decode import WHOLE, Piece, Stretch, all_of, rows_of
 from linecontrol.history.numbers import Floats, Ints
 from linecontrol.history.series import Series, all_good, joined
 
@@ -75,26 +75,18 @@ class HeldBlock:
         return first.tolist(), last.tolist()
 
 
-def hold(start_us: int, end_us: int, found: Mapping[int, Series]) -> HeldBlock:
-    """All series of a block."""
-    plain = {tag: series for tag, series in found.items() if not series.texts and series.is_all_good}
+def hold(start_us: int, end_us: int, pieces: Sequence[tuple[int, Piece]]) -> HeldBlock:
+    """All chunks of a block, each with its tag."""
+    plain = [(tag, piece) for tag, piece in pieces if piece.packed.notes is None]
+    odd = {tag: rows_of([piece], WHOLE) for tag, piece in pieces if piece.packed.notes is not None}
     span_us = end_us - start_us + 1
-    counts = [len(series) for series in plain.values()]
-    times = np.concatenate([np.empty(0, np.int64), *(series.times for series in plain.values())])
-    values = np.concatenate([np.empty(0), *(series.values for series in plain.values())])
+    counts = [piece.length for _, piece in plain]
+    times, values = all_of([piece for _, piece in plain])
     keys = times - start_us + np.repeat(np.arange(len(plain), dtype=np.int64) * span_us, counts)
     for column in (times, values):
         column.flags.writeable = False  # parts of it are given away
-    return HeldBlock(
-        start_us,
-        span_us,
-        {tag: at for at, tag in enumerate(plain)},
-        np.cumsum([0, *counts]),
-        keys,
-        times,
-        values,
-        {tag: series for tag, series in found.items() if tag not in plain},
-    )
+    places = {tag: at for at, (tag, _) in enumerate(plain)}
+    return HeldBlock(start_us, span_us, places, np.cumsum([0, *counts]), keys, times, values, odd)
 
 
 def in_a_row(parts: Sequence[Series], stretch: Stretch) -> Series:

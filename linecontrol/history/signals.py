@@ -99,7 +99,7 @@ def _of_blocks(
             if len(wanted) * 2 < len(rows):
                 found = chunks.series_of(connection, [row for row in rows if row.tag_id in wanted], stretch)
             else:
-                one = hold_block(block.start_us, block.end_us, chunks.series_of(connection, rows))
+                one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))
                 held.put(block, one)
         if one is not None:
             found = one.rows_of(wanted, stretch)

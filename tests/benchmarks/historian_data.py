@@ -59,30 +59,10 @@ def from_the_twin(runs: int) -> Matrix:
 
 def delta_entropy(data: Matrix) -> float:
     """Entropy of order 0 of the changes from second to second [bytes a sample]."""
-    return float(np.mean([_entropy(row) for row in data]))
 
+    def of(row: npt.NDArray[np.float64]) -> float:
+        _, counts = np.unique(np.round(np.diff(row), 9), return_counts=True)
+        share = counts / counts.sum()
+        return float(-(share * np.log2(share)).sum() / 8)
 
-def unrepeated(data: Matrix) -> tuple[int, float]:
-    """How many signals change mostly by amounts that never come again, and their share of the delta entropy.
-
-    N such changes seem to need log2(N) bits each, whatever is in them: 13 bits where a float's mantissa has 52.
-    """
-    entropies = np.array([_entropy(row) for row in data])
-    is_one = np.array([_is_unrepeated(row) for row in data])
-    return int(is_one.sum()), float(entropies[is_one].sum() / entropies.sum())
-
-
-def _changes(row: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    return np.unique(np.round(np.diff(row), 9), return_counts=True)[1]
-
-
-def _is_unrepeated(row: npt.NDArray[np.float64]) -> bool:
-    counts = _changes(row)
-    moving = counts.sum() - counts.max()
-    return bool(moving > 1000 and (counts == 1).sum() > moving / 2)
-
-
-def _entropy(row: npt.NDArray[np.float64]) -> float:
-    counts = _changes(row)
-    share = counts / counts.sum()
-    return float(-(share * np.log2(share)).sum() / 8)
+    return float(np.mean([of(row) for row in data]))
