@@ -96,7 +96,7 @@ def _of_blocks(
         one = held.get(block)
         if one is None:
             rows = chunks.of_block(connection, line_id, block.id)
-            if len(wanted) * 2 < len(rows):
+            if len(wanted) * 2 < len(rows) or not held.is_worthwhile(block):
                 found = chunks.series_of(connection, [row for row in rows if row.tag_id in wanted], stretch)
             else:
                 one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))

@@ -63,6 +63,8 @@ def trend_of(series: Series, points: int) -> Trend:
 
 def _is_known(series: Series) -> npt.NDArray[np.bool_]:
     """Where there is a number that may be drawn: GOOD or UNCERTAIN."""
+    if series.is_all_good:
+        return series.is_number
     return np.asarray((series.statuses < 1 << 31) & ~np.isnan(series.values))
 
 

@@ -108,6 +108,8 @@ async def test_any_stretch_of_time_is_the_same_part_of_the_whole(url: str, tmp_p
                 start + draw.randrange(1, SCANS if n % 2 else 60) / 2
             )  # short ones are answered by blocks held decoded
             limit = draw.choice([3, 10_000])
+            for hold in (True, False):
+                reader.series(names * 2, start, end, hold=hold)  # what is asked again is held decoded
             many = {hold: reader.series(names * 2, start, end, hold=hold) for hold in (True, False)}
             for name in names:
                 before = [s for s in whole[name] if s.time < start][-1:]
