@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from linecontrol.history import schema
-from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, shared_times
+from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, rows_of_each, shared_times
 from linecontrol.history.numbers import unpack_ints
 from linecontrol.history.seal import Block, Chunk
 from linecontrol.history.series import Packed, Series
@@ -196,7 +196,7 @@ def series_of(connection: Connection, found: Sequence[Found], stretch: Stretch |
             by_tag[tag_id] = [piece]
         else:
             mine.append(piece)
-    return {tag_id: rows_of(mine, stretch) for tag_id, mine in by_tag.items()}
+    return rows_of_each(by_tag, stretch)
 
 
 def pieces_of(connection: Connection, found: Sequence[Found], stretch: Stretch = WHOLE) -> list[tuple[int, Piece]]:
