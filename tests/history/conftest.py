@@ -56,15 +56,19 @@ def db(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def historian(db: Path, made_db: Path, tmp_path: Path, tags: Sequence[Tag]) -> Callable[..., Historian]:
-    """Makes one in a database that is there already, and empty; where another thing stands, that stays."""
+def begun(db: Path, made_db: Path) -> Path:
+    """The database, there already and empty; where another thing stands, that stays."""
     if not db.exists():
         shutil.copy(made_db, db)
+    return db
 
+
+@pytest.fixture
+def historian(begun: Path, tmp_path: Path, tags: Sequence[Tag]) -> Callable[..., Historian]:
     def make(**options: Any) -> Historian:
         options.setdefault("flush_s", 0.02)
         line = options.pop("line", "demo")
-        return Historian(f"sqlite:///{db}", tmp_path / "spool", line, options.pop("tags", tags), **options)
+        return Historian(f"sqlite:///{begun}", tmp_path / "spool", line, options.pop("tags", tags), **options)
 
     return make
 
@@ -183,10 +187,8 @@ def postgresql_url(made_postgresql: str, server: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, db: Path, made_db: Path) -> str:
+def url(request: pytest.FixtureRequest, begun: Path) -> str:
     """A fresh database of each kind; the fixture ``historian`` records into that of SQLite."""
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgresql_url"))
-    if not db.exists():
-        shutil.copy(made_db, db)
-    return f"sqlite:///{db}"
+    return f"sqlite:///{begun}"
