@@ -292,7 +292,7 @@ def commits(data: Matrix, folder: Path, rounds: int) -> None:
                 spent[at] += time.perf_counter() - start
         return tuple(spent)
 
-    for work, commits_until_then in ((rows, 300), (ours, 600)):
+    for work, commits_until_then in ((rows, 700), (ours, 1200)):
         for _ in range(commits_until_then):  # until its log of 1,000 pages has come round and is written over
             work()
     found = [once() for _ in range(rounds)]
