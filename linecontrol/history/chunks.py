@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from linecontrol.history import schema, series
-from linecontrol.history.numbers import Ints, unpack_ints
+from linecontrol.history import schema
+from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, rows_of_each, shared_times
+from linecontrol.history.numbers import unpack_ints
 from linecontrol.history.seal import Block, Chunk
-from linecontrol.history.series import Series
-from linecontrol.history.statements import Question, number
+from linecontrol.history.series import Packed, Series
+from linecontrol.history.statements import Connection, Question, number
 
 _chunk, _block = schema.chunk, schema.block
 
-_PLACE = [_chunk.c[name] for name in ("tag_id", "block_id", "axis", "times_bytes", "values_bytes", "notes_bytes")]
+_PLACE = [
+    _chunk.c[name]
+    for name in (
+        "tag_id",
+        "block_id",
+        "axis",
+        "start_us",
+        "end_us",
+        "count",
+        "times_bytes",
+        "values_bytes",
+        "notes_bytes",
+        "offset",
+    )
+]
 _LENGTH = _chunk.c.times_bytes + _chunk.c.values_bytes + _chunk.c.notes_bytes
 _ROLLUP = [
     _chunk.c[name]
@@ -52,10 +68,10 @@ def _reaching(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 _PART = sa.func.substr(_block.c.data, _chunk.c.offset + 1, _LENGTH, type_=sa.LargeBinary)
 _OF_TAG = Question(_reaching(*_PLACE, _PART).join(_block, _block.c.id == _chunk.c.block_id).limit(number("most")))
-_PLACES = Question(_reaching(*_PLACE, _chunk.c.offset).limit(number("most")))
-_COUNTS = _reaching(_chunk.c.start_us, _chunk.c.end_us, _chunk.c.count)
+_PLACES = Question(_reaching(*_PLACE).limit(number("most")))
+_COUNTS = Question(_reaching(_chunk.c.start_us, _chunk.c.end_us, _chunk.c.count))
 _OF_BLOCK = Question(
-    sa.select(*_PLACE, _chunk.c.offset).where(
+    sa.select(*_PLACE).where(
         _chunk.c.line_id == _LINE, _chunk.c.block_id == _BLOCK, _chunk.c.tag_id >= _FIRST, _chunk.c.tag_id <= _LAST
     )
 )
@@ -76,9 +92,19 @@ _TAIL = Question(
     .order_by(schema.tail.c.id)
 )
 _MOST = 2**31 - 1
+_BY_START = itemgetter(1)
 
-Found = tuple[int, int, int | None, series.Packed]
-"""Tag, block, axis and samples of a chunk."""
+
+class Found(NamedTuple):
+    """A chunk as it was found."""
+
+    tag_id: int
+    block_id: int
+    axis: int | None
+    start_us: int
+    end_us: int
+    length: int
+    packed: Packed
 
 
 # -- writing
@@ -143,7 +169,9 @@ def make_partition(connection: sa.Connection, line_id: int) -> None:
 # -- the tail
 
 
-def tail_rows(connection: sa.Connection, line_id: int, start_us: int | None = None, end_us: int | None = None) -> Any:
+def tail_rows(
+    connection: Connection, line_id: int, start_us: int | None = None, end_us: int | None = None
+) -> list[Any]:
     """(samples, texts) of the tail in the order they were committed, all that may hold rows in [start_us, end_us)."""
     start_us = _ALWAYS_US if start_us is None else start_us
     end_us = _NEVER_US if end_us is None else end_us
@@ -153,29 +181,44 @@ def tail_rows(connection: sa.Connection, line_id: int, start_us: int | None = No
 # -- chunks
 
 
-def series_of(connection: sa.Connection, found: Sequence[Found]) -> dict[int, list[Series]]:
-    """The chunks as series by tag, in their order."""
-    axes = _axes(connection, {block_id for _, block_id, axis, _ in found if axis is not None})
-    answer: dict[int, list[Series]] = {}
-    for tag_id, block_id, at, packed in found:
-        axis = None if at is None else axes[block_id, at]
-        answer.setdefault(tag_id, []).append(series.unpack(packed, axis))
-    return answer
+def each(connection: Connection, found: Sequence[Found]) -> list[Series]:
+    """Each chunk as a series of its own, whole."""
+    return [rows_of([piece], WHOLE) for _, piece in pieces_of(connection, found, WHOLE)]
 
 
-def _axes(connection: sa.Connection, blocks: Iterable[int]) -> Mapping[tuple[int, int], Ints]:
-    axes: dict[tuple[int, int], Ints] = {}
-    wanted = set(blocks)
+def series_of(connection: Connection, found: Sequence[Found], stretch: Stretch | None = None) -> dict[int, Series]:
+    """The chunks (in the order of time) as one series for each tag, of all or of a stretch of time."""
+    stretch = stretch or WHOLE
+    by_tag: dict[int, list[Piece]] = {}
+    for tag_id, piece in pieces_of(connection, found, stretch):
+        mine = by_tag.get(tag_id)
+        if mine is None:
+            by_tag[tag_id] = [piece]
+        else:
+            mine.append(piece)
+    return rows_of_each(by_tag, stretch)
+
+
+def pieces_of(connection: Connection, found: Sequence[Found], stretch: Stretch = WHOLE) -> list[tuple[int, Piece]]:
+    """Each with its tag, in their order; a stretch of time that will be asked for."""
+    axes: dict[tuple[int, int | None], SharedTimes] = {}
+    wanted = {chunk.block_id for chunk in found if chunk.axis is not None}
     if wanted:  # the blocks of one question are neighbours, but for those of other lines between them
         for block_id, number, times in _AXES.ask(connection, first=min(wanted), last=max(wanted)):
             if block_id in wanted:
-                axes[block_id, number] = unpack_ints(times)
-    return axes
+                axes[block_id, number] = shared_times(unpack_ints(times), stretch)
+    return [
+        (tag_id, Piece(packed, axes.get((block_id, axis)), start_us, end_us, length))
+        for tag_id, block_id, axis, start_us, end_us, length, packed in found
+    ]
 
 
-def _packed(data: bytes, at: int, times: int, values: int, notes: int) -> series.Packed:
-    middle, end = at + times, at + times + values
-    return series.Packed(data[at:middle], data[middle:end], data[end : end + notes] if notes else None)
+def _found(row: Sequence[Any], data: bytes, at: int) -> Found:
+    """A row of ``_PLACE``; its columns lie in ``data`` from ``at`` on."""
+    middle = at + row[6]
+    end = middle + row[7]
+    notes = data[end : end + row[8]] if row[8] else None
+    return Found(row[0], row[1], row[2], row[3], row[4], row[5], Packed(data[at:middle], data[middle:end], notes))
 
 
 def _stretch(tag_id: int, start_us: int, end_us: int | None) -> dict[str, int]:
@@ -183,55 +226,48 @@ def _stretch(tag_id: int, start_us: int, end_us: int | None) -> dict[str, int]:
 
 
 def of_tag(
-    connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None, most: int | None = None
+    connection: Connection, tag_id: int, start_us: int, end_us: int | None, most: int | None = None
 ) -> list[Found]:
     """Chunks with rows in [start_us, end_us), and the last before it; oldest first, at most ``most``."""
     asked = {**_stretch(tag_id, start_us, end_us), "most": _MOST if most is None else most}
-    if connection.dialect.name == "sqlite":
-        base = connection.connection.driver_connection
-        assert base is not None  # noqa: S101 - it is open
+    base = connection if isinstance(connection, sqlite3.Connection) else connection.connection.driver_connection
+    if isinstance(base, sqlite3.Connection):
         return [_read_part(base, row) for row in _PLACES.ask(connection, **asked)]
-    rows = _OF_TAG.ask(connection, **asked)
-    return [(row[0], row[1], row[2], _packed(row[6], 0, row[3], row[4], row[5])) for row in rows]
+    return [_found(row, row[10], 0) for row in _OF_TAG.ask(connection, **asked)]
 
 
-def _read_part(base: Any, row: Any) -> Found:
+def _read_part(base: sqlite3.Connection, row: Sequence[Any]) -> Found:
     """SQLite's substr would read all of a block for a part of it."""
     with base.blobopen("block", "data", row[1], readonly=True) as data:
-        data.seek(row[6])
-        part = data.read(row[3] + row[4] + row[5])
-    return (row[0], row[1], row[2], _packed(part, 0, row[3], row[4], row[5]))
+        data.seek(row[9])
+        return _found(row, data.read(row[6] + row[7] + row[8]), 0)
 
 
-def counts_of_tag(connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None) -> Iterable[Any]:
-    """start_us, end_us and count of the same chunks, as they are taken."""
-    return connection.execute(_COUNTS, _stretch(tag_id, start_us, end_us))
+def counts_of_tag(connection: Connection, tag_id: int, start_us: int, end_us: int | None) -> Iterable[Any]:
+    """start_us, end_us and count of the same chunks."""
+    return _COUNTS.ask(connection, **_stretch(tag_id, start_us, end_us))
 
 
-def of_block(
-    connection: sa.Connection, line_id: int, block_id: int, wanted: Collection[int] | None = None
-) -> list[Found]:
+def of_block(connection: Connection, line_id: int, block_id: int, wanted: Collection[int] | None = None) -> list[Found]:
     """The chunks of these tags (None: all of them) in a block."""
     data = _DATA.ask(connection, block=block_id)
     if not data:
         return []
     first, last = (0, _MOST) if not wanted else (min(wanted), max(wanted))
     rows = _OF_BLOCK.ask(connection, line=line_id, block=block_id, first=first, last=last)
-    return [
-        (row[0], row[1], row[2], _packed(data[0][0], row[6], row[3], row[4], row[5]))
-        for row in rows
-        if wanted is None or row[0] in wanted
-    ]
+    whole: bytes = data[0][0]
+    return [_found(row, whole, row[9]) for row in rows if wanted is None or row[0] in wanted]
 
 
-def rollups(connection: sa.Connection, line_id: int, blocks: Sequence[int], ids: Sequence[int]) -> dict[int, list[Any]]:
+def rollups(connection: Connection, line_id: int, blocks: Sequence[int], ids: Sequence[int]) -> dict[int, list[Any]]:
     """Roll-ups (the columns ``_ROLLUP``) of these tags in these blocks, by tag, oldest first."""
     found: dict[int, list[Any]] = {tag_id: [] for tag_id in ids}
     first, last = min(ids), max(ids)
     for block_id in blocks:  # one after another: all of a block's tags between the first and the last are looked at
         for row in _ROLLUPS.ask(connection, line=line_id, block=block_id, first=first, last=last):
-            if row[0] in found:
-                found[row[0]].append(row[1:])
+            mine = found.get(row[0])
+            if mine is not None:
+                mine.append(row)
     for rows in found.values():
-        rows.sort(key=itemgetter(0))
+        rows.sort(key=_BY_START)
     return {tag_id: rows for tag_id, rows in found.items() if rows}

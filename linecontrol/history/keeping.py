@@ -116,10 +116,9 @@ def _archive(connection: sa.Connection, line_id: int, line: str, blocks: list[in
         for block_id in blocks:
             with connection.begin():
                 found = chunks.series_of(connection, chunks.of_block(connection, line_id, block_id))
-            for tag_id, parts in sorted(found.items()):
-                for part in parts:
-                    writer.add(names[tag_id].name, names[tag_id].unit, part)
-                    rows += len(part)
+            for tag_id, series in sorted(found.items()):
+                writer.add(names[tag_id].name, names[tag_id].unit, series)
+                rows += len(series)
     block = schema.block
     with writer.path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()

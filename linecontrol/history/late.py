@@ -73,11 +73,11 @@ def _into(connection: sa.Connection, tag_id: int, late: Series) -> list[tuple[in
     found = chunks.of_tag(connection, tag_id, int(late.times[0]), int(late.times[-1]) + 1)
     if not found:  # all of it is older than the tag's first chunk
         found = chunks.of_tag(connection, tag_id, int(late.times[0]), None, most=1)
-    present = chunks.series_of(connection, found)[tag_id]
+    present = chunks.each(connection, found)
     places = np.maximum(np.searchsorted([part.times[0] for part in present], late.times, side="right") - 1, 0)
     changed = []
-    for at, ((_, block_id, *_), part) in enumerate(zip(found, present, strict=True)):
+    for at, (place, part) in enumerate(zip(found, present, strict=True)):
         mine = np.flatnonzero(places == at)
         if len(mine):
-            changed.append((block_id, tag_id, joined([part, late.part(int(mine[0]), int(mine[-1]) + 1)])))
+            changed.append((place.block_id, tag_id, joined([part, late.part(int(mine[0]), int(mine[-1]) + 1)])))
     return changed

@@ -18,7 +18,8 @@ from pcodec.standalone import simple_compress, simple_decompress  # type: ignore
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_CONSTANT, _FLOAT, _STEPS, _TENTHS, _WIDE, _NARROW, _RAMP = range(7)
+_CONSTANT, _FLOAT, _STEPS, _TENTHS, _WIDE, _NARROW, _RAMP, _MASK = range(8)
+_MASK_MAY_COST = 1.1  # a mask is read three times as fast as gaps, so it may be a little longer
 _LOOK = 64  # values looked at before the whole column is
 _MOST_STEPS = 2**31 - 1
 _STEPS_OF = tuple(m * 10.0**-d for d in range(6) for m in (1.0, 5.0, 2.0))
@@ -40,18 +41,31 @@ def pack_floats(values: Floats) -> bytes:
     return bytes((how, at)) + _shortest(steps, _WHOLE)
 
 
-def unpack_floats(packed: bytes) -> Floats:
-    """The inverse of ``pack_floats``."""
+def unpack_floats(packed: bytes, start: int = 0, end: int | None = None) -> Floats:
+    """The inverse of ``pack_floats``, of the rows [start, end)."""
     how = packed[0]
     if how == _CONSTANT:
         _, count, value = struct.unpack("<BId", packed)
-        return np.full(count, value)
+        return np.full(max(0, (count if end is None else min(end, count)) - start), value)
     if how == _FLOAT:
-        return _decompress(packed[1:])
-    steps = _decompress(packed[2:])
+        return _decompress(packed[1:])[start:end]
+    steps = _decompress(packed[2:])[start:end]
     if how == _STEPS:
         return np.asarray(steps * _STEPS_OF[packed[1]])
     return np.asarray(steps / _TENS[packed[1]])
+
+
+def unpack_floats_into(packed: bytes, room: Floats) -> None:
+    """``unpack_floats`` into an array as long as the column."""
+    how = packed[0]
+    if how == _CONSTANT:
+        room[:] = struct.unpack_from("<d", packed, 5)[0]
+    elif how == _FLOAT:
+        room[:] = _decompress(packed[1:])
+    elif how == _STEPS:
+        np.multiply(_decompress(packed[2:]), _STEPS_OF[packed[1]], out=room)
+    else:
+        np.divide(_decompress(packed[2:]), _TENS[packed[1]], out=room)
 
 
 def pack_ints(numbers: Ints) -> bytes:
@@ -61,7 +75,12 @@ def pack_ints(numbers: Ints) -> bytes:
         return struct.pack("<BIqq", _RAMP, len(numbers), int(numbers[0]), int(gaps[0]) if len(gaps) else 0)
     if numbers[0] >= 0 and gaps.min() >= 0 and max(int(gaps.max()), int(numbers[0])) < 2**16:
         rises = np.diff(numbers, prepend=0).astype(np.uint16)
-        return bytes((_NARROW,)) + _shortest(rises, _WHOLE)
+        narrow = _shortest(rises, _WHOLE)
+        if gaps.min() > 0 and numbers[-1] < len(narrow) * 8 * _MASK_MAY_COST:
+            mask = np.zeros(int(numbers[-1]) + 1, np.bool_)
+            mask[numbers] = True
+            return bytes((_MASK,)) + np.packbits(mask).tobytes()
+        return bytes((_NARROW,)) + narrow
     return bytes((_WIDE,)) + _shortest(numbers, (ChunkConfig(compression_level=8),))
 
 
@@ -69,7 +88,11 @@ def unpack_ints(packed: bytes) -> Ints:
     """The inverse of ``pack_ints``."""
     if packed[0] == _RAMP:
         _, count, first, gap = struct.unpack("<BIqq", packed)
+        if 0 < gap < 2**31 and abs(first) < 2**62:
+            return np.arange(first, first + gap * count, gap, dtype=np.int64)
         return np.asarray(first + gap * np.arange(count, dtype=np.int64))
+    if packed[0] == _MASK:
+        return np.unpackbits(np.frombuffer(packed, np.uint8, offset=1)).view(np.bool_).nonzero()[0]
     numbers = _decompress(packed[1:])
     wide = numbers.astype(np.int64, copy=False)
     return wide.cumsum() if packed[0] == _NARROW else wide

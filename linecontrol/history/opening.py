@@ -124,7 +124,7 @@ def newest(connection: sa.Connection, line_id: int, ids: Mapping[str, int]) -> d
     chunk = schema.chunk
     last = sa.select(chunk.c.end_us, chunk.c.last_status).order_by(chunk.c.start_us.desc()).limit(1)
     found: dict[str, tuple[int, int]] = {}
-    fresh = tail.by_tag(*tail.unpack(tail_rows(connection, line_id)))
+    fresh = tail.by_tag(tail.unpack(tail_rows(connection, line_id)))
     for name, tag_id in ids.items():
         row = connection.execute(last.where(chunk.c.tag_id == tag_id)).first()
         if row is not None:

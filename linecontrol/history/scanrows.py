@@ -15,27 +15,25 @@ import numpy.typing as npt
 
 from linecontrol.history.rows import Row, SampleRow
 
-RECORD = np.dtype([("tag", "<u4"), ("status", "<u4"), ("time", "<i8"), ("value", "<f8")])
-"""A sample as it lies in the tail."""
-
 
 class Names:
-    """The tags of a station's scans, in their order."""
+    """The tags of a station's scans, in their order. ``largest``: of their ids, as they were asked for last."""
 
-    __slots__ = ("_blank", "_ids", "names")
+    __slots__ = ("_ids", "_numbers", "largest", "names")
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = list(names)
+        self.largest = 0
         self._ids: Mapping[str, int] | None = None
-        self._blank = np.empty(0, RECORD)
+        self._numbers = np.empty(0, np.uint16)
 
-    def blank(self, ids: Mapping[str, int]) -> npt.NDArray[np.void]:
-        """A record of each tag, of which only the tag is filled in. Raises KeyError for a tag without id."""
+    def numbers(self, ids: Mapping[str, int]) -> npt.NDArray[np.uint16]:
+        """The id of each, cut to 16 bits: see ``largest``. Raises KeyError for a tag without id."""
         if self._ids is not ids:
-            blank = np.zeros(len(self.names), RECORD)
-            blank["tag"] = [ids[name] for name in self.names]
-            self._blank, self._ids = blank, ids
-        return self._blank
+            numbers = [ids[name] for name in self.names]
+            self.largest = max(numbers, default=0)
+            self._numbers, self._ids = np.array(numbers, np.int64).astype(np.uint16), ids
+        return self._numbers
 
 
 class _Rows(Sequence[Row]):
@@ -71,17 +69,6 @@ class ScanRows(_Rows):
         names = self.names.names
         for at, value in zip(self.at.tolist(), self.values.tolist(), strict=True):
             yield SampleRow(names[at], self.time_us, value, None, self.status)
-
-    def packed(self, ids: Mapping[str, int]) -> bytes:
-        """These samples as records. Raises KeyError for a tag without id, ValueError for what fits no record."""
-        records = self.names.blank(ids)[self.at]
-        try:
-            records["time"] = self.time_us
-            records["status"] = self.status
-        except OverflowError as error:
-            raise ValueError(f"a status or a time is too large to be stored: {error}") from error
-        records["value"] = self.values
-        return records.tobytes()
 
 
 class Pieces(_Rows):

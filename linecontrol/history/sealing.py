@@ -63,7 +63,7 @@ def seal_tail(connection: sa.Connection, line_id: int) -> int:
         stations = {row.id: row.station for row in tags}
     if not rows:
         return 0
-    series = tail.by_tag(*tail.unpack((row.samples, row.texts) for row in rows))
+    series = tail.by_tag(tail.unpack((row.samples, row.texts) for row in rows))
     with connection.begin():
         late = find_late(connection, line_id, series)
     new = {tag_id: rest for tag_id, part in series.items() if len(rest := late.rest_of(tag_id, part))}

@@ -42,8 +42,15 @@ class Series:
         return len(self.times)
 
     @property
+    def is_all_good(self) -> bool:
+        """Is every status known to be GOOD, without looking?"""
+        return self.statuses.base is _ALL_GOOD
+
+    @property
     def is_number(self) -> npt.NDArray[np.bool_]:
         """Where the value is a number and GOOD."""
+        if self.is_all_good:
+            return ~np.isnan(self.values)
         return np.asarray((self.statuses < _GOOD_BELOW) & ~np.isnan(self.values))
 
     def part(self, start: int, end: int) -> Series:
@@ -73,7 +80,7 @@ def all_good(count: int) -> Ints:
 
 
 def _statuses(parts: Sequence[Series]) -> Ints:
-    if all(part.statuses.base is _ALL_GOOD for part in parts):
+    if all(part.is_all_good for part in parts):
         return all_good(sum(map(len, parts)))
     return np.concatenate([part.statuses for part in parts])
 
@@ -154,11 +161,11 @@ def rollup(series: Series, until_us: int | None = None) -> Rollup:
     good = series.is_number
     if not good.any():
         return Rollup(len(series), 0, None, None, 0, 0.0)
-    ends = np.append(series.times[1:], series.times[-1] if until_us is None else max(until_us, int(series.times[-1])))
-    if good.all():
-        held, values = ends - series.times, series.values
-    else:
-        held, values = (ends - series.times)[good], series.values[good]
+    held, values = np.empty(len(series), np.int64), series.values
+    np.subtract(series.times[1:], series.times[:-1], out=held[:-1])
+    held[-1] = 0 if until_us is None else max(0, until_us - int(series.times[-1]))
+    if not good.all():
+        held, values = held[good], values[good]
     low, high = float(values.min()), float(values.max())
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite reading is a reading
         integral = float((values * held).sum())  # pairwise, and no linear algebra threads to wake

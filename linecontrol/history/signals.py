@@ -11,11 +11,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from linecontrol.history import chunks, schema, tail
+from linecontrol.history.decode import Stretch
+from linecontrol.history.held import HeldBlocks, in_a_row
+from linecontrol.history.held import hold as hold_block
 from linecontrol.history.series import EMPTY, Rollup, Series, joined, rollup, together
-from linecontrol.history.statements import Question, number
+from linecontrol.history.statements import Connection, Question, number
 
 _MANY = 8
 """From this many tags on, chunks are looked up by block, all tags of it at once."""
+
+_MOST_HELD = 4
+"""Questions about more blocks than this are calculations, which would push out what somebody looks at."""
 
 _FOREVER_US = 2**62
 _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
@@ -23,7 +29,9 @@ _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value la
 
 _block = schema.block
 _START, _END = number("start"), number("end")
-_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us).where(_block.c.line_id == number("line"))
+_HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us, _block.c.rows).where(
+    _block.c.line_id == number("line")
+)
 _BEFORE = Question(_HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP))
 _INSIDE = Question(_HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us))
 
@@ -32,38 +40,92 @@ class _Block(NamedTuple):
     id: int
     start_us: int
     end_us: int
+    rows: int
 
 
 def read(
-    connection: sa.Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int | None, *, hold: bool
+    connection: Connection,
+    line_id: int,
+    ids: Sequence[int],
+    start_us: int,
+    end_us: int | None,
+    *,
+    hold: bool,
+    held: HeldBlocks | None = None,
 ) -> dict[int, Series]:
-    """Rows in [start_us, end_us) of each tag; with ``hold`` the last one before too, unless one is at ``start_us``."""
+    """Rows in [start_us, end_us) of each tag; with ``hold`` the last one before too, unless one is at ``start_us``.
+
+    ``held``: blocks that are decoded already, and where those this question decodes may be held.
+    """
+    stretch = Stretch(start_us, _FOREVER_US if end_us is None else end_us, hold)
     since_us = None if hold else start_us  # what holds at the start may be anywhere in the tail
-    records, texts = tail.unpack(chunks.tail_rows(connection, line_id, since_us, end_us))
+    waiting = chunks.tail_rows(connection, line_id, since_us, end_us)
+    new: dict[int, Series] = {}
+    if waiting:
+        columns = tail.unpack(waiting)
+        new = {tag: tail.of_tag(columns, tag) for tag in ids} if len(ids) < _MANY else tail.by_tag(columns)
     if len(ids) < _MANY:
-        new = {tag_id: tail.of_tag(records, texts, tag_id) for tag_id in ids}
-        return {tag_id: _of_one(connection, tag_id, start_us, end_us, new[tag_id], hold=hold) for tag_id in ids}
-    new = tail.by_tag(records, texts)
+        return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
-    found = _of_blocks(connection, line_id, blocks, set(ids), start_us, end_us)
+    found = _of_blocks(connection, line_id, blocks, set(ids), stretch, held)
     answer: dict[int, Series] = {}
     for tag_id in ids:
-        fresh = new.get(tag_id, EMPTY)
-        whole = joined([*found.get(tag_id, ()), fresh]).between(start_us, end_us, hold=hold)
+        whole = found.get(tag_id, EMPTY)
+        fresh = new.get(tag_id)
+        if fresh is not None:
+            whole = _with_fresh(whole, fresh, stretch)
         if hold and has_earlier and not (len(whole) and whole.times[0] <= start_us):
-            whole = _of_one(connection, tag_id, start_us, end_us, fresh, hold=hold)
+            whole = _of_one(connection, tag_id, stretch, fresh)
         answer[tag_id] = whole
     return answer
 
 
-def _of_one(
-    connection: sa.Connection, tag_id: int, start_us: int, end_us: int | None, fresh: Series, *, hold: bool
-) -> Series:
-    old = chunks.series_of(connection, chunks.of_tag(connection, tag_id, start_us, end_us)).get(tag_id, [])
-    return joined([*old, fresh]).between(start_us, end_us, hold=hold)
+def _of_blocks(
+    connection: Connection,
+    line_id: int,
+    blocks: Sequence[_Block],
+    wanted: set[int],
+    stretch: Stretch,
+    held: HeldBlocks | None,
+) -> dict[int, Series]:
+    if held is None or not blocks or len(blocks) > _MOST_HELD:
+        parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
+        return chunks.series_of(connection, parts, stretch)
+    by_tag: dict[int, list[Series]] = {}
+    for block in blocks:
+        one = held.get(block)
+        if one is None:
+            rows = chunks.of_block(connection, line_id, block.id)
+            if len(wanted) * 2 < len(rows) or not held.is_worthwhile(block):
+                found = chunks.series_of(connection, [row for row in rows if row.tag_id in wanted], stretch)
+            else:
+                one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))
+                held.put(block, one)
+        if one is not None:
+            found = one.rows_of(wanted, stretch)
+        for tag_id, series in found.items():
+            if len(series):
+                by_tag.setdefault(tag_id, []).append(series)
+    for mine in by_tag.values():
+        mine.sort(key=_begin)  # blocks may overlap, a tag's rows in them never do
+    return {tag_id: in_a_row(mine, stretch) for tag_id, mine in by_tag.items()}
 
 
-def _blocks(connection: sa.Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
+def _begin(series: Series) -> int:
+    return int(series.times[0])
+
+
+def _of_one(connection: Connection, tag_id: int, stretch: Stretch, fresh: Series | None) -> Series:
+    found = chunks.of_tag(connection, tag_id, stretch.start_us, stretch.end_us)
+    old = chunks.series_of(connection, found, stretch).get(tag_id, EMPTY)
+    return old if fresh is None else _with_fresh(old, fresh, stretch)
+
+
+def _with_fresh(old: Series, fresh: Series, stretch: Stretch) -> Series:
+    return joined([old, fresh]).between(stretch.start_us, stretch.end_us, hold=stretch.hold)
+
+
+def _blocks(connection: Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
     """Blocks that reach into [start_us, end_us), oldest first, and whether there are any before."""
     until_us = _FOREVER_US if end_us is None else end_us
     earlier = [_Block(*row) for row in _BEFORE.ask(connection, line=line_id, start=start_us)][::-1]
@@ -72,30 +134,16 @@ def _blocks(connection: sa.Connection, line_id: int, start_us: int, end_us: int 
     return found + inside, len(found) < len(earlier)
 
 
-def _of_blocks(
-    connection: sa.Connection,
-    line_id: int,
-    blocks: Sequence[_Block],
-    wanted: set[int],
-    start_us: int,
-    end_us: int | None,
-) -> dict[int, list[Series]]:
-    """What the blocks hold of [start_us, end_us), and the last row before it."""
-    parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
-    found = chunks.series_of(connection, parts)
-    return {tag: [part.between(start_us, end_us, hold=True) for part in mine] for tag, mine in found.items()}
-
-
 def first_rows(
-    connection: sa.Connection, line_id: int, tag_id: int, start_us: int, end_us: int | None, limit: int, *, hold: bool
+    connection: Connection, line_id: int, tag_id: int, start_us: int, end_us: int | None, limit: int, *, hold: bool
 ) -> Series:
     """As ``read`` of one tag, but at most ``limit`` rows from ``start_us`` on, and no more chunks than it takes."""
     until_us = end_us
     count = 0
-    for row in chunks.counts_of_tag(connection, tag_id, start_us, end_us):
-        count += row.count if row.start_us >= start_us else 0
+    for chunk_start_us, chunk_end_us, rows in chunks.counts_of_tag(connection, tag_id, start_us, end_us):
+        count += rows if chunk_start_us >= start_us else 0
         if count >= limit:
-            until_us = row.end_us + 1
+            until_us = chunk_end_us + 1
             break
     if until_us is not None and end_us is not None:
         until_us = min(until_us, end_us)
@@ -108,7 +156,7 @@ def first_rows(
 
 
 def statistics(
-    connection: sa.Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int
+    connection: Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int
 ) -> dict[int, Rollup]:
     """What [start_us, end_us) comes to for each tag, the value held at its start included.
 
@@ -121,12 +169,12 @@ def statistics(
         return {tag_id: rollup_from(rows[tag_id], start_us, end_us) for tag_id in ids}
     found = chunks.rollups(connection, line_id, [block.id for block in inside], ids)
     covered = [tag_id for tag_id in ids if tag_id in found]
-    begun = max((found[tag_id][0][0] for tag_id in covered), default=end_us)
-    ended = min((found[tag_id][-1][1] for tag_id in covered), default=start_us)
+    begun = max((found[tag_id][0][1] for tag_id in covered), default=end_us)
+    ended = min((found[tag_id][-1][2] for tag_id in covered), default=start_us)
     is_first = not has_earlier and inside[0] is blocks[0]
     before = {} if is_first else read(connection, line_id, ids, start_us, begun, hold=True)
     if inside[-1] is blocks[-1]:
-        after = tail.by_tag(*tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
+        after = tail.by_tag(tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
     else:
         after = read(connection, line_id, ids, ended + 1, end_us, hold=False)
     answer = {
@@ -142,7 +190,7 @@ def statistics(
 
 def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int, end_us: int) -> Rollup:
     """Of the chunks within, and of what lies before the first and behind the last of them."""
-    starts, ends, counts, numbers, lows, highs, weights, integrals, lasts, statuses = zip(*rows, strict=True)
+    _, starts, ends, counts, numbers, lows, highs, weights, integrals, lasts, statuses = zip(*rows, strict=True)
     if len(after):
         after = after.between(ends[-1] + 1, end_us)
     until = (*starts[1:], int(after.times[0]) if len(after) else end_us)

@@ -8,14 +8,21 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite as sqlite_dialect
 
 from linecontrol.history import schema
+
+Connection = sa.Connection | sqlite3.Connection
+"""Whom a question may be put to. A plain one of SQLite, in which a transaction was begun, answers soonest."""
 
 
 class _Written(NamedTuple):
     sql: str
     order: tuple[str, ...] | None
     given: Mapping[str, Any]
+
+
+_SQLITE = sqlite_dialect()
 
 
 class Question:
@@ -25,8 +32,14 @@ class Question:
         self._select = select
         self._sql: dict[str, _Written] = {}
 
-    def ask(self, connection: sa.Connection, **values: int) -> list[tuple[Any, ...]]:
+    def ask(self, connection: Connection, **values: int) -> list[tuple[Any, ...]]:
         """All rows, in the transaction there is, or a new one. What it raises is in ``sql.DATABASE_ERRORS``."""
+        if isinstance(connection, sqlite3.Connection):
+            sql, order, given = self._sql.get(_SQLITE.driver) or self._written(_SQLITE)
+            if order is not None:
+                named = {**given, **values} if given else values
+                return connection.execute(sql, [named[name] for name in order]).fetchall()
+            return connection.execute(sql, {**given, **values}).fetchall()
         if not connection.in_transaction():
             connection.begin()
         sql, order, given = self._sql.get(connection.dialect.driver) or self._written(connection.dialect)

@@ -1,6 +1,8 @@
 """Fresh samples, packed: what one commit adds is one row of the table ``tail``. Pure: no I/O, no clock.
 
-A sample is 24 bytes (tag, status, time, value), so that a thousand rows are read as one array. Texts stand beside it.
+A row is one frame after another: a head (how many samples, their status, their time) and the samples. A whole scan
+shares status and time, so only tags and values follow: 10 bytes a sample. Samples that share nothing are records of 24
+bytes (tag, status, time, value). Texts stand beside them all, by position.
 """
 
 from __future__ import annotations
@@ -14,11 +16,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from linecontrol.history.numbers import Floats, Ints
 from linecontrol.history.rows import Row
-from linecontrol.history.scanrows import RECORD, Pieces, ScanRows
-from linecontrol.history.series import Series, joined
+from linecontrol.history.scanrows import Pieces, ScanRows
+from linecontrol.history.series import Series, all_good, joined
 
 _NONE = float("nan")
+_HEAD = struct.Struct("<IIq")
+_RECORD = np.dtype([("tag", "<u4"), ("status", "<u4"), ("time", "<i8"), ("value", "<f8")])
+_RECORDS = 1 << 31  # in a head: that many records follow
+_SMALL = 1 << 16  # tags of a scan are shorter than this
 
 
 class Packed(NamedTuple):
@@ -31,11 +38,23 @@ class Packed(NamedTuple):
     texts: str | None
 
 
+class Columns(NamedTuple):
+    """Samples in the order they were committed; ``texts`` by position."""
+
+    tags: npt.NDArray[np.unsignedinteger]
+    times: Ints
+    values: Floats
+    statuses: npt.NDArray[np.uint32]
+    texts: Mapping[int, str]
+
+
 def pack(rows: Sequence[Row], ids: Mapping[str, int]) -> Packed:
     """Sample rows, not empty. Raises ValueError when one of them fits no record, KeyError for a tag without id."""
     if isinstance(rows, ScanRows):
-        return Packed(rows.time_us, rows.time_us, len(rows), rows.packed(ids), None)
-    if isinstance(rows, Pieces):
+        tags = rows.names.numbers(ids)
+        if rows.names.largest < _SMALL:
+            return Packed(rows.time_us, rows.time_us, len(rows), _scan(rows, tags), None)
+    elif isinstance(rows, Pieces):
         return _together([pack(part, ids) for part in rows.parts if part])
     cells: list[float | int] = []
     texts: dict[int, str] = {}
@@ -46,10 +65,22 @@ def pack(rows: Sequence[Row], ids: Mapping[str, int]) -> Packed:
             texts[len(cells) // 4 - 1] = storable(text)
     times = cells[2::4]
     try:
-        samples = struct.pack("<" + "IIqd" * len(rows), *cells)
+        samples = _HEAD.pack(_RECORDS | len(rows), 0, 0) + struct.pack("<" + "IIqd" * len(rows), *cells)
     except struct.error as error:
-        raise ValueError(f"a status or a time is too large to be stored: {error}") from error
+        raise _too_large(error) from error
     return Packed(int(min(times)), int(max(times)), len(rows), samples, _as_json(texts))
+
+
+def _scan(rows: ScanRows, tags: npt.NDArray[np.uint16]) -> bytes:
+    try:
+        head = _HEAD.pack(len(rows), rows.status, rows.time_us)
+    except struct.error as error:
+        raise _too_large(error) from error
+    return b"".join((head, tags[rows.at].tobytes(), rows.values.tobytes()))
+
+
+def _too_large(error: struct.error) -> ValueError:
+    return ValueError(f"a status or a time is too large to be stored: {error}")
 
 
 def _together(parts: Sequence[Packed]) -> Packed:
@@ -77,49 +108,100 @@ def storable(text: str) -> str:
     return text
 
 
-def unpack(rows: Iterable[tuple[bytes, str | None]]) -> tuple[npt.NDArray[np.void], dict[int, str]]:
-    """All samples of these rows (samples, texts) in their order, and the texts by position."""
-    parts: list[bytes] = []
+# -- reading
+
+
+class _Scans:
+    """Frames of scans that follow one another: their columns are joined as bytes, which is much the quickest."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.statuses: list[int] = []
+        self.times: list[int] = []
+        self.tags: list[bytes] = []
+        self.values: list[bytes] = []
+
+    def columns(self) -> Columns:
+        counts = np.array(self.counts, np.int64)
+        return Columns(
+            np.frombuffer(b"".join(self.tags), "<u2"),
+            np.array(self.times, np.int64).repeat(counts),
+            np.frombuffer(b"".join(self.values), "<f8"),
+            np.array(self.statuses, np.uint32).repeat(counts),
+            {},
+        )
+
+
+def unpack(rows: Iterable[tuple[bytes, str | None]]) -> Columns:
+    """All samples of these rows (samples, texts)."""
+    found: list[Columns] = []
     texts: dict[int, str] = {}
-    at = 0
+    scans = _Scans()
+    count = 0
     for samples, more in rows:
-        parts.append(samples)
         if more is not None:
-            texts |= {at + int(n): text for n, text in json.loads(more).items()}
-        at += len(samples) // RECORD.itemsize
-    return np.frombuffer(b"".join(parts), RECORD), texts
+            texts |= {count + int(n): text for n, text in json.loads(more).items()}
+        at = 0
+        while at < len(samples):
+            length, status, time_us = _HEAD.unpack_from(samples, at)
+            at += _HEAD.size
+            if length & _RECORDS:
+                length ^= _RECORDS
+                if scans.counts:
+                    found.append(scans.columns())
+                    scans = _Scans()
+                found.append(_records(np.frombuffer(samples, _RECORD, length, at)))
+                at += length * _RECORD.itemsize
+            else:
+                scans.counts.append(length)
+                scans.statuses.append(status)
+                scans.times.append(time_us)
+                middle, end = at + 2 * length, at + 10 * length
+                scans.tags.append(samples[at:middle])
+                scans.values.append(samples[middle:end])
+                at = end
+            count += length
+    if scans.counts or not found:
+        found.append(scans.columns())
+    if len(found) == 1:
+        return found[0]._replace(texts=texts)
+    tags, times, values, statuses, _ = zip(*found, strict=True)
+    return Columns(np.concatenate(tags), np.concatenate(times), np.concatenate(values), np.concatenate(statuses), texts)
 
 
-def by_tag(records: npt.NDArray[np.void], texts: Mapping[int, str]) -> dict[int, Series]:
+def _records(records: npt.NDArray[np.void]) -> Columns:
+    return Columns(records["tag"], records["time"], records["value"], records["status"], {})
+
+
+def by_tag(columns: Columns) -> dict[int, Series]:
     """One series of each tag, in the order of time."""
-    if not len(records):
+    tags = columns.tags
+    if not len(tags):
         return {}
-    tags = records["tag"]
-    if int(tags.max()) < 2**16:
+    if tags.dtype != np.uint16 and int(tags.max()) < _SMALL:
         tags = tags.astype(np.uint16)  # sorted by its digits, which is many times as fast
     order = np.argsort(tags, kind="stable")
-    ordered, tags = records[order], tags[order]
-    times, values = ordered["time"].astype(np.int64), ordered["value"].astype(np.float64)
-    statuses = ordered["status"].astype(np.int64)
-    borders = [0, *(np.flatnonzero(np.diff(tags)) + 1).tolist(), len(tags)]
+    tags, times, values = tags[order], columns.times[order], columns.values[order]
+    changes = tags[1:] != tags[:-1]
+    borders = [0, *(np.flatnonzero(changes) + 1).tolist(), len(tags)]
+    names = tags[borders[:-1]].tolist()
+    stretches = zip(names, itertools.pairwise(borders), strict=True)
+    if not columns.texts and not columns.statuses.any() and (changes | (times[1:] > times[:-1])).all():
+        return {tag: Series(times[a:b], values[a:b], all_good(b - a)) for tag, (a, b) in stretches}
+    statuses = columns.statuses[order].astype(np.int64)
     found: dict[int, Series] = {}
-    for start, end in itertools.pairwise(borders):
-        beside: dict[int, str] = {}
-        if texts:
-            beside = {n: texts[at] for n, at in enumerate(order[start:end].tolist()) if at in texts}
-        series = Series(times[start:end], values[start:end], statuses[start:end], beside)
-        found[int(tags[start])] = joined([series])
+    for tag, (start, end) in stretches:
+        texts = _texts(columns.texts, order[start:end])
+        found[tag] = joined([Series(times[start:end], values[start:end], statuses[start:end], texts)])
     return found
 
 
-def of_tag(records: npt.NDArray[np.void], texts: Mapping[int, str], tag: int) -> Series:
-    return _series(records, texts, np.flatnonzero(records["tag"] == tag))
+def of_tag(columns: Columns, tag: int) -> Series:
+    """The series of one tag, in the order of time."""
+    rows = np.flatnonzero(columns.tags == tag)
+    statuses = columns.statuses[rows].astype(np.int64)
+    return joined([Series(columns.times[rows], columns.values[rows], statuses, _texts(columns.texts, rows))])
 
 
-def _series(records: npt.NDArray[np.void], texts: Mapping[int, str], rows: npt.NDArray[np.int64]) -> Series:
-    mine = records[rows]
-    beside = {n: texts[at] for n, at in enumerate(rows.tolist()) if at in texts} if texts else {}
-    series = Series(
-        mine["time"].astype(np.int64), mine["value"].astype(np.float64), mine["status"].astype(np.int64), beside
-    )
-    return joined([series])
+def _texts(texts: Mapping[int, str], rows: npt.NDArray[np.int64]) -> dict[int, str]:
+    return {n: texts[at] for n, at in enumerate(rows.tolist()) if at in texts} if texts else {}

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tsdownsample import MinMaxLTTBDownsampler
+from tsdownsample import LTTBDownsampler, MinMaxDownsampler, MinMaxLTTBDownsampler
 
 from linecontrol.history.numbers import Floats, Ints
 from linecontrol.history.series import Series, picked
 
 LEAST_POINTS = 4
+
+_EXTREMES = 4
+_EVEN, _MIN_MAX, _TRIANGLES = MinMaxLTTBDownsampler(), MinMaxDownsampler(), LTTBDownsampler()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +63,20 @@ def trend_of(series: Series, points: int) -> Trend:
 
 def _is_known(series: Series) -> npt.NDArray[np.bool_]:
     """Where there is a number that may be drawn: GOOD or UNCERTAIN."""
+    if series.is_all_good:
+        return series.is_number
     return np.asarray((series.statuses < 1 << 31) & ~np.isnan(series.values))
 
 
 def downsampled(times: Ints, values: Floats, points: int) -> Ints:
-    """Positions of the rows worth drawing."""
-    count = len(times)
+    """Positions of the rows worth drawing: of as many rows each the extremes, and of these the largest triangles."""
+    count, wanted = len(times), max(points, LEAST_POINTS)
     span_us, gap_us = int(times[-1] - times[0]), int(times[1] - times[0]) if count > 1 else 0
-    even = span_us == gap_us * (count - 1) and int(times[count // 2] - times[0]) == gap_us * (count // 2)
-    sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
-    wanted = max(points, LEAST_POINTS)
-    found = sampler.downsample(values, n_out=wanted) if even else sampler.downsample(times, values, n_out=wanted)
-    return np.asarray(found, np.int64)
+    if span_us == gap_us * (count - 1) and int(times[count // 2] - times[0]) == gap_us * (count // 2):
+        even: Ints = _EVEN.downsample(values, n_out=wanted)
+        return even.astype(np.int64)
+    if count <= wanted * _EXTREMES:
+        return np.asarray(_TRIANGLES.downsample(times, values, n_out=wanted), np.int64)
+    extremes = _MIN_MAX.downsample(values, n_out=wanted * _EXTREMES)
+    where = ((times[extremes] - times[0]) / 1e6).astype(np.float32)  # fine enough to compare areas, and quick
+    return np.asarray(extremes[_TRIANGLES.downsample(where, values[extremes], n_out=wanted)], np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 from linecontrol.core.image import Scan
 from linecontrol.core.model import DataType, Sample, Status, Tag, Text
 from linecontrol.history import Historian, open_reader, sealing, writer
+from linecontrol.history.migrate import bring_up_to_date
+from linecontrol.history.sql import engine_for, parse_url, sqlite_path
 
 T0 = 1_750_000_000.0
 
@@ -53,11 +56,19 @@ def db(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def historian(db: Path, tmp_path: Path, tags: Sequence[Tag]) -> Callable[..., Historian]:
+def begun(db: Path, made_db: Path) -> Path:
+    """The database, there already and empty; where another thing stands, that stays."""
+    if not db.exists():
+        shutil.copy(made_db, db)
+    return db
+
+
+@pytest.fixture
+def historian(begun: Path, tmp_path: Path, tags: Sequence[Tag]) -> Callable[..., Historian]:
     def make(**options: Any) -> Historian:
         options.setdefault("flush_s", 0.02)
         line = options.pop("line", "demo")
-        return Historian(f"sqlite:///{db}", tmp_path / "spool", line, options.pop("tags", tags), **options)
+        return Historian(f"sqlite:///{begun}", tmp_path / "spool", line, options.pop("tags", tags), **options)
 
     return make
 
@@ -84,16 +95,37 @@ def unpack_samples(connection: sqlite3.Connection, db: Path) -> None:
         "THEN 'GOOD' WHEN status < 2147483648 THEN 'UNCERTAIN' ELSE 'BAD' END AS quality FROM temp.sample AS sample "
         "JOIN tag ON tag.id = tag_id JOIN line ON line.id = tag.line_id ORDER BY tag_id, time_us"
     )
+    lines: dict[str, dict[str, int]] = {}
     for line, tag_id, name in connection.execute(
         "SELECT line.name, tag.id, tag.name FROM tag JOIN line ON line.id = line_id"
-    ).fetchall():
+    ):
+        lines.setdefault(line, {})[name] = tag_id
+    for line, ids in lines.items():
         with open_reader(f"sqlite:///{db}", line) as reader:
-            rows = reader.series([name], 0.0)[name]
-        numbers = [None if value != value else value for value in rows.values.tolist()]
-        texts = [rows.texts.get(at) for at in range(len(rows))]
-        columns = (rows.times.tolist(), numbers, rows.statuses.tolist(), texts)
-        cells = ((tag_id, *row) for row in zip(*columns, strict=True))
-        connection.executemany("INSERT INTO temp.sample VALUES (?, ?, ?, ?, ?)", cells)
+            found = reader.series(list(ids), 0.0)
+        for name, rows in found.items():
+            numbers = [None if value != value else value for value in rows.values.tolist()]
+            texts = [rows.texts.get(at) for at in range(len(rows))]
+            columns = (rows.times.tolist(), numbers, rows.statuses.tolist(), texts)
+            cells = ((ids[name], *row) for row in zip(*columns, strict=True))
+            connection.executemany("INSERT INTO temp.sample VALUES (?, ?, ?, ?, ?)", cells)
+
+
+@pytest.fixture(scope="session")
+def made_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the newest schema without anything in it, to be copied: making it takes longer than most tests."""
+    path = tmp_path_factory.mktemp("made") / "history.db"
+    migrate_all(f"sqlite:///{path}")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+def migrate_all(url: str) -> None:
+    parsed = parse_url(url)
+    engine = engine_for(parsed)
+    bring_up_to_date(engine, sqlite_path(parsed))
+    engine.dispose()
 
 
 @pytest.fixture
@@ -119,18 +151,44 @@ def server() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def made_postgresql(server: Path) -> str:
+    """Name of a database of the newest schema without anything in it, to be copied."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("the PostgreSQL driver psycopg is not installed")
+    postgresql_server.psql(server, "postgres", "CREATE DATABASE made")
+    migrate_all(f"postgresql+psycopg://test@/made?host={server}")
+    return "made"
+
+
 @pytest.fixture
 def psql(server: Path) -> Iterator[Callable[[str], list[str]]]:
-    """Runs SQL in a fresh database; answers unaligned rows."""
+    """Runs SQL in a fresh database, without any table; answers unaligned rows."""
     postgresql_server.psql(server, "postgres", "CREATE DATABASE history")
     yield lambda sql: postgresql_server.psql(server, "history", sql)
     postgresql_server.psql(server, "postgres", "DROP DATABASE history WITH (FORCE)")
 
 
 @pytest.fixture
-def postgresql_url(psql: Callable[[str], list[str]], server: Path) -> str:
-    """A fresh database of a real server."""
+def bare_postgresql_url(psql: Callable[[str], list[str]], server: Path) -> str:
+    """A fresh database of a real server, without any table."""
     del psql
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("the PostgreSQL driver psycopg is not installed")
     return f"postgresql+psycopg://test@/history?host={server}"
+
+
+@pytest.fixture
+def postgresql_url(made_postgresql: str, server: Path) -> Iterator[str]:
+    """A fresh database of a real server, of the newest schema."""
+    postgresql_server.psql(server, "postgres", f"CREATE DATABASE filled TEMPLATE {made_postgresql}")
+    yield f"postgresql+psycopg://test@/filled?host={server}"
+    postgresql_server.psql(server, "postgres", "DROP DATABASE filled WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, begun: Path) -> str:
+    """A fresh database of each kind; the fixture ``historian`` records into that of SQLite."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgresql_url"))
+    return f"sqlite:///{begun}"

@@ -38,6 +38,8 @@ from linecontrol.history import (
 from linecontrol.history import verify as looking
 from linecontrol.history.chain import CHAINED, JOURNAL, Head
 from linecontrol.history.keeping import keep
+from linecontrol.history.sql import engine_for, parse_url
+from linecontrol.history.trace import traced
 from linecontrol.history.verify import Verification, verify
 
 T0 = 1_750_000_000.0
@@ -129,6 +131,36 @@ async def test_evidence_as_it_was_written_is_sound_also_over_restarts(recorded: 
     assert found.records >= 2 * 12 + 2 * 20
     assert found.statement.startswith("The chain begins here. 0 records")
     assert look(recorded, [found.head]).is_sound
+
+
+def change(url: str, sql: str) -> None:
+    engine = engine_for(parse_url(url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(sql)
+    engine.dispose()
+
+
+async def test_evidence_is_verified_the_same_in_every_database(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    """Runs and their versions, deviations, the register, lots and bags; what is changed later is found by name."""
+    for start in (0, 100):
+        await record(Historian(url, tmp_path / "spool", "demo", tags, flush_s=0.02), start)
+    with open_reader(url) as reader:
+        found = verify(reader)
+        assert found.findings == []
+        assert found.records >= 2 * 12 + 2 * 20
+        assert [row.version for row in reader.versions("R-0")] == [1, 2]
+        assert [row.state for row in reader.deviations(run_id="R-100")] == ["acted"]
+        (bag,) = traced(reader, "R-0").bags
+        assert (bag.bag_id, bag.weight_kg, [lot for lot, _, _ in bag.lots]) == ("R-0-1", 25.02, ["lot-0"])
+    for sql, name in (
+        ("UPDATE run_version SET who = 'wang' WHERE run_id = 'R-0' AND version = 1", "run_version"),
+        ("UPDATE bag SET weight_kg = 24.0 WHERE bag_id = 'R-0-1'", "bag"),
+        ("DELETE FROM deviation WHERE deviation_id = 'D-100'", "deviation"),
+        ("UPDATE lot SET grower = 'somebody' WHERE lot_id = 'lot-0'", "lot"),
+    ):
+        change(url, sql)
+        with open_reader(url) as reader:
+            assert any(name in finding.text for finding in verify(reader, [found.head]).findings), sql
 
 
 async def test_of_100_tamperings_with_any_row_100_are_found(recorded: Path, tmp_path: Path) -> None:
@@ -296,7 +328,6 @@ async def test_samples_cut_off_behind_the_last_evidence_are_found(historian: Mak
 
 @pytest.mark.usefixtures("short_blocks")
 async def test_the_chain_is_the_same_in_postgresql(
-    psql: Callable[[str], list[str]],
     postgresql_url: str,
     tmp_path: Path,
     tags: Sequence[Tag],
@@ -314,20 +345,21 @@ async def test_the_chain_is_the_same_in_postgresql(
 
     await record(history())
     assert found() == []
-    for table, change, back, where in (
+    for table, what, back, where in (
         ("command", "value = '9' WHERE id = 2", "value = '1.0' WHERE id = 2", "command 1 to 4"),
         ("chunk", "high = high + 1 WHERE tag_id = 1", "high = high - 1 WHERE tag_id = 1", "block 1"),
         ("tag", "unit = 'K' WHERE id = 2", "unit = '°C' WHERE id = 2", "tag 2"),
         ("tail", "number = number + 1", "number = number - 1", "tail "),
         ("recipe_version", "judged_by = 'li'", "judged_by = 'wang'", "recipe_version s"),
     ):  # fmt: skip
-        psql(f"UPDATE {table} SET {change}")  # noqa: S608
+        change(postgresql_url, f"UPDATE {table} SET {what}")  # noqa: S608
         assert any(one.startswith(where) for one in found()), table
-        psql(f"UPDATE {table} SET {back}")  # noqa: S608
+        change(postgresql_url, f"UPDATE {table} SET {back}")  # noqa: S608
     assert found() == []
-    psql("DELETE FROM chain; DELETE FROM chain_head; UPDATE tail SET hash = NULL")
-    for more in ("", "UPDATE chain_head SET kinds = replace(kinds, ' tail', '')"):
-        psql(more)
+    for emptied in ("DELETE FROM chain", "DELETE FROM chain_head", "UPDATE tail SET hash = NULL"):
+        change(postgresql_url, emptied)
+    for more in ("UPDATE chain_head SET kinds = kinds", "UPDATE chain_head SET kinds = replace(kinds, ' tail', '')"):
+        change(postgresql_url, more)
         again = history()
         await again.start()
         await again.stop()

@@ -17,8 +17,8 @@ DEVIATION = DeviationRow(
 )  # fmt: skip
 
 
-async def test_what_is_kept_comes_back(tmp_path: Path) -> None:
-    historian = Historian(f"sqlite:///{tmp_path / 'h.sqlite3'}", tmp_path / "spool", "demo", TAGS)
+async def test_what_is_kept_comes_back(url: str, tmp_path: Path) -> None:
+    historian = Historian(url, tmp_path / "spool", "demo", TAGS)
     await historian.start()
     try:
         historian.deviation(DEVIATION)

@@ -31,13 +31,6 @@ DAY_S = 86_400.0
 MakeScan = Callable[[int], Scan]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, db: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{db}"
-    return str(request.getfixturevalue("postgresql_url"))
-
-
 def days(n: int) -> Scan:
     """A scan every two hours."""
     now = T0 + n * 7200.0

@@ -26,6 +26,12 @@ MakeHistorian = Callable[..., Historian]
 Ask = Callable[..., list[tuple[Any, ...]]]
 
 
+@pytest.fixture
+def begun(db: Path) -> Path:
+    """Here a database begins as nothing."""
+    return db
+
+
 async def make(historian: MakeHistorian) -> None:
     history = historian()
     await history.start()

@@ -78,7 +78,7 @@ ROWS = st.lists(
 def test_tail_and_chunk_give_back_every_row(drawn: list[tuple[str, tuple[float | None, str | None], int]]) -> None:
     rows = [SampleRow(tag, 1_000 * n, value, text, status) for n, (tag, (value, text), status) in enumerate(drawn)]
     packed = pack_tail(rows, {"A": 1, "B": 2})
-    found = by_tag(*unpack_tail([(packed.samples, packed.texts)]))
+    found = by_tag(unpack_tail([(packed.samples, packed.texts)]))
     axis = np.array([row.time_us for row in rows], np.int64)
     for name, tag in (("A", 1), ("B", 2)):
         wanted = [(row.time_us, row.value, row.text, row.status) for row in rows if row.tag == name]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +13,9 @@ from hypothesis import strategies as st
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample, Status
 from linecontrol.history.onchange import OnChange
-from linecontrol.history.rows import PoisonError, SampleRow, decode, encode, micros
+from linecontrol.history.rows import PoisonError, Row, SampleRow, decode, encode, micros
 from linecontrol.history.scanrows import ScanRows
-from linecontrol.history.tail import pack
+from linecontrol.history.tail import pack, unpack
 
 GOOD, BAD, UNSURE = Status.GOOD, Status.BAD_NO_COMMUNICATION, Status.UNCERTAIN
 
@@ -208,6 +210,18 @@ def scans(draw: st.DrawFn) -> list[Scan]:
     return found
 
 
+def packed(rows: Sequence[Row], ids: dict[str, int]) -> tuple[int, int, int, str]:
+    """What lies in the tail, however it is written."""
+    found = pack(rows, ids)
+    columns = unpack([(found.samples, found.texts)])
+    return (
+        found.start_us,
+        found.end_us,
+        found.rows,
+        repr([np.asarray(c).tolist() for c in columns[:4]]) + str(columns[4]),
+    )
+
+
 @settings(deadline=None, max_examples=200)
 @given(scans(), st.sampled_from([0.0, 0.5]))
 def test_a_scan_of_many_tags_is_judged_as_its_samples_are(offered: list[Scan], band: float) -> None:
@@ -228,7 +242,7 @@ def test_a_scan_of_many_tags_is_judged_as_its_samples_are(offered: list[Scan], b
         assert turned_down == refused
         ids = {name: at for at, name in enumerate(NAMES, start=1)}
         if together:
-            assert pack(together, ids) == pack(list(together), ids)
+            assert packed(together, ids) == packed(list(together), ids)
     assert {repr(row) for row in whole.close()} == {repr(row) for row in one.close()}
 
 

@@ -33,9 +33,9 @@ async def record_some(history: Historian, scan: MakeScan) -> None:
 
 
 async def test_the_historian_records_into_postgresql_and_reads_back(
-    psql: Psql, postgresql_url: str, tmp_path: Path, tags: Sequence[Tag], scan: MakeScan
+    psql: Psql, bare_postgresql_url: str, tmp_path: Path, tags: Sequence[Tag], scan: MakeScan
 ) -> None:
-    url = postgresql_url
+    url = bare_postgresql_url
     history = Historian(url, tmp_path / "spool", "demo", tags, flush_s=0.02)
     await record_some(history, scan)
     assert history.counters.adds_up
@@ -59,10 +59,10 @@ async def test_the_historian_records_into_postgresql_and_reads_back(
 
 
 async def test_the_printed_schema_is_one_the_historian_records_into(
-    psql: Psql, postgresql_url: str, tmp_path: Path, tags: Sequence[Tag], scan: MakeScan
+    psql: Psql, bare_postgresql_url: str, tmp_path: Path, tags: Sequence[Tag], scan: MakeScan
 ) -> None:
     psql(migrate.script_for("postgresql"))  # as an administrator who lets no program make tables would
-    history = Historian(postgresql_url, tmp_path / "spool", "demo", tags, flush_s=0.02)
+    history = Historian(bare_postgresql_url, tmp_path / "spool", "demo", tags, flush_s=0.02)
     await record_some(history, scan)
     assert history.counters.stored == history.counters.accepted
     assert psql("SELECT count(*) FROM tail") != ["0"]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Sample, Status, Tag
 from linecontrol.history import Historian, HistoryReader, open_reader
+from linecontrol.history.reader import as_samples
 from linecontrol.history.rows import SAMPLE, Batch, Row, SampleRow, micros
 from linecontrol.history.sql import engine_for, parse_url
 from linecontrol.history.store import Store
@@ -25,13 +26,6 @@ SCANS = 400
 
 MakeScan = Callable[[int], Scan]
 Record = Callable[..., Any]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, db: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{db}"
-    return str(request.getfixturevalue("postgresql_url"))
 
 
 def offered(n: int) -> Scan:
@@ -110,10 +104,15 @@ async def test_any_stretch_of_time_is_the_same_part_of_the_whole(url: str, tmp_p
         whole = {name: reader.samples([name], T0 - 10)[name] for name in names}
         many = reader.series(names * 2, T0 - 10)
         assert {name: len(rows) for name, rows in many.items()} == {name: len(rows) for name, rows in whole.items()}
-        for _ in range(10):
+        for n in range(16):
             start = T0 + draw.randrange(-5, SCANS * 2) / 2
-            end = start + draw.randrange(1, SCANS) / 2
+            end = (
+                start + draw.randrange(1, SCANS if n % 2 else 60) / 2
+            )  # short ones are answered by blocks held decoded
             limit = draw.choice([3, 10_000])
+            for hold in (True, False):
+                reader.series(names * 2, start, end, hold=hold)  # what is asked again is held decoded
+            many = {hold: reader.series(names * 2, start, end, hold=hold) for hold in (True, False)}
             for name in names:
                 before = [s for s in whole[name] if s.time < start][-1:]
                 inside = [s for s in whole[name] if start <= s.time < end][:limit]
@@ -121,6 +120,8 @@ async def test_any_stretch_of_time_is_the_same_part_of_the_whole(url: str, tmp_p
                     before = []
                 assert reader.samples([name], start, end, limit)[name] == [*before, *inside]
                 assert reader.samples([name], start, end, limit, hold=False)[name] == inside
+                assert as_samples(many[False][name], is_bool=name == "XS-1")[:limit] == inside
+                assert as_samples(many[True][name], is_bool=name == "XS-1")[: len(before) + limit] == [*before, *inside]
 
 
 @pytest.mark.usefixtures("short_blocks")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,6 @@ from linecontrol.history import Historian, RunRow, VersionRow, open_reader
 
 T0 = 1_750_000_000.0
 MakeHistorian = Callable[..., Historian]
-Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 def run(yield_: float | None = None) -> RunRow:
@@ -28,8 +26,8 @@ def take_away(db: Path) -> None:
     db.rename(db.with_suffix(".away"))
 
 
-async def test_the_newest_is_shown_and_the_earlier_ones_are_kept(historian: MakeHistorian, ask: Ask, db: Path) -> None:
-    history = historian()
+async def test_the_newest_is_shown_and_the_earlier_ones_are_kept(url: str, tmp_path: Path) -> None:
+    history = Historian(url, tmp_path / "spool", "demo", [], flush_s=0.02)
     await history.start()
     await history.save_run(run())
     for row in (version(1, 0.80), version(3, 0.82), version(2, 0.81), version(3, 0.99)):
@@ -47,9 +45,9 @@ async def test_the_newest_is_shown_and_the_earlier_ones_are_kept(historian: Make
     assert kept[1].made_at == T0 + 200.0
     assert await history.versions("another") == []
     await history.stop()
-    with open_reader(f"sqlite:///{db}") as reader:
+    with open_reader(url) as reader:
         assert reader.versions("r1") == kept
-    assert ask("SELECT count(*) FROM quarantine") == [(0,)]
+        assert reader.quarantined() == []
 
 
 async def test_a_version_that_waits_in_the_spool_is_shown_too(historian: MakeHistorian, db: Path) -> None:
