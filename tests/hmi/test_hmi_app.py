@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import stat
 import time
@@ -49,6 +50,14 @@ async def test_its_doors(tmp_path: Path) -> None:
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "http" not in policy.replace("https:", "http:")
+        # a script within the page runs with the page's own nonce, or not at all
+        [allowed] = re.findall(r"script-src ([^;]*)", policy)
+        assert "unsafe-inline" not in allowed
+        [nonce] = re.findall(r"'nonce-([^']+)'", allowed)
+        scripts = re.findall(r"<script[^>]*>", page.text)
+        assert len(scripts) > 5
+        assert [tag for tag in scripts if f'nonce="{nonce}"' not in tag and 'src="/static/' not in tag] == []
+        assert nonce not in (await browser.get("/")).headers["content-security-policy"]
         cookie = page.headers["set-cookie"]
         assert "httponly" in cookie.lower()
         assert "samesite=strict" in cookie.lower()
