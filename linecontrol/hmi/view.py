@@ -72,6 +72,13 @@ class View:
         """A sentence of the controller in this person's language, as far as it is known."""
         return self.display.sentences.translated(sentence, self.language)
 
+    def told_by(self, event: Mapping[str, Any]) -> str:
+        """What an event of the API tells: in its own Chinese where it brings some, else as far as it is known."""
+        own = str((event.get("data") or {}).get("zh") or "") if self.language == "zh" else ""
+        if not own:
+            return self.said(str(event["text"]))
+        return own if str(event["source"]) in own else f"{event['source']} {own}"
+
     def say(self, sentence: str, *, bad: bool = False) -> None:
         """A short notice. What is bad stays until it is closed."""
         with self.client:  # not what was clicked: that may be gone by now
