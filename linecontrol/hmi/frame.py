@@ -86,7 +86,11 @@ class Frame:
 
     def _builder(self, page: Page) -> Callable[[PageArguments], Any]:
         async def build(args: PageArguments) -> None:
-            await page.build(self._view, **args.path_parameters)
+            wait = ui.label(self._view.t("page.loading")).classes("muted loading").props('role="status"')
+            try:
+                await page.build(self._view, **args.path_parameters)
+            finally:
+                wait.delete()
             if self._view.session.token:
                 await self._view.refreshed(active=True)
 

@@ -68,6 +68,7 @@ async def _ask(page: Any) -> None:
     """Press the one button that asks for what the tab is about."""
     await page.locator(".filters .btn.main").click()
     await page.wait_for_timeout(SETTLE_MS)
+    await page.locator(".filters .btn.main .q-spinner").first.wait_for(state="detached")
 
 
 async def _ask_overlay(page: Any) -> None:
@@ -82,6 +83,7 @@ async def _open_first(page: Any) -> None:
     """The first alarm's details."""
     if await page.locator(".alarm-open").count():
         await page.locator(".alarm-open").first.click()
+        await page.wait_for_timeout(SETTLE_MS)
 
 
 ACTIONS: dict[str, Callable[[Any], Awaitable[None]]] = {
@@ -89,6 +91,8 @@ ACTIONS: dict[str, Callable[[Any], Awaitable[None]]] = {
     "compare-overlay": _ask_overlay,
     "compare-groups": _ask,
     "compare-charts": _ask,
+    "compare-power": _ask,
+    "compare-surface": _ask,
 }
 """What is done on a page before it is photographed, where it is asked for something first."""
 
@@ -168,18 +172,20 @@ async def _make_site(on: Stage) -> None:
 
 
 async def _make_work(on: Stage) -> None:
-    """A meter that fails, its alarm shelved; samples in the laboratory."""
-    for tag in ("FT-104", "PDT-320"):
-        await on.simulated.tell(f"fault nan:{'screening' if tag == 'FT-104' else 'drying'}:{tag}")
-    async with asyncio.timeout(60):
-        while "FT-104.QUALITY" not in {row["name"] for row in (await on.controller.ask("GET", "/alarms")).json()}:
-            await asyncio.sleep(0.5)
-    await on.controller.ask(
-        "POST", "/alarms/FT-104.QUALITY/shelve", {"reason": "meter is being cleaned", "for_s": 14400}
-    )
+    """Samples in the laboratory."""
     now = (await on.controller.ask("GET", "/tags/MT-306")).json()["time"]
     for value in (12.9, 12.7):
         await on.controller.ask("POST", "/lab", {"tag": "MT-306", "value": value, "sampled_at": now})
+
+
+async def _make_alarm(on: Stage) -> None:
+    """A meter that fails; its alarm is shelved. The run will be held by it."""
+    await on.simulated.tell("fault nan:screening:FT-104")
+    async with asyncio.timeout(60):
+        while "FT-104.QUALITY" not in {row["name"] for row in (await on.controller.ask("GET", "/alarms")).json()}:
+            await asyncio.sleep(0.5)
+    shelving = {"reason": "meter is being cleaned", "for_s": 14400}
+    await on.controller.ask("POST", "/alarms/FT-104.QUALITY/shelve", shelving)
 
 
 async def _make_history(data: Path, history: Path | None) -> None:
@@ -218,7 +224,11 @@ async def main(wanted: Wanted, speed: float, only: list[str], history: Path | No
                 while not (await on.controller.run_view())["record"]["powder_kg"]:
                     await asyncio.sleep(1.0)
             await _make_work(on)
-            await photograph(on, wanted, "", names)
+            alarming = {name: path for name, path in names.items() if name.startswith("alarms")}
+            await photograph(on, wanted, "", {name: path for name, path in names.items() if name not in alarming})
+            if alarming:
+                await _make_alarm(on)
+                await photograph(on, wanted, "", alarming)
             await on.controller.ask("POST", f"/runs/{RUN}/commands", {"command": "hold", "reason": "belt slips"})
             held = {name: path for name, path in names.items() if name in ("run", "overview")}
             await photograph(on, wanted, "held", held)
