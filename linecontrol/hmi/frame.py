@@ -86,11 +86,8 @@ class Frame:
 
     def _builder(self, page: Page) -> Callable[[PageArguments], Any]:
         async def build(args: PageArguments) -> None:
-            wait = ui.label(self._view.t("page.loading")).classes("muted loading").props('role="status"')
-            try:
+            with self._view.loading():
                 await page.build(self._view, **args.path_parameters)
-            finally:
-                wait.delete()
             if self._view.session.token:
                 await self._view.refreshed(active=True)
 

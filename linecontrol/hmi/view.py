@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,16 @@ class View:
                 close_button=self.t("close") if bad else False,
                 color="negative" if bad else "dark",
             )
+
+    @contextlib.contextmanager
+    def loading(self) -> Iterator[None]:
+        """Says that something is being loaded, where it will stand, until it does."""
+        label = ui.label(self.t("page.loading")).classes("muted loading").props('role="status"')
+        try:
+            yield
+        finally:
+            if not label.is_deleted:
+                label.delete()
 
     # -- asking the line
     @property
