@@ -153,7 +153,7 @@ def _map(view: View, found: dict[str, Any], parameters: Mapping[str, Any]) -> No
             _dots(view.t("compare.surface.dots"), drawn["tried"], "circle", 7, TRIED),
             _dots(view.t("compare.column.proposed"), [drawn["at"]], "diamond", 16, PROPOSED),
         ],
-        "legend": {"top": 2, "left": 0, "textStyle": {"color": INK}, "data": []},
+        "legend": {"top": 2, "right": 96, "itemWidth": 12, "textStyle": {"color": INK}, "data": []},
     }
     options["legend"]["data"] = [row["name"] for row in options["series"][1:]]
     with ui.element("section").classes("panel"):
