@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from linecontrol.analysis.compare import COMPLETE
 from linecontrol.analysis.metrics import Metric, Record, metric_named, number, word
 from linecontrol.analysis.records import find_records
+from linecontrol.analysis.statistics.groups import plain
 from linecontrol.analysis.statistics.surface import Goal, Proposal, Surface, fit_surface
 from linecontrol.analysis.told import told
 from linecontrol.core.errors import ConfigError, Problem
@@ -24,6 +25,8 @@ class Experiment:
     surface: Surface
     proposal: Proposal
     goal: Goal
+    tried: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Settings of the runs, by factor."""
 
     def to_dict(self) -> dict[str, Any]:
         surface = self.surface.to_dict()
@@ -34,7 +37,31 @@ class Experiment:
             "goal": self.goal,
             "surface": surface,
             "proposal": self.proposal.to_dict(),
+            "map": self.drawn(),
             "statement": self.statement(),
+        }
+
+    def drawn(self) -> dict[str, Any] | None:
+        """The surface over its two strongest factors, the others held as proposed; None when there is only one."""
+        at, ranges = self.proposal.at, self.surface.ranges
+        if len(ranges) < 2:
+            return None
+        weight = dict.fromkeys(ranges, 0.0)
+        for term in self.surface.terms:
+            for name in {*term.name.removesuffix("^2").split("*")} & set(ranges):
+                weight[name] += abs(term.value)
+        across, up = sorted(sorted(ranges, key=lambda name: -weight[name])[:2], key=list(ranges).index)
+        xs, ys, z = self.surface.grid(across, up, at)
+        tried = zip(self.tried.get(across, ()), self.tried.get(up, ()), strict=True)
+        return {
+            "across": across,
+            "up": up,
+            "x": [float(x) for x in xs],
+            "y": [float(y) for y in ys],
+            "z": [[plain(float(value)) for value in row] for row in z],
+            "at": [at[across], at[up]],
+            "held": {name: value for name, value in at.items() if name not in (across, up)},
+            "tried": sorted({pair for pair in tried if all(math.isfinite(value) for value in pair)}),
         }
 
     def statement(self) -> str:
@@ -89,7 +116,7 @@ def analyse(
     with told("surface"):
         surface = fit_surface([named.of(record) for record in records], varied, lots, model=model)
         proposal = surface.propose(instead_of, goal)
-    return Experiment(named, surface, proposal, goal)
+    return Experiment(named, surface, proposal, goal, varied)
 
 
 def asked_surface(

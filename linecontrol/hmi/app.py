@@ -12,12 +12,13 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi.staticfiles import StaticFiles
 from nicegui import app as pages
+from nicegui import client as nicegui_client
 from nicegui import ui
 
 from linecontrol.hmi import texts
 from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.display import Display
-from linecontrol.hmi.doors import Doors, OwnPagesOnly
+from linecontrol.hmi.doors import Doors, OwnPagesOnly, WithNonce
 from linecontrol.hmi.frame import KEEP_UP_S, Frame
 from linecontrol.hmi.history import LONGEST_S, Point, points
 from linecontrol.hmi.view import View
@@ -66,7 +67,15 @@ def create_app(display: Display, folder: Path, doors: Doors) -> FastAPI:
         },
     )
     app.add_middleware(OwnPagesOnly, doors=doors)
+    give_nonce()
     return app
+
+
+def give_nonce() -> None:
+    """The scripts of NiceGUI's page bear the nonce that the page's content policy names."""
+    env = nicegui_client.templates.env
+    if env.loader is not None and not isinstance(env.loader, WithNonce):
+        env.loader = WithNonce(env.loader)
 
 
 def add_routes(display: Display) -> None:

@@ -71,7 +71,7 @@ def chart(
         "legend": {
             "data": names,
             "top": 2,
-            "left": 52,
+            "left": 84,
             "icon": "rect",
             "itemWidth": 22,
             "itemHeight": 3,

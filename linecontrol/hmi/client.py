@@ -13,6 +13,8 @@ import httpx
 
 DEADLINE_S = 8.0
 LOOPBACK = ("127.0.0.1", "::1")
+LOG_IN_DEADLINE_S = 30.0
+"""A password takes its time to be checked, by design; a busy computer takes longer, and whoever waits has only this."""
 LONG_DEADLINE_S = 90.0
 """For what is worked out from a whole history."""
 PAPER_DEADLINE_S = 60.0
@@ -197,7 +199,8 @@ class Api:
 
     async def log_in(self, session: Session, user: str, password: str) -> None:
         """Raises ApiError with the API's reason when it does not let them in."""
-        session.take(await self.post("/session", {"user": user, "password": password}))
+        body = {"user": user, "password": password}
+        session.take(await self.ask("POST", "/session", body=body, patience_s=LOG_IN_DEADLINE_S))
 
     async def unlock(self, session: Session, password: str) -> None:
         await self.post("/session/unlock", {"password": password}, session)

@@ -1,27 +1,33 @@
 """How the display may be reached: by which names, with what headers, and never through a foreign page.
 
-As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``; nothing is loaded from
-elsewhere, no page may frame this one, and a foreign page's request or WebSocket is refused.
+As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``. Scripts within a page run
+only with the page's own nonce, which NiceGUI's template is given before anything is filled in, so that no text that
+becomes markup can bear it. Nothing is loaded from elsewhere, no page may frame this one, and a foreign page's request
+or WebSocket is refused.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from jinja2 import BaseLoader, Environment
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+NONCE = "linecontrol.nonce"
+"""Where a request's scope keeps its page's nonce."""
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -29,6 +35,18 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+class WithNonce(BaseLoader):
+    """Another loader's templates, each ``script`` in them with the page's nonce."""
+
+    def __init__(self, inner: BaseLoader) -> None:
+        self._inner = inner
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        source, path, is_fresh = self._inner.get_source(environment, template)
+        nonce = f"<script nonce=\"{{{{ request.scope['{NONCE}'] }}}}\""
+        return source.replace("<script", nonce), path, is_fresh
 
 
 @dataclass(frozen=True)
@@ -81,9 +99,12 @@ class OwnPagesOnly:
                 await Response("foreign host or origin", 403)(scope, receive, send)
             return
 
+        nonce = scope[NONCE] = secrets.token_urlsafe(16)
+        policy = (b"content-security-policy", POLICY.format(nonce=nonce).encode())
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers]
+                message["headers"] = [*message["headers"], policy, *self._headers]
             await send(message)
 
         await self._app(scope, receive, with_headers)

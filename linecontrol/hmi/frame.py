@@ -86,7 +86,8 @@ class Frame:
 
     def _builder(self, page: Page) -> Callable[[PageArguments], Any]:
         async def build(args: PageArguments) -> None:
-            await page.build(self._view, **args.path_parameters)
+            with self._view.loading():
+                await page.build(self._view, **args.path_parameters)
             if self._view.session.token:
                 await self._view.refreshed(active=True)
 

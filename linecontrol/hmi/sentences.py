@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).parent / "texts" / "sentences.json"
-NAMES = ("tuning", "quality", "line")
+NAMES = ("tuning", "quality", "research", "line")
 FILES = (*(PATH.with_name(f"sentences_{name}.json") for name in NAMES), PATH)
 """In the order in which they are tried: the last are so general that they would take the others for something else."""
 _DEPTH = 4

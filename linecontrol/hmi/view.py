@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,13 @@ class View:
         """A sentence of the controller in this person's language, as far as it is known."""
         return self.display.sentences.translated(sentence, self.language)
 
+    def told_by(self, event: Mapping[str, Any]) -> str:
+        """What an event of the API tells: in its own Chinese where it brings some, else as far as it is known."""
+        own = str((event.get("data") or {}).get("zh") or "") if self.language == "zh" else ""
+        if not own:
+            return self.said(str(event["text"]))
+        return own if str(event["source"]) in own else f"{event['source']} {own}"
+
     def say(self, sentence: str, *, bad: bool = False) -> None:
         """A short notice. What is bad stays until it is closed."""
         with self.client:  # not what was clicked: that may be gone by now
@@ -83,6 +91,16 @@ class View:
                 close_button=self.t("close") if bad else False,
                 color="negative" if bad else "dark",
             )
+
+    @contextlib.contextmanager
+    def loading(self) -> Iterator[None]:
+        """Says that something is being loaded, where it will stand, until it does."""
+        label = ui.label(self.t("page.loading")).classes("muted loading").props('role="status"')
+        try:
+            yield
+        finally:
+            if not label.is_deleted:
+                label.delete()
 
     # -- asking the line
     @property

@@ -32,6 +32,10 @@ def alarm_rows(config: LineConfig) -> list[AlarmRow]:
 
 def event_rows(config: LineConfig) -> list[EventRow]:
     """Alarms that come of events."""
+    guard = config.line.guard
+    interlocks = [row for station in config.stations.values() for row in station.profile.interlocks]
+    titles = {row.name: Text(row.title.en, row.title.zh) for row in (*interlocks, *config.line.interlocks)}
+    titles |= {} if guard is None else {row.name: Text(row.title.en, row.title.zh) for row in guard.checks}
     return [
         EventRow(
             event=row.event,
@@ -39,6 +43,7 @@ def event_rows(config: LineConfig) -> list[EventRow]:
             ends=frozenset(row.ends),
             source=row.source or "",
             leads_station=row.leads_station,
+            titles=titles,
             **_rational(row),
         )
         for row in config.controller_alarms.events

@@ -28,6 +28,7 @@ HOUR_S = 3600.0
 PATIENCE_S = 2.0  # real time
 AGAIN_S = 60.0
 SLACK_S = 2.0
+IN_DAYS_FROM_H = 48.0
 RESULTS = ("passed", "failed")
 BEGUN = "begun"
 
@@ -157,18 +158,19 @@ class CheckRegister:
             )
         hours = self.due_h(name, now)
         if last.result == BEGUN:
-            due = f"due in {hours:.1f} h" if hours > 0.0 else "due now"
+            due = f"due in {_long(hours).en}" if hours > 0.0 else "due now"
             return Text(
                 f"{name} {title.en}: nobody has done it yet, {due}",
-                f"{name} {title.zh}：尚未执行过，{f'{hours:.1f} 小时后到期' if hours > 0.0 else '已到期'}",
+                f"{name} {title.zh}：尚未执行过，{f'{_long(hours).zh}后到期' if hours > 0.0 else '已到期'}",
             )
-        limit = f"{item.every_h:g} h"
+        limit = _long(item.every_h)
         if hours < 0.0:
             return Text(
-                f"{name} {title.en}: overdue by {-hours:.1f} h, must be done every {limit}",
-                f"{name} {title.zh}：已超期 {-hours:.1f} 小时，应每 {item.every_h:g} 小时一次",
+                f"{name} {title.en}: overdue by {_long(-hours).en}, must be done every {limit.en}",
+                f"{name} {title.zh}：已超期 {_long(-hours).zh}，应每 {limit.zh}一次",
             )
-        return Text(f"{name} {title.en}: due in {hours:.1f} h", f"{name} {title.zh}：{hours:.1f} 小时后到期")
+        left = _long(hours)
+        return Text(f"{name} {title.en}: due in {left.en}", f"{name} {title.zh}：{left.zh}后到期")
 
     # -- what people do
     async def enter(
@@ -282,3 +284,10 @@ class CheckRegister:
         task = asyncio.ensure_future(keep())
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
+
+
+def _long(hours: float) -> Text:
+    """A time as people say it: in hours, or in days when there are many."""
+    if hours < IN_DAYS_FROM_H:
+        return Text(f"{hours:.3g} h", f"{hours:.3g} 小时")
+    return Text(f"{hours / 24.0:.3g} days", f"{hours / 24.0:.3g} 天")

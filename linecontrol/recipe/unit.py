@@ -115,7 +115,9 @@ class UnitRun:
         verb = "goes on with" if is_begun else "begins"
         self.progress.setdefault(step.name, {})
         text = f"{self.name} {verb}: {step.title.en}"
-        self._host.tell("run.phase", text, unit=self.name, phase=step.name, to="again" if is_begun else "begun")
+        title = {"en": step.title.en, "zh": step.title.zh}
+        to = "again" if is_begun else "begun"
+        self._host.tell("run.phase", text, unit=self.name, phase=step.name, title=title, to=to)
         await self._host.save()
 
     async def _perform(self, step: Step, progress: dict[str, Any], wanted: Wanted | None) -> None:

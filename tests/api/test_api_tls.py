@@ -23,6 +23,9 @@ from linecontrol.api.matching import match
 from linecontrol.api.rights import Right
 from linecontrol.api.tls import check, self_made
 from linecontrol.core.errors import ConfigError
+from linecontrol.hmi.client import Api, ApiGone, Session
+from linecontrol.hmi.feed import Feed
+from linecontrol.hmi.live import Live
 
 NOW = datetime.now(UTC)
 
@@ -102,6 +105,7 @@ async def test_over_tls(tmp_path: Path) -> None:
             assert "max-age=" in answer.headers["strict-transport-security"]
             for host, status in (("mill.local", 401), ("10.0.0.7:8470", 401), ("evil.example", 403)):
                 assert (await client.get("/tags", headers={"Host": host, "Cookie": ""})).status_code == status
+        await the_display_reads(here.url, tls.certificate)
         port = int(here.url.rpartition(":")[2])
         for version, is_taken in ((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True)):
             old = ssl.create_default_context(cafile=str(tls.certificate))
@@ -115,6 +119,28 @@ async def test_over_tls(tmp_path: Path) -> None:
             else:
                 assert is_taken
                 writer.close()
+
+
+async def the_display_reads(url: str, certificate: Path) -> None:
+    """The display beside it: somebody logs in, and live values come over TLS; another's certificate is not believed."""
+    api, live, session = Api(url, certificate=certificate), Live(), Session()
+    await api.log_in(session, "li", PASSWORD)
+    feed = asyncio.ensure_future(Feed(api, live, lambda: session, lambda _told: None).run())
+    try:
+        async with asyncio.timeout(30):
+            while not live.is_up(time.monotonic()):
+                await asyncio.sleep(0.01)
+        assert "TT-303" in live.tags
+    finally:
+        feed.cancel()
+        await asyncio.gather(feed, return_exceptions=True)
+        await api.close()
+    stranger = Api(url, certificate=self_made(certificate.parent / "other", [], NOW).certificate)
+    try:
+        with pytest.raises(ApiGone, match="CERTIFICATE"):
+            await stranger.get("/session")
+    finally:
+        await stranger.close()
 
 
 def test_our_own_certificate_is_kept_until_it_must_be_renewed(tmp_path: Path) -> None:

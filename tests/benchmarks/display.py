@@ -24,8 +24,8 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "line"), str(HERE.parent / "hmi"), str(HERE.parents[1])]
 
-import httpx  # noqa: E402
-from hmi_rig import Stage, stage  # noqa: E402
+from hmi_rig import Stage, browser_page, stage  # noqa: E402
+from line_rig import console  # noqa: E402
 from websockets.asyncio.client import connect  # noqa: E402
 
 TAG = "RUN.CYCLES"
@@ -46,8 +46,9 @@ def processor_s(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def watch_api(url: str, seen: Seen) -> None:
-    async with connect(url.replace("http", "ws") + "/ws/live", proxy=None, max_size=None) as socket:
+async def watch_api(on: Stage, seen: Seen) -> None:
+    url, headers = on.controller.url.replace("http", "ws") + "/ws/live", console(on.controller._data)
+    async with connect(url, additional_headers=headers, proxy=None, max_size=None) as socket:
         async for text in socket:
             row = json.loads(text)["tags"].get(TAG)
             if row is not None and row["value"] is not None:
@@ -72,11 +73,12 @@ async def deaf(url: str, cookie: str) -> None:
 
 
 async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as browser:
-        page = await browser.get(on.display.url)
-        cookie = page.headers["set-cookie"].split(";")[0]
+    async with browser_page(on):  # somebody logs in, once; nobody else is sent values
+        pass
+    [kept] = on.logged_in.values()
+    cookie = "; ".join(f"{row['name']}={row['value']}" for row in kept["cookies"])
     seen = Seen()
-    tasks = [asyncio.ensure_future(watch_api(on.controller.url, seen))]
+    tasks = [asyncio.ensure_future(watch_api(on, seen))]
     tasks += [asyncio.ensure_future(watch_display(on.display.url, cookie, seen)) for _ in range(clients)]
     tasks += [asyncio.ensure_future(deaf(on.display.url, cookie))] if clients else []
     await asyncio.sleep(3.0)
@@ -93,6 +95,9 @@ async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
         found[f"{name}_cpu_pct"] = round(100 * (processor_s(pid) - before[name]) / took, 1)
     found["scans"] = sum(after[s]["scans"] - stations[s]["scans"] for s in stations)
     found["missed"] = sum(after[s]["missed"] - stations[s]["missed"] for s in stations)
+    for task in tasks:
+        if task.done():
+            task.result()  # one that was refused or let go measures nothing
     late = sorted(seen.late_s)
     if late:
         found |= {f"late_p{p}_ms": round(1000 * late[min(len(late) - 1, len(late) * p // 100)]) for p in (50, 95, 99)}

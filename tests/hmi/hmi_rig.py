@@ -118,10 +118,13 @@ async def log_in(on: Stage, page: Any, role: str, language: str) -> None:
     made = await on.controller.ask("POST", "/users", body)
     assert made.status_code in (201, 409), made.text
     await page.goto(on.display.url)
+    password = page.locator('input[autocomplete="current-password"]')
     await page.locator('input[autocomplete="username"]').fill(name)
-    await page.locator('input[autocomplete="current-password"]').fill(PASSWORD)
+    await password.fill(PASSWORD)
     await page.locator(".panel.narrow .btn.main").click()
-    await page.locator('input[autocomplete="current-password"]').wait_for(state="detached")
+    said = page.locator(".panel.narrow .bad-words:not(:empty)")
+    await said.or_(page.locator(".person")).first.wait_for()
+    assert await password.count() == 0, await said.all_inner_texts()
 
 
 @contextlib.asynccontextmanager

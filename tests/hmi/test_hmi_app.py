@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import stat
 import time
@@ -41,7 +42,7 @@ async def shown(folder: Path) -> AsyncIterator[DisplayProcess]:
 
 
 async def test_its_doors(tmp_path: Path) -> None:
-    """One process for what would otherwise be many starts."""
+    """Its doors, its secret, and that it ends with its parent: one process for what would otherwise be many starts."""
     async with shown(tmp_path) as display, httpx.AsyncClient(base_url=display.url, trust_env=False) as browser:
         page = await browser.get("/")
         assert page.status_code == 200
@@ -49,6 +50,14 @@ async def test_its_doors(tmp_path: Path) -> None:
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "http" not in policy.replace("https:", "http:")
+        # a script within the page runs with the page's own nonce, or not at all
+        [allowed] = re.findall(r"script-src ([^;]*)", policy)
+        assert "unsafe-inline" not in allowed
+        [nonce] = re.findall(r"'nonce-([^']+)'", allowed)
+        scripts = re.findall(r"<script[^>]*>", page.text)
+        assert len(scripts) > 5
+        assert [tag for tag in scripts if f'nonce="{nonce}"' not in tag and 'src="/static/' not in tag] == []
+        assert nonce not in (await browser.get("/")).headers["content-security-policy"]
         cookie = page.headers["set-cookie"]
         assert "httponly" in cookie.lower()
         assert "samesite=strict" in cookie.lower()
@@ -67,8 +76,12 @@ async def test_its_doors(tmp_path: Path) -> None:
         secret = tmp_path / "display.secret"
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
         before = secret.read_text()
-    async with shown(tmp_path):
+    async with shown(tmp_path) as display:
         assert secret.read_text() == before
+        assert display.process.stdin is not None
+        display.process.stdin.close()  # as when its parent has ended
+        async with asyncio.timeout(PATIENCE_S):
+            await display.process.wait()
 
 
 def test_beyond_this_computer_it_is_served_over_tls_or_not_at_all(tmp_path: Path) -> None:
@@ -153,14 +166,6 @@ async def test_a_session_is_its_own_browsers_and_nobody_elses() -> None:
     assert [request.method for request in seen] == ["POST", "GET"]
     assert "cookie" not in seen[1].headers
     assert "authorization" not in seen[1].headers
-
-
-async def test_it_ends_with_its_parent(tmp_path: Path) -> None:
-    async with shown(tmp_path) as display:
-        assert display.process.stdin is not None
-        display.process.stdin.close()
-        async with asyncio.timeout(PATIENCE_S):
-            await display.process.wait()
 
 
 class Deaf:

@@ -17,12 +17,15 @@ from nicegui.testing import User, user_simulation
 from linecontrol.analysis.attribution import Attribution, Step
 from linecontrol.analysis.charts import charts_of
 from linecontrol.analysis.compare import compare_records, side_by_side
+from linecontrol.analysis.experiment import analyse
 from linecontrol.analysis.flows import Flow
 from linecontrol.analysis.overlay.answer import laid
 from linecontrol.analysis.overlay.trace import Phase, RunTraces, Trace
 from linecontrol.analysis.reconcile import Quantity
+from linecontrol.analysis.runs_needed import power_answer
 from linecontrol.analysis.where import parse_where
 from linecontrol.core.errors import ConfigError
+from linecontrol.core.model import Text
 from linecontrol.hmi.app import root
 from linecontrol.hmi.client import Api
 from linecontrol.hmi.display import Display
@@ -38,7 +41,11 @@ RECORDS = [run.record() for run in RUNS]
 def traces(run: MadeRun) -> RunTraces:
     t = np.arange(0.0, run.length_s, 30.0)
     values = 12.8 + 0.05 * np.random.default_rng(run.number).normal(size=len(t)) + (1.0 if run.number == 11 else 0.0)
-    phases = (Phase("drying", "warm-up", 0.0, 300.0), Phase("drying", "drying", 300.0, run.length_s))
+    warming, drying = Text("Warm-up", "升温"), Text("Drying", "干燥")
+    phases = (
+        Phase("drying", "warm-up", 0.0, 300.0, warming),
+        Phase("drying", "drying", 300.0, run.length_s, drying),
+    )
     return RunTraces(run.run_id, run.length_s, {"MT-306": Trace(t, values, "% wb", "drying")}, phases)
 
 
@@ -50,6 +57,18 @@ WHY = Attribution(
     (Step("liberation", Quantity(-2.0, 0.3), 0.97, 0.93), Step("unaccounted", Quantity(0.5, 0.3), 1.0, 1.01)),
     ("diverted",),
 )
+
+
+FORMULA = {"rasp_rpm": {"title": {"en": "Rasp speed", "zh": "锉磨机转速"}, "unit": "rpm"}}
+EXPERIMENT = [
+    {
+        "run_id": f"x{i}",
+        "lot": "",
+        "values": {"rasp_rpm": rpm, "water": water},
+        "extraction_yield": 0.8 + 0.02 * (rpm - 1500.0) / 100.0 + 0.0002 * (-1) ** i,
+    }
+    for i, (rpm, water) in enumerate([(r, w) for r in (1400.0, 1500.0, 1600.0) for w in (19.0, 21.0, 23.0)] * 2)
+]
 
 
 class Answers:
@@ -91,6 +110,12 @@ class Answers:
             return laid([traces(r) for r in RUNS if r.run_id in names], first["align"], params.get("golden", []), 60)  # type: ignore[arg-type]
         if path == "/compare/control-charts":
             return [charts_of(RECORDS, name) for name in params["metric"]]
+        if path == "/compare/power":
+            return power_answer(first["see"], 0.5, 88.0, first["metric"], paired=first["paired"] == "true", sd_df=10)
+        if path == "/compare/surface":
+            return analyse(EXPERIMENT, first["metric"], goal=first["goal"], model=first["model"]).to_dict()  # type: ignore[arg-type]
+        if path == "/recipes":
+            return [{"name": "standard", "title": {"en": "Standard", "zh": "标准"}, "formula": FORMULA}]
         if path == "/runs/run-003":
             return RECORDS[3]
         if path == "/runs/run-000/flows":
@@ -146,6 +171,7 @@ async def test_runs_are_chosen_and_laid_over_the_golden_band(user: User, answers
     names = [row.get("name") for row in chart.options["series"]]
     assert names == ["run-011", None, "Golden band, 95 %"]
     await user.should_see("Side by side")
+    await user.should_see("Warm-up")  # as the recipe calls the phase, not by its name
 
 
 async def test_runs_are_found_by_a_condition_and_a_wrong_one_is_told(user: User, answers: Answers) -> None:
@@ -205,6 +231,38 @@ async def test_why_one_run_made_less_than_another(user: User) -> None:
     assert tops == pytest.approx([50.0, 50.0, 48.5, 48.5])  # down by two from the first, up by a half to the last
     assert base[1:3] == [48.0, 48.0]
     assert intervals[0] == pytest.approx([1, 50.0 - 2.588, 50.0 - 1.412], abs=1e-3)
+
+
+async def test_how_many_runs_it_takes_to_see_a_difference(user: User, answers: Answers) -> None:
+    await user.open("/compare/power")
+    [size] = user.find(ui.number).elements
+    size.set_value(0.5)
+    user.find(kind=ui.button, content="Work out").click()
+    await user.should_see("22 runs of each way")
+    await user.should_see("0.440 points (0.50 %)")
+    await user.should_see("What so many runs show")
+    asked = dict(answers.asked)["/compare/power"]
+    assert (asked["see"], asked["paired"], asked["power"]) == (["0.5%"], ["false"], ["0.8"])
+    size.set_value(None)
+    user.find(kind=ui.button, content="Work out").click()
+    await user.should_see("is no difference")
+
+
+async def test_an_experiment_tells_what_to_try_next(user: User) -> None:
+    await user.open("/compare/surface")
+    user.find(kind=ui.button, content="Work out").click()
+    await user.should_see("A better setting to try")
+    await user.should_see("Rasp speed, rpm")  # as the recipe calls it
+    await user.should_see("The proposal lies at the end of what was tried: Rasp speed")
+    await user.should_see("not told from chance")
+    [chart] = user.find(ui.echart).elements
+    cells, tried, proposed = (row["data"] for row in chart.options["series"])
+    assert len(cells) == 25 * 25
+    assert len(tried) == 9
+    assert proposed[0][0] == pytest.approx(1600.0)
+    best = max(cells, key=lambda cell: cell[2])
+    assert best[0] == pytest.approx(1600.0)
+    assert best[2] == pytest.approx(82.0, abs=0.1)
 
 
 async def test_a_record_is_taken_along(user: User, answers: Answers) -> None:

@@ -93,7 +93,10 @@ def stretched(runs: Sequence[RunTraces], unit: str) -> Stretch:
         own[run.run_id] = np.maximum.accumulate(np.array(knots))
     lengths = np.median(np.diff(np.array(list(own.values())), axis=1), axis=0)
     knots_s = np.concatenate(([0.0], np.cumsum(lengths)))
-    phases = tuple(Phase(unit, name, float(knots_s[i + 1]), float(knots_s[i + 2])) for i, name in enumerate(order))
+    titles = {phase.name: phase.title for phase in runs[0].phases_of(unit) or runs[0].phases}
+    phases = tuple(
+        Phase(unit, name, float(knots_s[i + 1]), float(knots_s[i + 2]), titles[name]) for i, name in enumerate(order)
+    )
     return Stretch(knots_s, own, phases)
 
 

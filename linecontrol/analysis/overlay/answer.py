@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,13 @@ def _signal(found: Overlay, band: Band | None) -> dict[str, Any]:
         "axis_s": [round(float(t), 3) for t in found.axis_s],
         "runs": rows,
         "phases": [
-            {"unit": p.unit, "name": p.name, "begin_s": round(p.begin_s, 1), "end_s": round(p.end_s, 1)}
+            {
+                "unit": p.unit,
+                "name": p.name,
+                "title": None if p.title is None else asdict(p.title),
+                "begin_s": round(p.begin_s, 1),
+                "end_s": round(p.end_s, 1),
+            }
             for p in found.phases
         ],
     }

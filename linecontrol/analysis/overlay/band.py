@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from linecontrol.analysis.overlay.align import Overlay
 from linecontrol.analysis.overlay.trace import Phase
 from linecontrol.analysis.statistics.groups import plain
+from linecontrol.core.model import Text
 
 Floats = NDArray[np.float64]
 LEAST_GOLDEN = 3
@@ -41,7 +42,7 @@ class Deviation:
     Attributes:
         score: root mean square of the deviation in half widths; within the band it is below 1.
         outside: share of the time outside. mean: mean deviation in the signal's unit, with its sign.
-        worst_at_s: common time of the largest deviation.
+        worst_at_s: common time of the largest deviation. title: of the phase; None where that is not on record.
     """
 
     run_id: str
@@ -51,9 +52,11 @@ class Deviation:
     outside: float
     mean: float
     worst_at_s: float
+    title: Text | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: plain(getattr(self, name)) for name in self.__slots__}
+        row = {name: plain(getattr(self, name)) for name in self.__slots__ if name != "title"}
+        return row | {"title": None if self.title is None else asdict(self.title)}
 
 
 def golden_band(found: Overlay, golden: Sequence[str]) -> Band:
@@ -114,4 +117,5 @@ def _deviation(found: Overlay, i: int, run: str, band: Band, part: Phase) -> Dev
         float((np.abs(scaled[known]) > 1.0).mean()),
         float(apart[known].mean()),
         float(found.axis_s[worst]),
+        part.title,
     )

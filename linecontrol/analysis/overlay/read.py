@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from linecontrol.analysis.overlay.trace import Phase, RunTraces, Trace
 from linecontrol.core.errors import ConfigError, Problem
+from linecontrol.core.model import Text
 from linecontrol.history.reader import HistoryReader
 
 MOST_ROWS = 1_000_000  # of one signal in one run
@@ -72,11 +73,17 @@ def read_phases(reader: HistoryReader, run_id: str, began: float, ended: float) 
     events = reader.events(began - 1.0, ended + 1.0, MOST_EVENTS, ["run.phase"], run_id)
     begun: dict[tuple[str, str], float] = {}
     done: dict[tuple[str, str], float] = {}
+    titles: dict[tuple[str, str], Text | None] = {}
     for event in events:
         key = (str(event.data.get("unit", "")), str(event.data.get("phase", "")))
         if event.data.get("to") == "begun":
             begun.setdefault(key, event.time - began)
+            titles.setdefault(key, _title(event.data.get("title")))
         elif event.data.get("to") == "done":
             done[key] = event.time - began
-    found = [Phase(unit, name, at, done.get((unit, name), ended - began)) for (unit, name), at in begun.items()]
+    found = [Phase(*key, at, done.get(key, ended - began), titles[key]) for key, at in begun.items()]
     return sorted(found, key=lambda phase: (phase.begin_s, phase.end_s))
+
+
+def _title(told: Any) -> Text | None:
+    return Text(str(told["en"]), str(told["zh"])) if isinstance(told, Mapping) and {"en", "zh"} <= set(told) else None

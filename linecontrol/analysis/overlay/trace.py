@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from linecontrol.core.model import Text
+
 Floats = NDArray[np.float64]
 
 
@@ -36,12 +38,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A phase of a unit procedure [s since the run began]."""
+    """A phase of a unit procedure [s since the run began]. ``title``: as the recipe calls it; None: not on record."""
 
     unit: str
     name: str
     begin_s: float
     end_s: float
+    title: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ An alarm calls for a response by a person. What calls for none is an event and n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from linecontrol.core.model import Text
@@ -103,6 +104,7 @@ class EventRow:
         ends: kinds of events that end it as well as its own with ``active`` False.
         name: the part of the alarm's name behind the source, e.g. ``LINK-DOWN``.
         source: name used instead of the event's source (the source of a run's events is the run); "" = the event's.
+        titles: what sources are called, where the name alone tells nobody anything: of checks and interlocks.
     """
 
     event: str
@@ -118,18 +120,21 @@ class EventRow:
     leads_station: bool = False
     follows: frozenset[str] = frozenset()
     suppressed_in: frozenset[str] = frozenset()
+    titles: Mapping[str, Text] = field(default_factory=dict)
 
     def row(self, source: str, station: str) -> AlarmRow:
         """The alarm of one source."""
+        title = self.titles.get(source)
+        called = Text(source, source) if title is None else Text(f"{title.en} ({source})", f"{title.zh}（{source}）")
         return AlarmRow(
             name=f"{source}.{self.name}",
             tag=source,
             station=station,
             kind=Kind.EVENT,
             priority=self.priority,
-            text=_filled(self.text, source),
-            consequence=_filled(self.consequence, source),
-            action=_filled(self.action, source),
+            text=_filled(self.text, called),
+            consequence=_filled(self.consequence, called),
+            action=_filled(self.action, called),
             respond_s=self.respond_s,
             latched=self.latched,
             group=station if self.leads_station else "",
@@ -138,5 +143,5 @@ class EventRow:
         )
 
 
-def _filled(text: Text, source: str) -> Text:
-    return Text(text.en.replace("{source}", source), text.zh.replace("{source}", source))
+def _filled(text: Text, source: Text) -> Text:
+    return Text(text.en.replace("{source}", source.en), text.zh.replace("{source}", source.zh))

@@ -46,6 +46,7 @@ class Lots:
                     for name in LOT_FIELDS
                 }
             self._fields["received_kg"].props("inputmode=decimal")
+            self._fields["harvested"].props('stack-label placeholder="2026-01-10"')
             with ui.element("div").classes("verbs"):
                 ask.offered(view.t("bags.lot.add"), self._add, ask.lacking(view, "operate"), kind="main")
         self._box = ui.element("section").classes("panel")

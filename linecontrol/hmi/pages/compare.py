@@ -1,4 +1,4 @@
-"""Runs compared: laid over each other, as groups, on control charts; one in its balance, two explained.
+"""Runs compared: laid over each other, as groups, on control charts; one in its balance, two explained; experiments.
 
 A further tab is a row in TABS and its texts.
 """
@@ -14,6 +14,8 @@ from linecontrol.hmi.pages.compare_balance import balance
 from linecontrol.hmi.pages.compare_charts import charts
 from linecontrol.hmi.pages.compare_groups import groups
 from linecontrol.hmi.pages.compare_overlay import overlay
+from linecontrol.hmi.pages.compare_power import power
+from linecontrol.hmi.pages.compare_surface import surface
 from linecontrol.hmi.pages.compare_why import why
 from linecontrol.hmi.view import View
 
@@ -23,6 +25,8 @@ TABS: dict[str, Callable[[View], Awaitable[None]]] = {
     "charts": charts,
     "balance": balance,
     "why": why,
+    "power": power,
+    "surface": surface,
 }
 
 

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from linecontrol.hmi import ask, texts
 from linecontrol.hmi.charts import INK, INKS, SOFT, figure
-from linecontrol.hmi.pages.compare_wish import finished_runs, run_field
+from linecontrol.hmi.pages.compare_wish import finished_runs, run_field, waiting
 from linecontrol.hmi.view import View
 
 QUANTITIES = ("starch", "mass", "water", "solids")
@@ -36,6 +36,7 @@ async def balance(view: View) -> None:
 
 
 async def _draw(view: View, run: str, box: ui.element) -> None:
+    waiting(box)
     found = await view.worked_out(f"/runs/{run}/flows")
     record = None if found is None else await view.worked_out(f"/runs/{run}")
     with box.clear():

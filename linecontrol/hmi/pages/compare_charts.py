@@ -72,8 +72,9 @@ def _chart(view: View, found: dict[str, Any], unit: str) -> None:
     ]
     if "also" in found:
         curves.append(Curve("", x, found["also"], width=1.2, dots=True, marked=low))
-    centre = [] if found["centre"] is None else [found["centre"]]
-    chart(curves, unit=unit, x_name=view.t("compare.axis.run"), marks=centre, height=230)
+    if found["centre"] is not None:
+        curves.append(Curve("", x, [found["centre"]] * len(x), SOFT, width=1.0))
+    chart(curves, unit=unit, x_name=view.t("compare.axis.run"), height=230)
 
 
 def _signals(view: View, one: dict[str, Any]) -> None:

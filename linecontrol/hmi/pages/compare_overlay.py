@@ -185,7 +185,7 @@ def _deviations(view: View, laid: dict[str, Any], wish: Wish) -> None:
                 [
                     row["run_id"],
                     row["tag"],
-                    row["phase"] or view.t("compare.whole"),
+                    (view.of(row["title"]) or row["phase"]) if row["phase"] else view.t("compare.whole"),
                     view.number(row["score"], 2),
                     percent(view, row["outside"]),
                     f"{signed(view, row['mean'])} {view.unit(view.unit_of(row['tag']))}".strip(),

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from linecontrol.hmi import ask
 from linecontrol.hmi.charts import INK, SOFT, figure
-from linecontrol.hmi.pages.compare_wish import finished_runs, run_field, signed
+from linecontrol.hmi.pages.compare_wish import finished_runs, run_field, signed, waiting
 from linecontrol.hmi.view import View
 
 MORE, LESS, WHOLE = "#2f7d7a", "#b85400", "#6d6e71"
@@ -43,6 +43,7 @@ async def why(view: View) -> None:
 
 
 async def _draw(view: View, runs: tuple[str, str], box: ui.element) -> None:
+    waiting(box)
     found = await view.worked_out(f"/runs/{runs[0]}/attribution/{runs[1]}")
     with box.clear():
         if found is None:

@@ -63,6 +63,12 @@ def percent(view: View, share: float | None) -> str:
     return texts.NOTHING if share is None else f"{view.number(100.0 * share, 0)} %"
 
 
+def waiting(box: ui.element) -> None:
+    """Shows that something is being worked out, until ``box`` is drawn."""
+    with box.clear():
+        ui.spinner(size="2em").props('color=grey-8 role="status"')
+
+
 async def finished_runs(view: View) -> dict[str, str]:
     """Ended runs, newest first, and how each is called: when it began, its recipe, its lot."""
     rows = await view.worked_out("/runs", limit=MOST_ENDED) or []

@@ -24,11 +24,16 @@ async def page(view: View) -> None:
         ui.label(view.t("page.lab")).classes("title")
         biases = await view.told(view.get("/lab/bias")) or []
         points = await view.told(view.get("/lab/samples")) or []
+        book = None
+        if biases or points:
+            book = LabBook(view, biases, points, await finished_runs(view) if points else {})
         with ui.element("div").classes("columns"):
-            if biases or points:
-                await LabBook(view, biases, points, await finished_runs(view) if points else {}).build()
+            if book is not None:
+                book.build()
             for name in [loop for loop in _loops(view) if f"{loop}.STRATEGY" in view.live.tags]:
                 await Strategy(view, name).build()
+        if book is not None:
+            await book.build_list()
 
 
 def _loops(view: View) -> list[str]:
@@ -54,7 +59,8 @@ class LabBook:
         self._meters = {row["tag"]: row["unit"] for row in biases}
         self._points = {row["name"]: row for row in points}
 
-    async def build(self) -> None:
+    def build(self) -> None:
+        """Where values are entered."""
         view = self._view
         with ui.element("section").classes("panel"):
             ui.label(view.t("lab.enter")).classes("title")
@@ -74,8 +80,11 @@ class LabBook:
             with ui.element("div").classes("verbs"):
                 ask.offered(view.t("lab.save"), self._save, ask.lacking(view, "lab"), kind="main")
             self._bias = ui.element("div")
+
+    async def build_list(self) -> None:
+        """What was entered; drawn again with each further value."""
         with ui.element("section").classes("panel"):
-            ui.label(view.t("lab.entered")).classes("title")
+            ui.label(self._view.t("lab.entered")).classes("title")
             self._list = ui.element("div")
         await self._draw()
 

@@ -15,8 +15,7 @@ async def page(view: View) -> None:
         pass
 
     async def draw() -> None:
-        box.clear()
-        with box:
+        with box.clear(), view.loading():
             if is_under_way(view):
                 await procedure(view)
             else:

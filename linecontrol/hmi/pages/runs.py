@@ -219,8 +219,5 @@ async def _events(view: View, row: dict[str, Any], box: ui.element) -> None:
         ui.label(view.t("runs.events")).classes("title")
         ask.table(
             [view.t("runs.column.time"), view.t("runs.column.what"), view.t("runs.column.severity")],
-            [
-                (view.when(one["time"]), view.said(one["text"]), view.t(f"severity.{one['severity']}"))
-                for one in found or ()
-            ],
+            [(view.when(one["time"]), view.told_by(one), view.t(f"severity.{one['severity']}")) for one in found or ()],
         )
