@@ -53,17 +53,18 @@ _Work = Callable[[Mapping[str, float], Memory, float], float]
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Attributes: text: as written. tags: those it reads, in order, each once. is_tag: one tag and nothing else."""
+    """An arithmetic expression over tags.
+
+    Attributes:
+        text: as written. tags: those it reads, in order, each once. is_tag: one tag and nothing else.
+        lag_s: how long ago the cause may lie of what it shows only now [line s]: three windows, 95 % of a step.
+    """
 
     text: str
     tags: tuple[str, ...]
     is_tag: bool
+    lag_s: float
     _work: _Work
-
-    @property
-    def lag_s(self) -> float:
-        """How long ago the cause may lie of what it shows only now [line s]: three windows, 95 % of a step."""
-        return 3.0 * _window_s(self._tree)
 
     def at(self, values: Mapping[str, float], memory: Memory, dt_s: float) -> float:
         """Its value; NaN where a tag is NaN, where it is divided by zero, and where it is no finite number.
@@ -168,7 +169,8 @@ def parse(text: str) -> Expression:
         if parts > MOST_PARTS:
             raise ExpressionError(f"more than {MOST_PARTS} parts (accepted: up to {MOST_PARTS})")
         waiting += _parts(node, names, text)
-    return Expression(text.strip(), tuple(names.values()), isinstance(tree, ast.Name), _compiled(tree, names))
+    is_tag, lag_s = isinstance(tree, ast.Name), 3.0 * _window_s(tree)
+    return Expression(text.strip(), tuple(names.values()), is_tag, lag_s, _compiled(tree, names))
 
 
 def _parts(node: ast.expr, names: Mapping[str, str], text: str) -> list[ast.expr]:
