@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from linecontrol.recipe.model import ControlRecipe
-from linecontrol.recipe.progress import RunStatus
+from linecontrol.recipe.progress import RunStatus, UnitStatus
 from linecontrol.recipe.states import ENDED
 
 _ENDED = frozenset(state.value for state in ENDED)
@@ -41,7 +41,7 @@ def run_view(status: RunStatus, now: float, loops: Mapping[str, Any], record: Ma
                 "phase": unit.phase,
                 "title": None if unit.phase_title is None else unit.phase_title.en,
                 "title_zh": None if unit.phase_title is None else unit.phase_title.zh,
-                "text": "waits for proceed" if unit.waits_for_proceed else unit.waiting_for,
+                **_waiting(unit),
                 "waits_for_proceed": unit.waits_for_proceed,
                 "remaining_s": None if unit.remaining_s is None else round(unit.remaining_s),
                 "fraction": unit.done_fraction,
@@ -56,6 +56,15 @@ def run_view(status: RunStatus, now: float, loops: Mapping[str, Any], record: Ma
         "loops": dict(loops),
         "record": dict(record),
     }
+
+
+def _waiting(unit: UnitStatus) -> dict[str, str | None]:
+    """What a unit procedure waits for; Chinese where the recipe has words of its own for it."""
+    if unit.waits_for_proceed:
+        return {"text": "waits for proceed", "text_zh": None}
+    if unit.point is not None and unit.waiting_for:
+        return {"text": f"the others at {unit.point.en}", "text_zh": f"等待其他工段到达：{unit.point.zh}"}
+    return {"text": unit.waiting_for, "text_zh": None}
 
 
 def procedure_view(run_id: str, recipe: ControlRecipe) -> dict[str, Any]:
@@ -73,7 +82,7 @@ def procedure_view(run_id: str, recipe: ControlRecipe) -> dict[str, Any]:
                         "title": {"en": step.title.en, "zh": step.title.zh},
                         "operation": {"en": step.operation_title.en, "zh": step.operation_title.zh},
                         "expect_s": round(step.expect_s, 1),
-                        "point": getattr(step.params, "point", None),
+                        "point": None if step.point is None else {"en": step.point.en, "zh": step.point.zh},
                     }
                     for step in unit.steps
                 ],

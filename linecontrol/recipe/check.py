@@ -128,6 +128,10 @@ def _of_points(recipe: Recipe) -> Iterator[Fault]:
             continue
         order[unit].append(point)
         place[unit, point] = (*path, "params", "point")
+    for point in recipe.points:
+        if not any(point in met for met in order.values()):
+            known = ", ".join(dict.fromkeys(point for met in order.values() for point in met)) or "no point at all"
+            yield Fault(("points", point), "no phase comes to this point", known)
     for (unit, point), path in place.items():
         if not any(point in points for other, points in order.items() if other != unit):
             yield Fault(path, f"{unit} alone comes to {point}", "a point two or more unit procedures come to")

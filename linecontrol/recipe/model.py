@@ -124,6 +124,7 @@ class Recipe(BaseModel):
     description: Words | None = None
     stations: Annotated[list[Slug], Field(min_length=1, max_length=16)]
     formula: Annotated[dict[FormulaName, Parameter], Field(max_length=64)]
+    points: Annotated[dict[Slug, Words], Field(max_length=64)] = {}
     procedure: Annotated[dict[Slug, UnitProcedure], Field(min_length=1, max_length=16)]
 
     @classmethod

@@ -50,7 +50,7 @@ class UnitStatus:
 
     Attributes:
         phase, kind, title: the current phase; of the next one when ``waits_for_proceed``. None at the end.
-        waiting_for: what the phase waits for, in words.
+        waiting_for: what the phase waits for, in words. point: where it meets the other unit procedures, in words.
         done_fraction: 0..1 of the phase, None when it cannot know. remaining_s: of the phase [line s].
         time_left_s: of the unit procedure, waiting for others included [line s].
     """
@@ -64,6 +64,7 @@ class UnitStatus:
     kind: str | None
     phase_title: Text | None
     waiting_for: str
+    point: Text | None
     waits_for_proceed: bool
     done_fraction: float | None
     remaining_s: float | None

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from linecontrol.core.model import Text
 from linecontrol.recipe.formula import ExpressionError, evaluate, is_expression, parse
-from linecontrol.recipe.params import Params, Path
+from linecontrol.recipe.params import Params, Path, SyncParams
 from linecontrol.recipe.phases import KINDS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One phase, ready to run. ``limit_s``, ``expect_s`` in line time."""
+    """One phase, ready to run. ``limit_s``, ``expect_s`` in line time. ``point``: where it meets others, in words."""
 
     name: str
     kind: str
@@ -50,6 +50,7 @@ class Step:
     limit_s: float
     expect_s: float
     path: Path
+    point: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def compile_units(recipe: Recipe, values: Mapping[str, float]) -> tuple[tuple[Un
         if (unit, spec.name) in seen:
             faults.append(Fault((*path, "name"), f"{spec.name} is the name of another phase of {unit}", "a new name"))
         seen.add((unit, spec.name))
-        step = _compile(operation, spec, path, values, faults)
+        step = _compile(recipe, operation, spec, path, values, faults)
         if is_restart and spec.kind in KINDS and not KINDS[spec.kind].replays:
             accepted = ", ".join(k for k, kind in KINDS.items() if kind.replays)
             faults.append(Fault((*path, "kind"), f"{spec.kind} cannot stand under restart", accepted))
@@ -109,7 +110,12 @@ def compile_units(recipe: Recipe, values: Mapping[str, float]) -> tuple[tuple[Un
 
 
 def _compile(
-    operation: Operation, spec: PhaseSpec, path: Path, values: Mapping[str, float], faults: list[Fault]
+    recipe: Recipe,
+    operation: Operation,
+    spec: PhaseSpec,
+    path: Path,
+    values: Mapping[str, float],
+    faults: list[Fault],
 ) -> Step | None:
     kind = KINDS.get(spec.kind)
     if kind is None:
@@ -137,7 +143,15 @@ def _compile(
         faults.append(Fault((*path, "time_limit_s"), f"{limit_s:g} s", f"more than the {shortest_s:g} s it lasts"))
     title = Text(spec.title.en, spec.title.zh) if spec.title else Text(*TITLES[spec.kind])
     about = Text(operation.title.en, operation.title.zh)
-    return Step(spec.name, spec.kind, title, operation.name, about, params, limit_s, expect_s, path)
+    point = _point(recipe, params)
+    return Step(spec.name, spec.kind, title, operation.name, about, params, limit_s, expect_s, path, point)
+
+
+def _point(recipe: Recipe, params: Params) -> Text | None:
+    if not isinstance(params, SyncParams):
+        return None
+    words = recipe.points.get(params.point)
+    return Text(params.point, params.point) if words is None else Text(words.en, words.zh)
 
 
 def _is_wanted(recipe: Recipe, spec: PhaseSpec, path: Path, values: Mapping[str, float], faults: list[Fault]) -> bool:

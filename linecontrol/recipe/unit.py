@@ -223,6 +223,7 @@ class UnitRun:
             kind=None if step is None else step.kind,
             phase_title=None if step is None else step.title,
             waiting_for=str(progress.get("waiting_for", "")),
+            point=None if step is None else step.point,
             waits_for_proceed=waits,
             done_fraction=progress.get("done_fraction"),
             remaining_s=None if step is None else remaining_s(step, progress),

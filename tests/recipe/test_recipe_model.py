@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from recipe_plant import LOOPS, ROOT, TAGS, load_recipe
 
 from linecontrol.core.errors import ConfigError
+from linecontrol.line.run_view import procedure_view
 from linecontrol.recipe import ControlRecipe, Recipe, check, parse_sets, recipe_schema
 
 STATIONS = ["screening", "grinding", "drying"]
@@ -137,6 +138,16 @@ def test_sync_points_in_one_order_are_no_deadlock() -> None:
         small(screening=[sync("a"), sync("b")], grinding=[sync("a"), sync("c")], drying=[sync("b"), sync("c")])
     )
     assert found == []
+
+
+def test_sync_points_have_words_in_both_languages() -> None:
+    recipe = small(screening=[sync("a"), sync("b")], grinding=[sync("a"), sync("b")])
+    recipe["points"] = {"a": {"en": "All hot", "zh": "都热了"}}
+    control = Recipe.from_mapping(recipe).control()
+    shown = [phase["point"] for phase in procedure_view("r", control)["units"][0]["phases"]]
+    assert shown == [{"en": "All hot", "zh": "都热了"}, {"en": "b", "zh": "b"}]
+    recipe["points"]["c"] = text("nobody")
+    assert findings(recipe) == [("points.c", "no phase comes to this point", "a, b")]
 
 
 @given(st.lists(st.permutations("abcd"), min_size=3, max_size=3), st.lists(st.integers(0, 15), min_size=3, max_size=3))

@@ -192,7 +192,7 @@ def _phases(view: View, unit: Mapping[str, Any], row: Mapping[str, Any]) -> None
             with ui.element("li").classes(f"phase {stand}{far}{' sync' if phase['point'] else ''}"):
                 ui.label(view.of(phase["title"])).classes("phase-title")
                 if phase["point"]:
-                    ui.label(phase["point"]).classes("point")
+                    ui.label(view.of(phase["point"])).classes("point")
                 if stand == "here":
                     _present(unit["name"])
 
