@@ -43,7 +43,8 @@ class Frame:
                 with ui.element("main").classes("main"):
                     if view.session.is_locked:
                         self._locked()
-                    ui.sub_pages({page.path: self._builder(page) for page in PAGES if view.session.may(page.right)})
+                    may = view.session.may
+                    ui.sub_pages({p.path: self._builder(p) if may(p.right) else self._barred for p in PAGES})
 
     async def speak(self, language: str) -> None:
         """Change the language here and now, and remember it."""
@@ -83,6 +84,12 @@ class Frame:
 
             password.on("keydown.enter", unlock)
             widgets.button(view.t("locked.unlock"), unlock, kind="main")
+
+    def _barred(self) -> None:
+        """A page that this person has no right to; while locked it comes back with the password."""
+        view = self._view
+        with ui.element("section").classes("panel narrow"):
+            ui.label(view.t("locked.page" if view.session.is_locked else "page.not_yours")).classes("muted")
 
     def _builder(self, page: Page) -> Callable[[PageArguments], Any]:
         async def build(args: PageArguments) -> None:

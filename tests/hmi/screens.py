@@ -116,6 +116,7 @@ async def photograph(on: Stage, wanted: Wanted, state: str, names: dict[str, str
                 for name, path in names.items():
                     await page.goto(on.display.url + path)
                     await page.wait_for_timeout(SETTLE_MS)
+                    await _unlock(page)
                     if name in ACTIONS:
                         await ACTIONS[name](page)
                     if state == "gone":
@@ -125,6 +126,16 @@ async def photograph(on: Stage, wanted: Wanted, state: str, names: dict[str, str
                     await page.screenshot(path=wanted.folder / f"{name}{state and '-'}{state}-{size}-{language}.png")
                     if state == "gone":
                         await _find(on, page)
+
+
+async def _unlock(page: Any) -> None:
+    """A round of pictures takes longer than an administrator may be away."""
+    password = page.locator(".locked input")
+    if await password.count():
+        await password.fill(PASSWORD)
+        await page.locator(".locked button").click()
+        await password.wait_for(state="detached")
+        await page.wait_for_timeout(SETTLE_MS)
 
 
 async def _stretch(page: Any, size: str) -> None:

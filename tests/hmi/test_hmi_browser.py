@@ -173,6 +173,8 @@ async def test_the_language_changes_without_loading_anew(line: Stage) -> None:
         await page.wait_for_function("document.documentElement.lang === 'zh-CN'")
         await page.reload()
         await page.get_by_text("原料斗").first.wait_for()
+        await page.goto(line.display.url + "/users")  # not for a researcher, who is told so
+        await page.get_by_text("您的角色无权查看此页").wait_for()
 
 
 async def test_a_set_point_is_changed_on_the_faceplate_and_read_back(line: Stage) -> None:
