@@ -1,13 +1,29 @@
-"""Two answers of the OPC UA server library that are not as OPC 10000-4 has them, put right from outside.
+"""What the OPC UA server library does slowly, or not as OPC 10000-4 has it, put right from outside.
 
-Both were found by a foreign client; neither file nor function of the library is changed, only this server's objects.
+The two wrong answers were found by a foreign client; neither file nor function of the library is changed, only this
+server's objects.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+
+async def fill(server: Any) -> None:
+    """Make the standard address space, in half the time.
+
+    It is some hundred thousand objects that all stay: the garbage collector would look at them again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        await server.init()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def mend_republish(subscriptions: Any, not_available: type[Exception]) -> None:

@@ -24,7 +24,7 @@ from asyncua.server.server import Server
 from simulator import units
 from simulator.encode import saturate
 from simulator.gate import Gate
-from simulator.opcua_mends import mend_dead_band, mend_republish
+from simulator.opcua_mends import fill, mend_dead_band, mend_republish
 from simulator.plc import Answer, Plc
 from simulator.profile import Point, Station
 
@@ -73,7 +73,7 @@ class OpcUaServer:
     async def start(self) -> None:
         """Build the address space and listen. Raises OSError when the port is taken."""
         server = self._server
-        await server.init()
+        await fill(server)
         server.set_endpoint(f"opc.tcp://{self.gate.host}:{self.gate.port}{self.station.endpoint.path}")
         server.set_server_name(f"Simulated PLC {self.station.name}")
         await server.set_application_uri(f"urn:simulator:{self.station.name}")

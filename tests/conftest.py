@@ -1,5 +1,6 @@
 """Shared by all tests: the rigs of lines and loops are importable, and nobody touches the user's own folders."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long begin first: the last process of a shared run does not sit on one of them alone."""
     rank = {HERE / name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """Some millions of objects that stay to the end need not be looked at in every test that makes many of its own."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

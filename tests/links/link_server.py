@@ -66,10 +66,12 @@ def free_port() -> int:
 async def opcua_server(port: int):  # type: ignore[no-untyped-def]
     from asyncua import Server, ua, uamethod
 
+    from simulator.opcua_mends import fill
+
     logging.disable(logging.CRITICAL)
     kinds = ua.VariantType
     server = Server()
-    await server.init()
+    await fill(server)
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     await server.register_namespace("urn:something:else")
     index = await server.register_namespace(NAMESPACE)

@@ -26,6 +26,7 @@ from linecontrol.core.model import Status
 from linecontrol.links import opcua_subscription
 from linecontrol.links.opcua import OpcuaLink
 from linecontrol.links.settings import OpcuaSettings
+from simulator.opcua_mends import fill
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAMES = [f"T{i}" for i in range(5)]
@@ -42,7 +43,7 @@ class Plc:
         self.lost = 0
 
     async def start(self, names: list[str]) -> None:
-        await self.server.init()
+        await fill(self.server)
         self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}/")
         self.index = await self.server.register_namespace(NAMESPACE)
         for name in names:
