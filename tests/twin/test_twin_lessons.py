@@ -1,14 +1,11 @@
-"""What random faults on the twin have found, each kept as it was found; and the campaign that goes on looking."""
+"""What random faults on the twin have found, each kept as it was found."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from linecontrol.core.model import Event
-from linecontrol.twin.campaign import numbered, rows_of
-from linecontrol.twin.trial import EPOCH, Outcome, Trial, faults_of, run_trial
+from linecontrol.twin.trial import EPOCH, Outcome, Trial, run_trial
 
 SMALL = Trial("kudzu-lobata-standard", seed=51, values={"root_kg": 60.0}, watched=True)
 
@@ -68,17 +65,3 @@ def test_swapped_words_are_found_by_the_constant_and_nothing_of_that_scan_is_bel
     assert "QI-200" in began.text
     assert not ended.active
     assert told(outcome, "plc.foreign") == [], "a swapped owner is no other controller"
-
-
-@pytest.mark.parametrize("first", [1, 11, 21])
-@pytest.mark.timeout(400)
-def test_sixty_schedules_of_random_faults_breach_nothing(first: int) -> None:
-    """Two seeds' schedules in one run: as many faults, and more of them at the same time."""
-    trials = numbered([replace(SMALL, seed=seed, faults=drawn(seed, seed + 30)) for seed in range(first, first + 10)])
-    for trial, row in zip(trials, rows_of(trials), strict=True):
-        assert "error" not in row, row
-        assert row["breaches"] == [], f"seed {trial.seed}: {trial.faults}"
-
-
-def drawn(*seeds: int) -> tuple[str, ...]:
-    return tuple(fault for seed in seeds for fault in faults_of(replace(SMALL, seed=seed, faults=("random",))))
