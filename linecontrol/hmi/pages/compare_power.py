@@ -8,7 +8,7 @@ from nicegui import ui
 
 from linecontrol.hmi import ask, widgets
 from linecontrol.hmi.charts import Curve, chart, figure
-from linecontrol.hmi.pages.compare_wish import METRICS, apart_unit, where_field, where_of
+from linecontrol.hmi.pages.compare_wish import apart_unit, one_metric_field, where_field, where_of
 from linecontrol.hmi.view import View
 
 CHANCES = (0.8, 0.9, 0.95)
@@ -32,12 +32,7 @@ async def power(view: View) -> None:
         ui.label(view.t("compare.power.note")).classes("muted")
         with ui.element("div").classes("filters"):
             where_field(view, again)
-            metric = ui.select(
-                {name: view.t(f"compare.metric.{name}") for name in METRICS},
-                value="yield",
-                label=view.t("compare.column.figure"),
-            )
-            metric.props("outlined").classes("field")
+            metric = one_metric_field(view)
             size = ui.number(view.t("compare.power.see"), value=1.0, min=0.0)
             size.props("outlined inputmode=decimal").classes("field")
             ways = {PERCENT: view.t("compare.power.of_mean"), UNIT: view.t("compare.power.in_unit")}

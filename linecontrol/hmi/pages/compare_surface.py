@@ -9,7 +9,7 @@ from nicegui import ui
 
 from linecontrol.hmi import ask, widgets
 from linecontrol.hmi.charts import INK, SOFT, figure
-from linecontrol.hmi.pages.compare_wish import METRICS, apart_unit, signed, where_field, where_of
+from linecontrol.hmi.pages.compare_wish import apart_unit, one_metric_field, signed, where_field, where_of
 from linecontrol.hmi.view import View
 
 MODELS = ("auto", "linear", "interactions", "quadratic")
@@ -30,12 +30,7 @@ async def surface(view: View) -> None:
         ui.label(view.t("compare.surface.note")).classes("muted")
         with ui.element("div").classes("filters"):
             where_field(view, again)
-            metric = ui.select(
-                {name: view.t(f"compare.metric.{name}") for name in METRICS},
-                value="yield",
-                label=view.t("compare.column.figure"),
-            )
-            metric.props("outlined").classes("field")
+            metric = one_metric_field(view)
             goals = {one: view.t(f"compare.goal.{one}") for one in ("max", "min")}
             goal = ui.toggle(goals, value="max").props("no-caps unelevated").classes("times")
             models = {one: view.t(f"compare.model.{one}") for one in MODELS}

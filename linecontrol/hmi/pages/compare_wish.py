@@ -47,6 +47,12 @@ def metric_field(view: View, chosen: list[str]) -> Any:
     return field.props("outlined use-chips").classes("field wide")
 
 
+def one_metric_field(view: View) -> Any:
+    """The figure that is asked about; the yield at first."""
+    options = {name: view.t(f"compare.metric.{name}") for name in METRICS}
+    return ui.select(options, value="yield", label=view.t("compare.column.figure")).props("outlined").classes("field")
+
+
 def apart_unit(view: View, metric: str, unit: str) -> str:
     """Unit of a difference."""
     return view.t("compare.points") if metric in SHARES else view.unit(unit)
