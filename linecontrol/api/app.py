@@ -118,7 +118,7 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         _records(line, bridge, aside),
         version_routes(line),
         lab_routes(line),
-        lot_routes(line, aside),
+        lot_routes(line, bridge, aside),
         bag_routes(line, bridge, people),
         evidence_routes(line, bridge, aside),
         alarm_routes(line),

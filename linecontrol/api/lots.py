@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import signed
 from linecontrol.api.problems import responses
 from linecontrol.api.wire import WHO
@@ -48,7 +49,7 @@ class LotUseIn(BaseModel):
     who: str | None = WHO
 
 
-def lot_routes(line: Line, aside: Aside | None) -> APIRouter:
+def lot_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     """The routes under ``/lots``, and the lots of a run."""
     routes = APIRouter(tags=["lots and bags"], responses=responses(404, 409, 422))
 
@@ -65,13 +66,14 @@ def lot_routes(line: Line, aside: Aside | None) -> APIRouter:
         return lot_view(await line.lots.add(**facts, received_at=received, who=signed(request, wish.who)))
 
     @routes.get("/lots/{lot_id}")
+    @beside
     async def recall(lot_id: str) -> dict[str, Any]:
         """Recall: every closed bag that holds powder of this lot, and how much."""
         if aside is None:
             raise HTTPException(404, "this line keeps no history on disk")
-        if lot_id not in line.lots.lots:
+        if not await bridge.ask(lambda: lot_id in line.lots.lots):
             raise HTTPException(404, f"there is no lot {lot_id!r}")
-        await line.historian.flush()
+        await bridge.do(line.historian.flush)
         lot, bags = await aside.ask(bags_of_lot, lot_id)
         rows = [
             {

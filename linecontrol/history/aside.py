@@ -44,12 +44,17 @@ class Aside:
         self._child: _Child | None = None
         self._is_closed = False
         self._lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None  # that it belongs to: the first one's that asked
 
     async def ask(self, question: Callable[..., T], *args: Any) -> T:
         """``question(reader, *args)``: a function of a module, with arguments and an answer that can be pickled.
 
         Raises LineError as the question does; StorageError when it fails otherwise, or the process was ended.
         """
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if loop is not self._loop:
+            raise RuntimeError("the history is asked from another event loop than before")
         asked = asyncio.ensure_future(self._ask(pickle.dumps((question, args))))
         asked.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, if nobody waits any more
         answer = await asyncio.shield(asked)  # who goes away leaves no answer in the pipe for the next

@@ -153,15 +153,13 @@ async def a_run(line: Line, client: httpx.AsyncClient) -> None:
     assert [row["time"] for row in events] == sorted((row["time"] for row in events), reverse=True)  # newest first
     kinds = {row["kind"] for row in events}
     assert {"run.state", "plc.claimed"} <= kinds
-    until_s = line.clock.now() - 1.0  # what comes while it is asked twice is left out
-    rows = (await client.get("/samples", params={"tag": "SC-307", "until": until_s})).json()["SC-307"]
+    span = {"end": line.clock.now() - 1.0}  # what comes between the questions is left out
+    rows = (await client.get("/samples", params={"tag": "SC-307", **span})).json()["SC-307"]
     assert 25.0 in [row["value"] for row in rows]
-    about = {"tag": "SC-307", "points": 50, "until": until_s}
-    trend = (await client.get("/trends", params=about)).json()["SC-307"]
+    trend = (await client.get("/trends", params={"tag": "SC-307", "points": 50, **span})).json()["SC-307"]
     assert 25.0 in trend["value"]
     assert len(trend["time"]) == len(trend["value"]) <= trend["rows"] == len(rows)
-    asked = {"tag": ["SC-307", "TT-303"], "until": until_s}
-    figures = (await client.get("/statistics", params=asked)).json()
+    figures = (await client.get("/statistics", params={"tag": ["SC-307", "TT-303"], **span})).json()
     assert figures["SC-307"]["high"] == max(row["value"] for row in rows if row["value"] is not None)
     assert figures["TT-303"]["low"] <= figures["TT-303"]["mean"] <= figures["TT-303"]["high"]
     assert (await client.get("/trends", params={"tag": "NOPE-1"})).status_code == 404

@@ -58,7 +58,7 @@ async def test_a_technician_tunes_a_loop_that_was_made_bad(line: Stage) -> None:
         view = await loop(line.controller)
         assert view["gains"]["k"] == pytest.approx(best["gains"]["k"])
         assert view["trial"]["reason"] == "it swings"
-        assert await swing(line.controller, -5.0) < 0.7 * before  # the same step: the loop itself is calmer
+        assert await swing(line.controller, -5.0) < 0.8 * before  # the same step: the loop itself is calmer
 
         await page.locator(".gains").get_by_role("button", name="Revert").click()
         await page.locator(".ask input").fill("first let us look again")
