@@ -155,19 +155,23 @@ class View:
     # -- being up to date
     def watch(self, what: Callable[[], Hashable], then: Callable[[], Any]) -> None:
         """Call ``then`` now and whenever ``what()`` has changed; looked at twice a second while the page is shown."""
-        seen = what()
+        seen, drawing = what(), asyncio.Lock()
+
+        async def draw() -> None:
+            async with drawing:  # one after the other: two at a time would both stand on the page
+                drawn = then()
+                if inspect.isawaitable(drawn):
+                    await drawn
 
         async def look() -> None:
             nonlocal seen
             found = what()
             if found != seen:
                 seen = found
-                drawn = then()
-                if inspect.isawaitable(drawn):
-                    await drawn
+                await draw()
 
         if inspect.iscoroutinefunction(then):
-            ui.timer(0, then, once=True)
+            ui.timer(0, draw, once=True)
         else:
             then()
         ui.timer(WATCH_S, look)

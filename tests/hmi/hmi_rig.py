@@ -87,6 +87,13 @@ class Stage:
             body = {"command": "abort", "reason": "the test is over"}
             await self.controller.ask("POST", f"/runs/{view['run_id']}/commands", body)
             await self.controller.until_view(lambda view: view["state"] == "Aborted")
+        await self.pass_checks()
+
+    async def pass_checks(self) -> None:
+        """Every check of the register is done: at this speed some are due again every few minutes, and bar a start."""
+        for item in (await self.controller.ask("GET", "/calibrations")).json():
+            done = {"item": item["name"], "result": "passed", "found": "as it should be", "who": "zhang"}
+            await self.controller.ask("POST", "/calibrations", done)
 
 
 @contextlib.asynccontextmanager

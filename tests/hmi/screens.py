@@ -150,9 +150,7 @@ async def _stretch(page: Any, size: str) -> None:
 
 
 async def _until_ready(on: Stage) -> None:
-    for item in (await on.controller.ask("GET", "/calibrations")).json():  # a history without a register: all are due
-        done = {"item": item["name"], "result": "passed", "found": "as it should be", "who": "zhang"}
-        await on.controller.ask("POST", "/calibrations", done)
+    await on.pass_checks()  # a history without a register: all are due
     await on.controller.ask("POST", "/alarms/acknowledge", {"comment": "done"})
     unmet: list[dict[str, Any]] = []
     try:

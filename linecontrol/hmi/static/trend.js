@@ -57,7 +57,8 @@ function merge(kept, tag, found, start) {
   if (!found.length) return;
   const mine = rowsOf(kept, tag);
   const last = found.at(-1)[0];
-  const before = mine.filter((row) => row[0] < start), after = mine.filter((row) => row[0] > last);
+  const before = mine.filter((row) => row[0] < start);
+  const after = mine.filter((row) => row[0] >= start && row[0] > last); // all there is may be from before the stretch
   kept.rows.set(tag, [...before, ...found.filter((row) => row[0] >= start || !before.length), ...after]);
 }
 
