@@ -18,7 +18,8 @@ from operator import itemgetter
 from typing import Any
 
 from linecontrol.core.clock import Clock
-from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError
+from linecontrol.core.deadline import deadline
+from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.image import ProcessImage, Scan
 from linecontrol.core.link import Link, Reading
 from linecontrol.core.model import Event, Sample, Severity, Status, Tag, Value
@@ -28,6 +29,7 @@ from linecontrol.core.ticker import ticker
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 1.0
 LEAST_PERIOD_REAL_S = 0.02
+HANGS_AFTER_REAL_S = 1.5
 _new = tuple.__new__  # builds a Sample in half the time; hundreds are made in every scan
 _status_of = itemgetter(1)
 _NO_COLUMNS: tuple[tuple[Any, ...], ...] = ((), (), ())  # values, statuses, stamps
@@ -124,7 +126,11 @@ class Station:
         self.senseless_since: float | None = None
         self._settled = asyncio.Event()
         self._reset_watch()
-        image.set_stale_after(name, clock.patience(max(3 * scan_s, 3.0), 3.0))
+        self._stale_after_s = clock.patience(max(3 * scan_s, 3.0), 3.0)
+        self._answered_at = 0.0
+        self._silent_since: float | None = None
+        self._breaker: asyncio.Timeout | None = None
+        image.set_stale_after(name, self._stale_after_s)
 
     @property
     def is_stalled(self) -> bool:
@@ -167,16 +173,36 @@ class Station:
         try:
             while True:
                 try:
-                    await self.link.open()
-                    await self._scan()  # the first answer, not the connection, makes it up
-                    delays = retry_delays_s(self._seed)
-                    await self._scan_forever()
-                except LinkError as error:
-                    self._went_down(error)
+                    async with deadline(None) as self._breaker:
+                        await self.link.open()
+                        await self._scan()  # the first answer, not the connection, makes it up
+                        delays = retry_delays_s(self._seed)
+                        await self._scan_forever()
+                except (LinkError, TimeoutError) as error:
+                    self._breaker = None
+                    self._went_down(
+                        error if isinstance(error, LinkError) else LinkTimeout("the request was broken off")
+                    )
                     await self.link.close()
                     await asyncio.sleep(next(delays))
         finally:
             await self.link.close()
+
+    def watch_silence(self, now: float) -> None:
+        """Called at every control cycle: a station that is up and silent is BAD for everybody, not for control alone.
+
+        The links have deadlines of their own. Should one fail to keep them, it is cut off here and opened anew.
+        """
+        if not self.is_up or now - self._answered_at <= self._stale_after_s:
+            self._silent_since = None
+            return
+        self._publish_bad(Status.BAD_NO_COMMUNICATION, now)
+        real = self._clock.real()
+        if self._silent_since is None:
+            self._silent_since = real  # our own process may have stood still: its scans come next
+        elif real - self._silent_since > HANGS_AFTER_REAL_S and self._breaker is not None:
+            breaker, self._breaker = self._breaker, None
+            breaker.reschedule(asyncio.get_running_loop().time())
 
     async def _scan_forever(self) -> None:
         with ticker(self._clock, self._scan_s, LEAST_PERIOD_REAL_S) as beat:
@@ -187,7 +213,7 @@ class Station:
 
     async def _scan(self) -> None:
         readings = await self.link.read()
-        arrival = self._clock.now()
+        arrival = self._answered_at = self._clock.now()
         self.scans += 1
         if not self.is_up:
             self._came_up()

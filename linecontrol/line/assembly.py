@@ -294,9 +294,14 @@ class Line:
 
     def _on_task_end(self, task: asyncio.Task[Any]) -> None:
         """A part that fails is told and leaves the heartbeat to stop: the PLCs then go safe by themselves."""
-        if task.cancelled() or (error := task.exception()) is None:
+        if task.cancelled():
+            failure = None if self.is_closing else "broken off"
+        else:
+            error = task.exception()
+            failure = None if error is None else f"{type(error).__name__}: {error}"
+        if failure is None:
             return
-        text = f"{task.get_name()} failed: {type(error).__name__}: {error}"
+        text = f"{task.get_name()} failed: {failure}"
         self.emit(Event(self.clock.now(), "controller.failed", task.get_name(), text, Severity.ALARM, active=True))
         if task in self._tasks and not self.is_closing:
             self.runs.hold(text, "controller")

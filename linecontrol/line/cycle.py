@@ -43,6 +43,8 @@ class ControlCycle:
         """One cycle, ``dt_s`` line seconds after the one before."""
         line = self._line
         self.count += 1
+        for station in line.stations.values():
+            station.watch_silence(now)
         line.lab.tick(dt_s, now)
         line.checks.tick(now)
         line.quality.tick(dt_s, now)

@@ -27,6 +27,7 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
+from linecontrol.core.deadline import deadline
 from linecontrol.core.errors import LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters
 from linecontrol.links.frames import EXCEPTION, Asked, Verdict, judge_rtu, judge_tcp, read_asked, write_asked
@@ -139,7 +140,7 @@ class Wire:
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs frames; the station logs down and up
         settings, context = self._settings, self._client.ctx
         try:
-            async with asyncio.timeout(settings.timeout_s):
+            async with deadline(settings.timeout_s):
                 # client.connect() would hide the reason behind False
                 context.transport, _ = await context.call_create()
                 await asyncio.sleep(0)  # a serial port adds its reader in the next round of the loop

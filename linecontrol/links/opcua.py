@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from linecontrol.core.deadline import deadline
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import Status, Tag, Value
@@ -91,7 +92,7 @@ class OpcuaLink:
         self._subscription = None
         session = Session(self._settings, self.counters)
         try:
-            async with asyncio.timeout(_OPEN_FACTOR * self._settings.timeout_s):
+            async with deadline(_OPEN_FACTOR * self._settings.timeout_s):
                 await session.connect(credentials, password)
                 self._session = session
                 await self._learn(session)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from linecontrol.core.deadline import deadline
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters
 from linecontrol.core.model import Status
@@ -127,7 +128,7 @@ class Session:
 
             counters.requests += 1
             try:
-                async with asyncio.timeout(settings.timeout_s):
+                async with deadline(settings.timeout_s):
                     await self._renew_if_due()
                     result = await service(self.client)
             except TimeoutError:
@@ -156,7 +157,7 @@ class Session:
         """Renew the security token if it is due; for requests that wait at the server outside ``ask``."""
         if asyncio.get_running_loop().time() < self._renew_at:
             return
-        async with self._lock, asyncio.timeout(self.settings.timeout_s):
+        async with self._lock, deadline(self.settings.timeout_s):
             self.check()
             await self._renew_if_due()
 
@@ -175,7 +176,7 @@ class Session:
         """Take leave of the server if it answers within ``timeout_s`` (at most 1 s), and close in any case."""
         try:
             if self.failure is None and not self._lock.locked():
-                async with asyncio.timeout(min(self.settings.timeout_s, 1.0)):
+                async with deadline(min(self.settings.timeout_s, 1.0)):
                     await self.client.uaclient.close_session(True)
                     await self.client.close_secure_channel()
         except Exception:  # noqa: BLE001, S110  # a courtesy; whatever comes of it, the socket is closed below

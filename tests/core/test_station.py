@@ -16,6 +16,7 @@ from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import DataType, Event, Quality, Severity, Status, Tag, Text, Value
 from linecontrol.core.source_time import SourceTime
 from linecontrol.core.station import Duty, Station, retry_delays_s
+from linecontrol.twin.loop import run_virtual
 
 TITLE = Text("x", "x")
 
@@ -37,7 +38,8 @@ class ScriptedLink:
     def __init__(self) -> None:
         self.counters = LinkCounters()
         self.values: dict[str, Value | None] = {"PV": 20.0, "XI": 7, "SEQ": 0, "HB": 0, "OWN": 0, "SP": 0}
-        self.trouble: Exception | None = None
+        self.trouble: BaseException | None = None
+        self.is_hanging = False
         self.is_frozen = False
         self.each_read: Callable[[], None] = lambda: None
         self.written: list[tuple[str, Value]] = []
@@ -51,6 +53,8 @@ class ScriptedLink:
 
     async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
         await asyncio.sleep(0)
+        if self.is_hanging:
+            await asyncio.get_running_loop().create_future()
         if self.trouble is not None:
             raise self.trouble
         if not self.is_frozen:
@@ -74,6 +78,10 @@ class ScriptedLink:
 
     async def close(self) -> None:
         pass
+
+
+class BrokenOff(asyncio.CancelledError):
+    """What a library may raise although nobody has ended the task (wait_for2 does)."""
 
 
 class Bench:
@@ -147,8 +155,12 @@ def is_all_bad(scan: Scan) -> bool:
     return all(s.status.quality is Quality.BAD and s.value is None for s in scan.samples.values())
 
 
-@pytest.mark.parametrize("trouble", [LinkDown("connection refused"), LinkTimeout("no answer within 1 s")])
-async def test_an_outage_is_one_bad_row_one_event_and_ends_by_itself_twice(trouble: Exception) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [LinkDown("connection refused"), LinkTimeout("no answer within 1 s"), BrokenOff(), asyncio.CancelledError()],
+    ids=["refused", "silent", "broken off", "cancelled by nobody"],
+)
+async def test_an_outage_is_one_bad_row_one_event_and_ends_by_itself_twice(trouble: BaseException) -> None:
     async with running() as bench:
         for outage in (1, 2):
             await bench.scans(is_good)
@@ -165,6 +177,31 @@ async def test_an_outage_is_one_bad_row_one_event_and_ends_by_itself_twice(troub
             assert bench.kinds().count("link.down") == outage
         assert [e.active for e in bench.events if e.kind == "link.down"] == [True, True]
         assert [e.active for e in bench.events if e.kind == "link.up"] == [None, False, False]
+
+
+def test_a_link_that_never_returns_is_bad_for_everybody_and_cut_off() -> None:
+    async def hang() -> Bench:
+        async with running() as bench:
+            await bench.scans(is_good)
+            bench.link.is_hanging = True
+            asked = bench.clock.now()
+            while not (found := bench.feed.drain()) or not is_all_bad(found[-1]):
+                await asyncio.sleep(0.05)
+                bench.station.watch_silence(bench.clock.now())
+            assert 3.0 <= bench.clock.now() - asked < 3.2
+            assert bench.station.is_up  # our own loop may have stood still
+            while bench.station.is_up:
+                await asyncio.sleep(0.05)
+                bench.station.watch_silence(bench.clock.now())
+            assert bench.clock.now() - asked < 5.0
+            assert bench.feed.drain() == []  # said once
+            bench.link.is_hanging = False
+            await bench.scans(is_good)
+            return bench
+
+    bench = run_virtual(hang())
+    assert bench.kinds() == ["link.up", "link.down", "link.up"]
+    assert bench.link.opened == 2
 
 
 async def test_what_a_device_reported_between_two_scans_is_published_first_with_its_own_times() -> None:
