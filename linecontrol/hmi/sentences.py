@@ -15,7 +15,7 @@ PATH = Path(__file__).parent / "texts" / "sentences.json"
 NAMES = ("tuning", "quality", "research", "line")
 FILES = (*(PATH.with_name(f"sentences_{name}.json") for name in NAMES), PATH)
 """In the order in which they are tried: the last are so general that they would take the others for something else."""
-_DEPTH = 4
+_DEPTH = 8
 MOST_LEARNED = 5000
 
 

@@ -168,7 +168,7 @@ class RunBags:
             weight, moisture = view.number(bag["weight_kg"], 2), view.number(bag["moisture_mean_pct_wb"], 2)
             rows.append([str(bag["number"]), status, weight, moisture, aw, roots, why, self._verbs(bag)])
         names = ("number", "status", "weight", "moisture", "aw", "roots", "why", "decide")
-        ask.table([view.t(f"bags.column.{name}") for name in names], rows, numbers=(0, 2, 3))
+        ask.table([view.t(f"bags.column.{name}") for name in names], rows, numbers=(0, 2, 3), cards=True)
 
     def _lot(self, name: str) -> str:
         return self._view.t("bags.unknown_lot") if name == "?" else name
@@ -232,7 +232,7 @@ class RunBags:
                     ask.offered(view.t("bags.act"), lambda: self._act(one["id"]), why, kind="main")
 
             rows.append([view.when(one["since"]), view.when(one["until"]), view.said(one["why"]), act])
-        ask.table([view.t(f"bags.suspect.{name}") for name in ("since", "until", "why", "action")], rows)
+        ask.table([view.t(f"bags.suspect.{name}") for name in ("since", "until", "why", "action")], rows, cards=True)
 
     async def _act(self, suspect_id: str) -> None:
         view = self._view

@@ -15,6 +15,12 @@ from linecontrol.hmi.view import View
 QUANTITIES = ("starch", "mass", "water", "solids")
 """What may be drawn, in this order; the line file's balances say which there are."""
 SPREAD = "#7d9bb5"
+NARROW_PX = 560
+ON_A_PHONE = {
+    "right": 104,
+    "nodeWidth": 8,
+    "label": {"fontSize": 11, "width": 98, "overflow": "break", "lineHeight": 13},
+}
 
 
 async def balance(view: View) -> None:
@@ -105,13 +111,16 @@ def _sankey(view: View, flows: Sequence[dict[str, Any]]) -> None:
         "itemStyle": {"borderWidth": 0},
     }
     options: dict[str, Any] = {
-        "animation": False,
-        "textStyle": {"fontFamily": "inherit", "color": SOFT},
-        "tooltip": {"trigger": "item", "confine": True},
-        "series": [series],
+        "baseOption": {
+            "animation": False,
+            "textStyle": {"fontFamily": "inherit", "color": SOFT},
+            "tooltip": {"trigger": "item", "confine": True},
+            "series": [series],
+        },
+        "media": [{"query": {"maxWidth": NARROW_PX}, "option": {"series": [ON_A_PHONE]}}],
     }
     height = max(220, 44 * max(len(nodes) // 2, 4))
     said = "; ".join(f"{link['source'].strip()} → {link['target']}: {link['value']} kg" for link in links)
     with ui.element("div").classes("table-box"):
-        chart = ui.echart(options, renderer="svg").style(f"height:{height}px; width:100%; min-width:640px")
+        chart = ui.echart(options, renderer="svg").style(f"height:{height}px; width:100%; min-width:300px")
     chart.props["role"], chart.props["aria-label"] = "img", said or texts.NOTHING
