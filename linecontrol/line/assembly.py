@@ -33,7 +33,8 @@ from linecontrol.line.checks import CheckRegister
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.haccp import HaccpDesk
 from linecontrol.line.interlocks import InterlockDesk
-from linecontrol.line.lab import LabBook, lab_tags
+from linecontrol.line.lab import LabBook
+from linecontrol.line.lab_meter import lab_tags
 from linecontrol.line.loops import STATION, LoopBank, loop_needs, loop_settings, loop_words, soft_tags
 from linecontrol.line.lots import LotBook
 from linecontrol.line.moisture import MoistureStrategy, moisture_tags

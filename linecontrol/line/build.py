@@ -10,7 +10,7 @@ from linecontrol.analysis.extraction import Declared, Extraction, ExtractionTags
 from linecontrol.config import LineConfig, StationConfig
 from linecontrol.core.model import DataType, Tag, Text
 from linecontrol.guard.divert import CriticalLimit, DivertGuard, GateSettings
-from linecontrol.line.lab import lab_tags
+from linecontrol.line.lab_meter import lab_tags
 from linecontrol.line.loops import STATION, loop_settings, loop_words, soft_tags
 from linecontrol.line.moisture import moisture_tags
 from linecontrol.line.quality_tags import quality_tags

@@ -14,132 +14,32 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from linecontrol.config import LineConfig
-from linecontrol.config.line import LabMeter
 from linecontrol.control.meter_bias import (
-    Bias,
     BiasSettings,
-    Judged,
-    MeterReading,
-    Pair,
     Verdict,
-    estimate_bias,
     reading_around,
 )
 from linecontrol.control.setpoint import ramp
 from linecontrol.core.errors import ConfigError, DeviceRefused, LineError, Problem, StorageError
-from linecontrol.core.model import DataType, Event, Sample, Severity, Tag, Text, Value
+from linecontrol.core.model import Event, Sample, Severity, Value
 from linecontrol.guard.divert import Corrected
 from linecontrol.history import LabRow
 from linecontrol.line.lab_due import LabCheck
+from linecontrol.line.lab_meter import Meter
 from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-STATION = "line"
 MEMORY_S = 30 * 86_400.0  # older values say nothing about a meter that drifts
 MOST_VALUES = 400
 AGAIN_S = 60.0  # between looks at the bias [line s]; its uncertainty grows slowly
 LEAST_ACCEPTED = 2  # values a correction must stand on before a person can accept it
 LAPSE_LEAST = 0.2  # an accepted bias may move by this, or by two of its uncertainties [tag unit]
-_UNKNOWN = Bias(0.0, math.inf)
 _SLACK_S = 2.0  # clocks of a person's screen and the controller
-
-
-def lab_tags(config: LineConfig) -> list[Tag]:
-    """The soft tags of the meters that are checked by a laboratory."""
-    tags = []
-    for row in config.line.laboratory:
-        meter = next(tag for tag in config.tags if tag.name == row.tag)
-
-        def tag(
-            key: str,
-            en: str,
-            zh: str,
-            low: float,
-            high: float,
-            *,
-            of: Tag = meter,
-            writable: bool = False,
-            kind: DataType = DataType.FLOAT64,
-            choices: Sequence[tuple[int, str]] = (),
-        ) -> Tag:
-            title, name = Text(f"{of.title.en}, {en}", f"{of.title.zh}{zh}"), f"{of.name}.{key}"
-            unit = "" if choices else of.unit
-            return Tag(
-                name, STATION, title, unit, kind, name, low=low, high=high, writable=writable, choices=tuple(choices)
-            )
-
-        yes = ((0, "no"), (1, "yes"))
-        tags += [
-            tag("BIAS", "bias found by the laboratory", "（化验偏差）", -row.most, row.most),
-            tag("BIAS_U", "standard uncertainty of the bias", "（偏差标准不确定度）", 0.0, math.inf),
-            tag("COR", "corrected for the bias", "（修正值）", meter.low, meter.high),
-            tag(
-                "BIAS_OK",
-                "correction accepted",
-                "（修正已确认）",
-                0,
-                1,
-                writable=True,
-                kind=DataType.UINT16,
-                choices=yes,
-            ),
-        ]
-    return tags
-
-
-@dataclass
-class _Meter:
-    """One meter: its values, what it read when they were taken, and the bias from both."""
-
-    row: LabMeter
-    tag: Tag
-    settings: BiasSettings
-    entries: dict[str, LabRow] = field(default_factory=dict)
-    readings: dict[str, MeterReading | None] = field(default_factory=dict)
-    judged: dict[str, Judged] = field(default_factory=dict)
-    bias: Bias = _UNKNOWN
-    applied: float = 0.0  # the part of the bias that has reached the loop
-    accepted: Bias | None = None
-    heard: str | None = None  # the newest value that was told on
-
-    def news(self, now: float) -> LabCheck | None:
-        """The newest value that is believed; None when it has been told on already."""
-        for row in reversed(self.counted):
-            judged, reading = self.judged.get(row.lab_id), self.readings.get(row.lab_id)
-            if judged is not None and reading is not None and judged.verdict is Verdict.USED:
-                if row.lab_id == self.heard:
-                    return None
-                self.heard = row.lab_id
-                u = math.hypot(row.u, reading.u, self.settings.sampling_u)
-                return LabCheck(judged.difference - self.bias.value, u, max(now - row.sampled_at, 0.0))
-        return None
-
-    @property
-    def counted(self) -> list[LabRow]:
-        """Values that no later entry replaces, by the time of their sample."""
-        gone = {row.replaces for row in self.entries.values()}
-        rows = [row for row in self.entries.values() if row.lab_id not in gone]
-        return sorted(rows, key=lambda row: (row.sampled_at, row.entered_at))
-
-    def judge(self, now: float) -> None:
-        rows = self.counted
-        pairs = [Pair(row.sampled_at, row.value, row.u, self.readings.get(row.lab_id)) for row in rows]
-        self.bias, judged = estimate_bias(self.settings, pairs, now)
-        self.judged = {row.lab_id: one for row, one in zip(rows, judged, strict=True)}
-
-    def corrected(self, sample: Sample, bias: float) -> Sample:
-        """The same sample without this bias, within the meter's range."""
-        value = sample.number
-        if bias == 0.0 or not math.isfinite(value):
-            return sample
-        return sample._replace(value=min(max(value - bias, self.tag.low), self.tag.high))
 
 
 class LabBook:
@@ -149,7 +49,7 @@ class LabBook:
         self._line = line
         tags = {tag.name: tag for tag in line.config.tags}
         self._meters = {
-            row.tag: _Meter(row, tags[row.tag], BiasSettings(row.prior_u, row.drift_u, row.sampling_u, most=row.most))
+            row.tag: Meter(row, tags[row.tag], BiasSettings(row.prior_u, row.drift_u, row.sampling_u, most=row.most))
             for row in line.config.line.laboratory
         }
         self.hear: Callable[[str, LabCheck, float], None] = lambda _tag, _check, _now: None
@@ -212,7 +112,7 @@ class LabBook:
             meter.applied = ramp(meter.applied, meter.bias.value, rate, rate, dt_s)
             self._lapse(meter, now)
 
-    def _lapse(self, meter: _Meter, now: float) -> None:
+    def _lapse(self, meter: Meter, now: float) -> None:
         accepted, bias = meter.accepted, meter.bias
         if accepted is None:
             return
@@ -348,7 +248,7 @@ class LabBook:
             and (reading := meter.readings.get(row.lab_id)) is not None
         ]
 
-    def _meter_of(self, tag: str) -> _Meter:
+    def _meter_of(self, tag: str) -> Meter:
         meter = self._meters.get(tag)
         if meter is None:
             known = [*self._meters, *(row.name for row in self._line.config.line.samples)]
@@ -358,7 +258,7 @@ class LabBook:
 
     def _check(
         self,
-        meter: _Meter,
+        meter: Meter,
         value: float,
         u: float | None,
         sampled_at: float,
@@ -409,7 +309,7 @@ class LabBook:
         message = f"run {wanted!r} was not under way at {iso(sampled_at)}" if wanted in known else f"no run {wanted!r}"
         raise ConfigError([Problem("", None, "run_id", message, found or "no run was under way then: leave it out")])
 
-    async def _read_meter(self, meter: _Meter, row: LabRow) -> None:
+    async def _read_meter(self, meter: Meter, row: LabRow) -> None:
         """Find out what the meter showed around the sample. Tried again later when the history is away."""
         half_s = 0.5 * meter.row.window_s
         after_s = max(0.0, min(half_s, row.entered_at - row.sampled_at))  # what came later than the entry never counts
@@ -442,11 +342,11 @@ class LabBook:
         except LineError:
             return  # the history is away: again in a minute
 
-    def _pass_on(self, meter: _Meter, now: float) -> None:
+    def _pass_on(self, meter: Meter, now: float) -> None:
         if (check := meter.news(now)) is not None:
             self.hear(meter.tag.name, check, now)
 
-    def _tell(self, meter: _Meter, row: LabRow, now: float) -> None:
+    def _tell(self, meter: Meter, row: LabRow, now: float) -> None:
         judged, bias, unit = meter.judged[row.lab_id], meter.bias, meter.tag.unit
         reading = meter.readings.get(row.lab_id)
         then = "no good reading then" if reading is None else f"meter {reading.mean:.2f} then"
@@ -485,7 +385,7 @@ class LabBook:
         ]
 
     @staticmethod
-    def _row(meter: _Meter, row: LabRow) -> dict[str, Any]:
+    def _row(meter: Meter, row: LabRow) -> dict[str, Any]:
         judged, reading = meter.judged.get(row.lab_id), meter.readings.get(row.lab_id)
         return {
             "lab_id": row.lab_id,
