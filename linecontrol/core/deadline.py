@@ -26,5 +26,5 @@ async def deadline(real_s: float | None) -> AsyncIterator[asyncio.Timeout]:
             yield timer
     except asyncio.CancelledError as error:
         if task is None or task.cancelling() > asked:
-            raise
+            raise asyncio.CancelledError from error  # the plain kind, which a deadline around this one knows
         raise TimeoutError from error

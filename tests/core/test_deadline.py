@@ -65,6 +65,15 @@ async def test_a_task_that_is_being_ended_may_still_say_goodbye_with_a_deadline(
     assert goodbyes == ["late"]
 
 
+async def test_the_deadline_around_another_is_kept_too() -> None:
+    async def ask() -> None:
+        async with asyncio.timeout(0.02), deadline(60.0):
+            await in_the_same_turn(0.02)
+
+    with pytest.raises(TimeoutError):
+        await ask()
+
+
 async def test_a_deadline_may_be_set_later() -> None:
     async def wait() -> None:
         async with deadline(None) as timer:
