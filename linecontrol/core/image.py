@@ -116,7 +116,7 @@ class ProcessImage:
         value only when it changes. The last-known value is never passed on as if it were good.
         """
         sample = self._latest[name]
-        if self._do_all_answer(now):
+        if now == self._all_answer_at or self._do_all_answer(now):
             return sample
         station = self.tags[name].station
         limit = self._stale_after.get(station)

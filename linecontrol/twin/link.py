@@ -193,7 +193,8 @@ class TwinLink:
         wire = self._face.wire
         if not wire.is_clock_held:
             self._device_s = asyncio.get_running_loop().time() + wire.clock_ahead_s
-        stamped = ((value, status, self._device_s) for value, status, _ in readings.values())
+        values, statuses, _ = zip(*readings.values(), strict=True)
+        stamped = zip(values, statuses, repeat(self._device_s))  # ends with the values
         return dict(zip(readings, map(tuple.__new__, repeat(Reading), stamped), strict=True))
 
     def _failed(self) -> Reading:
