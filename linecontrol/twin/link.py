@@ -11,7 +11,7 @@ from typing import NamedTuple
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import DataType, Status, Tag, Value
-from linecontrol.links.codec import Convert, converter, encode, engineering
+from linecontrol.links.codec import converter, encode, engineering
 from linecontrol.links.frames import exception
 from simulator.encode import WireOrder
 from simulator.encode import decode as from_words
@@ -59,13 +59,7 @@ class _Row(NamedTuple):
     """How a tag is read: from what its register shows over the raw number on the wire to a reading."""
 
     name: str
-    raw: Callable[[float], float] | None
-    convert: Convert
-
-    def reading(self, shown: float) -> Reading:
-        if shown != shown:
-            return _NO_VALUE
-        return self.convert(self.raw(shown) if self.raw is not None else shown, None)
+    reading: Callable[[float], Reading]
 
 
 class TwinLink:
@@ -225,16 +219,24 @@ class TwinLink:
 
 
 def _row(tag: Tag) -> _Row:
+    raw, convert = _raw(tag), converter(tag)
+    if raw is None:
+        return _Row(tag.name, lambda shown: convert(shown, None) if shown == shown else _NO_VALUE)
+    return _Row(tag.name, lambda shown: convert(raw(shown), None) if shown == shown else _NO_VALUE)
+
+
+def _raw(tag: Tag) -> Callable[[float], float] | None:
+    """What makes the raw number on the wire of what the register shows; None = it is that number."""
     if tag.type is DataType.BOOL and tag.bit is not None:
         mask = 1 << tag.bit
-        return _Row(tag.name, lambda value: mask if value > 0.5 else 0, converter(tag))
+        return lambda value: mask if value > 0.5 else 0
     if tag.type is DataType.BOOL:
-        return _Row(tag.name, round, converter(tag))
+        return round
     if tag.type.is_float and tag.scale == 1.0 and tag.offset == 0.0:
-        return _Row(tag.name, None, converter(tag))
+        return None
     scale, offset = tag.scale, tag.offset
     if tag.type.is_float:
-        return _Row(tag.name, lambda value: (value - offset) / scale, converter(tag))
+        return lambda value: (value - offset) / scale
     low, high = tag.type.limits
     inverse = 1.0 / scale
 
@@ -242,4 +244,4 @@ def _row(tag: Tag) -> _Row:
         raw = round((value - offset) * inverse)
         return raw if low <= raw <= high else math.inf
 
-    return _Row(tag.name, whole, converter(tag))
+    return whole
