@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -239,20 +240,20 @@ class MoistureEstimator:
                 coming = self._coming_loads.get(name) or self._load(name, channel)
             acting[name] = np.array(coming)
         model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
-        settled = np.full(STEPS, model.constant)
+        settled: Any = model.constant
         for term, coefficient in zip(model.terms, model.coefficients, strict=True):
             effect: float | FloatArray = coefficient * (scales[term[0]] if len(term) == 1 else 1.0)
             for name in term:
                 effect = effect * acting[name]
-            settled += effect
+            settled = settled + effect
         keep = math.exp(-self.step_s / model.out_lag_s)
         y, found = self.without_correction, []
-        for value in settled.tolist():
+        for value in np.broadcast_to(settled, STEPS).tolist():
             y = value + (y - value) * keep
             found.append(y)
         return np.array(found) + self._disturbance()
 
-    def _disturbance(self) -> FloatArray:
+    def _disturbance(self) -> float | FloatArray:
         """What the inputs do not explain, at the ends of the next steps [% wb].
 
         It is taken to stay: it would fade by itself, but waiting for that leaves an offset for hours whenever the model
@@ -260,10 +261,10 @@ class MoistureEstimator:
         a start is another thing: walls hot from waiting, whose heat does fade. Taken for an offset it would cool the
         inlet air, and the powder would get too wet as they cool. (After cold walls an offset errs to the dry side.)
         """
-        stays = np.full(STEPS, float(self.x[0] + self.x[1]))
-        gained = float(self.x[0] + self.x[1]) - self._cool_pct
+        stays = float(self.x[0] + self.x[1])
+        gained = stays - self._cool_pct
         if self.t_s < self._warm_at_s and gained < 0.0:
-            stays += gained * np.expm1(-self.ahead_s / WALLS_S)
+            return stays + gained * np.expm1(-self.ahead_s / WALLS_S)
         return stays
 
     def block_responses(self) -> FloatArray:
