@@ -64,6 +64,7 @@ class Plc:
             point.name for point in station.points if point.writable and point.name not in (*special, *self._runs)
         )
         self._actuators = tuple(name for name in self._outputs if name in actuators)
+        self._sensed: set[str] = set()  # names whose register shows what the plant measures
         self._read: dict[str, Callable[[], float]] = {name: self._source(name, sensors) for name in self.points}
         self.unknown = tuple(name for name in self.points if self._is_unknown(name, special, sensors, actuators))
         """Tags that neither this program nor the plant knows; they read 0 or what was written."""
@@ -99,12 +100,14 @@ class Plc:
 
     def reader(self, names: Sequence[str]) -> Callable[[], list[float]]:
         """A function that returns what ``value`` would of each of these, for whoever reads often."""
-        reads, overrides = [self._read[name] for name in names], self.overrides
+        rows = [(name, None if name in self._sensed else self._read[name]) for name in names]
+        overrides = self.overrides
 
         def shown() -> list[float]:
             if overrides:
                 return [self.value(name) for name in names]
-            return [read() for read in reads]
+            measured = self._measured
+            return [measured.get(name, 0.0) if read is None else read() for name, read in rows]
 
         return shown
 
@@ -274,6 +277,7 @@ class Plc:
         if _is(name, "XA-", "02"):
             return lambda: float(self.watchdog_tripped)
         if name in sensors:
+            self._sensed.add(name)
             return lambda: self._measured.get(name, 0.0)
         return lambda: 0.0
 

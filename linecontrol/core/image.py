@@ -92,9 +92,13 @@ class ProcessImage:
 
     def publish(self, scan: Scan) -> None:
         """Replace the latest samples and offer the scan to every feed. Unknown names are an error."""
-        if not scan.samples.keys() <= self._latest.keys():
-            raise KeyError(next(name for name in scan.samples if name not in self._latest))
-        self._latest.update(scan.samples)
+        latest = self._latest
+        latest.update(scan.samples)
+        if len(latest) != len(self.tags):  # seen afterwards: asking for each name of each scan takes longer than this
+            unknown = latest.keys() - self.tags.keys()
+            for name in unknown:
+                del latest[name]
+            raise KeyError(min(unknown))
         self._answered[scan.station] = scan.time
         self._all_answer_at = math.nan
         self.published += len(scan.samples)
@@ -116,7 +120,7 @@ class ProcessImage:
         value only when it changes. The last-known value is never passed on as if it were good.
         """
         sample = self._latest[name]
-        if self._do_all_answer(now):
+        if now == self._all_answer_at or self._do_all_answer(now):
             return sample
         station = self.tags[name].station
         limit = self._stale_after.get(station)

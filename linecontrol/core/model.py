@@ -87,6 +87,8 @@ class Sample(NamedTuple):
     def number(self) -> float:
         """The value as a float; NaN when it is not GOOD, so that arithmetic cannot mistake it."""
         value, status, _ = self
+        if value.__class__ is float and status < _UNCERTAIN:  # most are, and this is asked a hundred times a cycle
+            return value
         if status >= _UNCERTAIN or value is None or isinstance(value, str):
             return math.nan
         return float(value)

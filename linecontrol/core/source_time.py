@@ -24,7 +24,9 @@ class SourceTime:
         """Line times for readings with these stamps, which arrived at line time ``arrival``; None: the arrival."""
         if stamps.count(None) == len(stamps):
             return [arrival] * len(stamps)
-        newest = max(stamp for stamp in stamps if stamp is not None)
+        newest = stamps[0]
+        if newest is None or stamps.count(newest) != len(stamps):
+            newest = max(stamp for stamp in stamps if stamp is not None)
         if newest > self._newest or self._newest - newest > 60.0:  # set back: the device's clock was changed
             passed = newest - self._newest
             late = arrival - self._seen_at - passed * speed

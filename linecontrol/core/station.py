@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from operator import itemgetter
 from typing import Any
 
 from linecontrol.core.clock import Clock
@@ -31,8 +30,8 @@ RETRY_MOST_S = 1.0
 LEAST_PERIOD_REAL_S = 0.02
 HANGS_AFTER_REAL_S = 1.5
 _new = tuple.__new__  # builds a Sample in half the time; hundreds are made in every scan
-_status_of = itemgetter(1)
-_NO_COLUMNS: tuple[tuple[Any, ...], ...] = ((), (), ())  # values, statuses, stamps
+_Columns = tuple[tuple[Any, ...], ...]  # values, statuses, stamps
+_NO_COLUMNS: _Columns = ((), (), ())
 
 
 def retry_delays_s(seed: int | None = None) -> Iterator[float]:
@@ -229,20 +228,29 @@ class Station:
         if self._is_stalled:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
-            self._tell_quality(_bad(readings), arrival)
-            self._publish([*earlier, readings], arrival)
+            columns = _columns(readings)
+            self._tell_quality(_bad(readings, columns[1]), arrival)
+            if earlier:
+                self._publish([*earlier, readings], arrival)
+            else:
+                times = self._source_time.stamp(columns[2], arrival, self._clock.speed)
+                self._show(readings, columns, times, arrival)
         await self._keep_duty(readings)
 
     def _publish(self, scans: Sequence[dict[str, Reading]], arrival: float) -> None:
         """Oldest first. Their times are found together, for the newest stamp of all is the device's "now"."""
-        columns = [tuple(zip(*readings.values(), strict=True)) or _NO_COLUMNS for readings in scans]
+        columns = [_columns(readings) for readings in scans]
         stamps = list(chain.from_iterable(column for _, _, column in columns))
         times = iter(self._source_time.stamp(stamps, arrival, self._clock.speed))
+        for readings, column in zip(scans, columns, strict=True):
+            self._show(readings, column, times, arrival)
+
+    def _show(self, readings: dict[str, Reading], columns: _Columns, times: Iterable[float], arrival: float) -> None:
+        """One scan into the image; takes as many of the times as it has values."""
         self._is_marked_bad = False
-        for readings, (values, statuses, _) in zip(scans, columns, strict=True):
-            rows = zip(values, statuses, times, strict=False)  # ends with the values: the times go on with the next
-            samples = dict(zip(readings, map(_new, repeat(Sample), rows), strict=True))
-            self._image.publish(Scan(self.name, arrival, samples))
+        rows = zip(columns[0], columns[1], times, strict=False)  # ends with the values: the times go on with the next
+        samples = dict(zip(readings, map(_new, repeat(Sample), rows), strict=True))
+        self._image.publish(Scan(self.name, arrival, samples))
 
     def _tell_lost(self, at: float) -> None:
         """Nothing a device reported goes missing without a word."""
@@ -437,10 +445,15 @@ class Station:
         return sample
 
 
-def _bad(readings: Mapping[str, Reading]) -> set[str]:
-    """Tags whose value is bad."""
+def _columns(readings: Mapping[str, Reading]) -> _Columns:
+    """Values, statuses and stamps of a scan."""
+    return tuple(zip(*readings.values(), strict=True)) or _NO_COLUMNS
+
+
+def _bad(readings: Mapping[str, Reading], statuses: Sequence[Status]) -> set[str]:
+    """Tags whose value is bad. ``statuses``: theirs."""
     good = Status.GOOD  # nearly all are, and to see that takes a tenth of asking a status what it is
-    if list(map(_status_of, readings.values())).count(good) == len(readings):
+    if statuses.count(good) == len(statuses):
         return set()
     return {name for name, (_, status, _) in readings.items() if status is not good and status >> 31}
 

@@ -105,7 +105,11 @@ class Verdict:
 
 @dataclass(slots=True)
 class DivertGuard:
-    """Decides the gate from one look at the image per tick. State can be saved and restored."""
+    """Decides the gate from one look at the image per tick. State can be saved and restored.
+
+    Attributes:
+        tags: those it looks at.
+    """
 
     settings: GateSettings
     limits: Sequence[CriticalLimit]
@@ -116,12 +120,13 @@ class DivertGuard:
     is_on_good: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     near: dict[str, str] = field(default_factory=dict)
+    tags: frozenset[str] = field(init=False)
+    _banded: list[CriticalLimit] = field(init=False)
 
-    @property
-    def tags(self) -> frozenset[str]:
-        """The tags it looks at."""
+    def __post_init__(self) -> None:
         settings = self.settings
-        return frozenset({settings.position, settings.good_total, settings.flow, *(row.tag for row in self.limits)})
+        self.tags = frozenset({settings.position, settings.good_total, settings.flow, *(r.tag for r in self.limits)})
+        self._banded = [limit.accepted for limit in self.limits if limit.band > 0.0]
 
     def tick(
         self,
@@ -147,10 +152,8 @@ class DivertGuard:
         reasons |= doubts or {}
         near = {
             limit.name: why
-            for limit in self.limits
-            if limit.band > 0.0
-            and limit.name not in reasons
-            and (why := limit.accepted.judge(samples[limit.tag], found.get(limit.tag))) is not None
+            for limit in self._banded
+            if limit.name not in reasons and (why := limit.judge(samples[limit.tag], found.get(limit.tag))) is not None
         }
         flow = samples[settings.flow].number
         is_making = not flow < settings.min_flow  # an unknown flow counts as making powder

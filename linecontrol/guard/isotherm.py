@@ -33,11 +33,20 @@ class Isotherm:
         """Water activity [0..1] of powder at this moisture [% wb, 0..60] and temperature [°C]; NaN for NaN."""
         if math.isnan(moisture_pct_wb) or math.isnan(temp_c):
             return math.nan
+        return self.activity_at(moisture_pct_wb, self.at(temp_c), xm)
+
+    def at(self, temp_c: float) -> tuple[float, float, float]:
+        """What a temperature [°C] makes of it: a factor on xm, then c and k; for who asks often at one temperature."""
+        turn = (1.0 / (temp_c + 273.15) - 1.0 / T0_K) / R_J_MOL_K
+        c, k = self.c * math.exp(self.c_j_mol * turn), self.k * math.exp(self.k_j_mol * turn)
+        return math.exp(self.xm_j_mol * turn), c, k
+
+    def activity_at(self, moisture_pct_wb: float, at: tuple[float, float, float], xm: float | None = None) -> float:
+        """``activity`` at a temperature that ``at`` was asked of; no NaN."""
         share = min(max(moisture_pct_wb, 0.0), 60.0) / 100.0
         x = share / (1.0 - share)
-        turn = (1.0 / (temp_c + 273.15) - 1.0 / T0_K) / R_J_MOL_K
-        xm_t = (self.xm if xm is None else xm) * math.exp(self.xm_j_mol * turn)
-        c, k = self.c * math.exp(self.c_j_mol * turn), self.k * math.exp(self.k_j_mol * turn)
+        factor, c, k = at
+        xm_t = (self.xm if xm is None else xm) * factor
         square = x * (c - 1.0) * k * k
         linear = xm_t * c * k - x * (c - 2.0) * k
         if square < 1e-12:
@@ -87,13 +96,14 @@ def bag_activity(
         store_high_c: warmest the store may be [°C]: at constant moisture a warmer bag is the worse one. Without it,
             as the bag is.
     """
-    warm_c = max(temp_c, store_high_c) if not math.isnan(temp_c) else math.nan
-    value = isotherm.activity(moisture_pct_wb, warm_c)
-    if math.isnan(value):
+    if math.isnan(moisture_pct_wb) or math.isnan(temp_c):
         return Activity(math.nan, math.nan, math.nan)
-    by_moisture = isotherm.activity(moisture_pct_wb + moisture_u, warm_c) - value
-    by_temp = isotherm.activity(moisture_pct_wb, warm_c + temp_u) - value
+    warm_c = max(temp_c, store_high_c)
+    at, activity = isotherm.at(warm_c), isotherm.activity_at
+    value = activity(moisture_pct_wb, at)
+    by_moisture = activity(moisture_pct_wb + moisture_u, at) - value
+    by_temp = activity(moisture_pct_wb, isotherm.at(warm_c + temp_u)) - value
     meters = 2.0 * math.hypot(by_moisture, by_temp)
-    wet = isotherm.activity(moisture_pct_wb, warm_c, isotherm.xm_low)
-    dry = isotherm.activity(moisture_pct_wb, warm_c, isotherm.xm_high)
+    wet = activity(moisture_pct_wb, at, isotherm.xm_low)
+    dry = activity(moisture_pct_wb, at, isotherm.xm_high)
     return Activity(value, max(0.0, min(dry, value) - meters), min(1.0, max(wet, value) + meters))

@@ -7,7 +7,7 @@ square-root law of Ratkowsky (1982), after a lag. It is an estimate to act on, n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _LN10 = math.log(10.0)
 MOST_AGE_H = 1000.0
@@ -62,8 +62,7 @@ def advance(
     held = contents * per
     rate_per_h = max(fresh, 0.0) / held if held > 0.0 and fresh > 0.0 else 0.0
     growth_per_h = kinetics.log_per_h(temp_c) if state.age_h > kinetics.lag_h else 0.0
-    return replace(
-        state,
+    return WetState(
         age_h=min(MOST_AGE_H, _mixed(state.age_h, 1.0, rate_per_h, dt_h)),
         growth_log=_mixed(state.growth_log, growth_per_h, rate_per_h, dt_h),
         temp_c=temp_c,

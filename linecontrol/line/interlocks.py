@@ -100,6 +100,8 @@ class InterlockDesk:
 
     def refusal(self, command: Command) -> Text | None:
         """Why an interlock is against this command, with what clears it."""
+        if self.system.is_clear(command.tag):
+            return None
         return self.system.refusal(command.tag, command.value, self._line.clock.now(), self._recipe())
 
     def postpones(self, tag: str, value: Value) -> Text | None:
@@ -108,6 +110,8 @@ class InterlockDesk:
 
     def blocks_loop(self, tag: str) -> bool:
         """Whether a loop may not move this actuator now."""
+        if self.system.is_clear(tag):
+            return False
         high = self._line.image.tags[tag].high
         return self.system.refusal(tag, high, self._line.clock.now(), self._recipe()) is not None
 

@@ -166,24 +166,27 @@ class LoopBank:
     def tick(self, dt_s: float, now: float, is_available: Callable[[str], bool]) -> list[Write]:
         """One control cycle. ``is_available(tag)``: this actuator may be written to now."""
         writes = []
+        look = functools.partial(self._image.at, now=now)
         for name in self._order:
             loop, row, wish = self._loops[name], self.settings[name], self._wishes.pop(name, _NO_WISH)
             inner = self.outputs.get(row.inner) if row.inner else None
             outer = self._outer_of.get(name)
             outer_out = self.outputs.get(outer) if outer else None
             mode = loop.mode if wish.mode is None else wish.mode
-            rests = mode is not Mode.MAN and self._lacks_work(lambda tag: self._image.at(tag, now), name)
+            rests = mode is not Mode.MAN and self._lacks_work(look, name)
             raw, strategy, override = self._image.at(row.pv, now), self.strategies.get(name), None
             pv = self._best(row.pv, raw)
             if strategy is not None:
                 below = inner.downstream if inner is not None else None
                 is_free = not rests and (below is None or below.in_cascade)
-                look = functools.partial(self._image.at, now=now)
                 answered = self._image.answered(row.pv)
                 is_new, self._answered[name] = answered != self._answered.get(name), answered
                 pv, override = strategy.before(Before(loop, mode, look, pv, raw, below, is_free, dt_s, now, is_new))
             available = row.inner is not None or is_available(row.op)
-            sight = LoopSight(row, loop, self.outputs.get(name), inner, pv, available, not rests)
+            lead = None
+            if name in self.tests.running:
+                sight = LoopSight(row, loop, self.outputs.get(name), inner, pv, available, not rests)
+                lead = self.tests.lead(name, sight, now, dt_s)
             out = loop.tick(
                 LoopInputs(
                     dt_s=dt_s,
@@ -198,7 +201,7 @@ class LoopBank:
                     downstream=inner.downstream if inner is not None else None,
                     readback=self._image.at(row.op, now) if row.inner is None else None,
                     op_available=not rests and available,
-                    lead=self.tests.lead(name, sight, now, dt_s),
+                    lead=lead,
                 )
             )
             self.outputs[name] = out

@@ -53,14 +53,15 @@ class QualityTags:
         guard = line.config.line.guard
         self._wet = None if guard is None else guard.wet_hold
         self.spoilage = None if guard is None else guard.spoilage
+        self._kinetics = None if self._wet is None else Kinetics(self._wet.b, self._wet.t_min_c, self._wet.lag_h)
         self._states = {vessel.name: WetState() for vessel in self._wet.vessels} if self._wet is not None else {}
         self.isotherm = None if self.spoilage is None else isotherm_of(self.spoilage)
         self.activity = _UNKNOWN
 
     def tick(self, dt_s: float, now: float) -> None:
         """Bring the estimates up to date."""
-        if self._wet is not None:
-            self._stand(self._wet, dt_s, now)
+        if self._wet is not None and self._kinetics is not None:
+            self._stand(self._wet, self._kinetics, dt_s, now)
         if self.spoilage is not None and self.isotherm is not None:
             image, row = self._line.image, self.spoilage
             self.activity = bag_activity(
@@ -72,8 +73,8 @@ class QualityTags:
                 store_high_c=row.store_c[1],
             )
 
-    def _stand(self, wet: WetHold, dt_s: float, now: float) -> None:
-        kinetics, image = Kinetics(wet.b, wet.t_min_c, wet.lag_h), self._line.image
+    def _stand(self, wet: WetHold, kinetics: Kinetics, dt_s: float, now: float) -> None:
+        image = self._line.image
         for vessel in wet.vessels:
             self._states[vessel.name] = advance(
                 self._states[vessel.name],
@@ -122,9 +123,9 @@ class QualityTags:
 
     def take_up(self, saved: dict[str, list[float]], away_h: float) -> None:
         """Material stood on while the controller was away for ``away_h``, as warm as it was."""
-        if self._wet is None:
+        kinetics = self._kinetics
+        if kinetics is None:
             return
-        kinetics = Kinetics(self._wet.b, self._wet.t_min_c, self._wet.lag_h)
         for name, (age_h, growth, temp_c) in saved.items():
             if name in self._states:
                 stood = advance(

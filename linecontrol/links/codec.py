@@ -187,14 +187,14 @@ def encode(tag: Tag, value: Value) -> Value:
             accepted. The engineering range ``low..high`` is the gate's business, not checked here.
     """
     if tag.type is DataType.BOOL:
-        if isinstance(value, bool) or (isinstance(value, int | float) and value in (0, 1)):
+        if isinstance(value, bool) or (isinstance(value, (int, float)) and value in (0, 1)):
             return bool(value)
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: true or false)")
     if tag.type is DataType.STRING:
         if isinstance(value, str):
             return value
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: a text)")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: {_accepted(tag)})")
     divisor = decimals(tag)
     exact = (value - tag.offset) * divisor if divisor else (value - tag.offset) / tag.scale

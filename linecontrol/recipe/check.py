@@ -6,6 +6,7 @@ Pure. What it finds is a list; an empty list means the recipe may run on this li
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from linecontrol.core.model import DataType, Tag
@@ -43,7 +44,7 @@ def check(
         for quantity in step.params.amounts():
             faults += _of_quantity(recipe, spec, step, quantity, tags)
     faults += _of_points(recipe)
-    faults += _of_limits(recipe)
+    faults += _of_limits(recipe.text)
     return sorted({(f.path, f.message, f.accepted) for f in faults}, key=lambda finding: list(map(str, finding[0])))
 
 
@@ -164,8 +165,16 @@ def _stuck(order: Mapping[str, list[str]]) -> list[tuple[str, str]]:
                 points.pop(0)
 
 
-def _of_limits(recipe: Recipe) -> Iterator[Fault]:
-    """The parameters are also accepted with each formula value at its limits, one by one and all together."""
+@lru_cache(maxsize=64)
+def _of_limits(text: str) -> tuple[Fault, ...]:
+    """The parameters are also accepted with each formula value at its limits, one by one and all together.
+
+    Only the recipe's own text tells, so that a recipe is looked through once and not at each of its starts.
+    """
+    return tuple(_at_limits(Recipe.model_validate_json(text)))
+
+
+def _at_limits(recipe: Recipe) -> Iterator[Fault]:
     base = recipe.defaults
     lows = {n: _end(recipe, n, 0) for n in recipe.formula}
     highs = {n: _end(recipe, n, 1) for n in recipe.formula}

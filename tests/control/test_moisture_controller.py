@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from functools import cache
@@ -141,6 +142,25 @@ def test_switching_modes_never_bumps(switches: list[tuple[int, MoistureMode]], s
             assert abs(asked - before) <= 0.5 * DT_S + 1e-9
             if n == 0 and switched:
                 assert abs(asked - before) < 0.35, mode  # a scan's integral
+
+
+@pytest.mark.parametrize("mode", [MoistureMode.PID, MoistureMode.CASCADE, MoistureMode.FEEDFORWARD])
+def test_a_law_that_is_woken_while_the_meter_is_away_does_not_bump_when_it_is_back(mode: MoistureMode) -> None:
+    """What it saw when it was last at work, at another set point and another moisture, is long gone."""
+    plant, asked = dryer("mixed", 3)
+    own = controller("mixed", mode)
+    own.settings = own.settings.changed(rate_k_per_s=5.0)
+    scans = [(mode, False)] * 30 + [(MoistureMode.PREDICTIVE, False)] * 200 + [(mode, True)] * 3 + [(mode, False)] * 5
+    course = []
+    for wanted, is_away in scans:
+        own.mode = wanted
+        own.set_point += 0.005 if wanted is MoistureMode.PREDICTIVE else 0.0
+        row = plant.step(asked) | ({"moisture_pct_wb": math.nan} if is_away else {})
+        row.pop("time_s")
+        asked = own.step(MoistureSample(**(row | {"inlet_sp_c": asked})), DT_S).inlet_sp_c
+        course.append(asked)
+    woken = course[-9:]
+    assert max(abs(b - a) for a, b in itertools.pairwise(woken)) < 2.0, woken
 
 
 broken = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0, 1e9])

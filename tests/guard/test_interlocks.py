@@ -43,6 +43,25 @@ def look(found: InterlockSystem, flow: float, start: int, seconds: int, heater: 
     return start + seconds
 
 
+rows = st.lists(st.tuples(st.sampled_from([400.0, 650.0, 900.0, math.nan]), st.integers(1, 25)), max_size=8)
+
+
+@given(rows, st.sampled_from([None, 3.0, 40.0]), st.sampled_from([-1.0, 0.0, 40.0]), st.sampled_from(["", "wash"]))
+def test_what_is_clear_refuses_nothing(
+    course: list[tuple[float, int]], bypassed_at: float | None, value: float, recipe: str
+) -> None:
+    """A tag that is clear need not be asked for; whatever has happened before."""
+    found, now = system(AIR, LATCHED, HEATING), 0
+    for flow, seconds in course:
+        now = look(found, flow, now, seconds)
+        if bypassed_at is not None and now > bypassed_at:
+            found.bypass(Bypass("B1", "IL-1", "li", "test", bypassed_at, bypassed_at + 60.0))
+        refused = [found.refusal(tag, value, float(now), recipe) for tag in ("TV-303", "SC-101")]
+        for tag, why in zip(("TV-303", "SC-101"), refused, strict=True):
+            assert why is None or not found.is_clear(tag)
+        assert found.is_clear("TV-303") is all(standing.is_met for standing in found.standings.values())
+
+
 def test_it_trips_after_its_delay_and_clears_inside_its_deadband() -> None:
     found = system()
     now = look(found, 900.0, 0, 10)

@@ -6,10 +6,12 @@ import asyncio
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from linecontrol.core.clock import Clock
 from linecontrol.core.ticker import ticker
-from linecontrol.twin.loop import VirtualDeadlock, run_virtual
+from linecontrol.twin.loop import VirtualDeadlock, VirtualLoop, run_virtual
 
 
 def test_a_week_passes_at_once_and_timers_fire_in_their_order() -> None:
@@ -25,6 +27,40 @@ def test_a_week_passes_at_once_and_timers_fire_in_their_order() -> None:
 
     assert run_virtual(main()) == 7 * 86_400.0
     assert seen == [("second", 1.0), ("hour", 3600.0), ("week", 7 * 86_400.0)]
+
+
+waits = st.lists(st.tuples(st.sampled_from([0.0, 0.001, 0.002, 0.003]), st.integers(0, 2), st.booleans()), max_size=12)
+
+
+@given(waits)
+@settings(max_examples=25, deadline=None)
+def test_things_are_called_in_the_order_in_which_asyncio_calls_them(plan: list[tuple[float, int, bool]]) -> None:
+    """Timers at one moment, cancelled ones and what is called soon: as by asyncio, where time is as virtual."""
+
+    async def main() -> list[str]:
+        loop, seen = asyncio.get_running_loop(), list[str]()
+
+        def note(name: str, then: int) -> None:
+            seen.append(name)
+            if then:
+                loop.call_soon(note, f"{name}+", then - 1)
+
+        start = loop.time()
+        timers = [loop.call_at(start + at, note, str(n), then) for n, (at, then, _) in enumerate(plan)]
+        for timer, (_, _, is_cancelled) in zip(timers, plan, strict=True):
+            if is_cancelled:
+                timer.cancel()
+        await asyncio.sleep(0.01)
+        return seen
+
+    class Plain(VirtualLoop):
+        call_soon = asyncio.SelectorEventLoop.call_soon
+        call_at = asyncio.SelectorEventLoop.call_at
+        _run_once = asyncio.SelectorEventLoop._run_once
+
+    with asyncio.Runner(loop_factory=Plain) as runner:
+        expected = runner.run(main())
+    assert run_virtual(main()) == expected
 
 
 def test_a_ticker_never_misses_and_never_drifts() -> None:

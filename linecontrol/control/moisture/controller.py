@@ -182,9 +182,9 @@ class MoistureController:
         self._watch_meter(outlet_c, reading, scaled, dt_s, flags)
         mode = self._mode(flags, dt_s)
         # The scan of a switch tells the law that takes over where it stands: the output stays.
-        acting = mode if mode is self._acting else MoistureMode.MANUAL
+        is_new = mode is not self._acting
         self._acting = mode
-        asked_c = self._act(acting, outlet_c, reading, applied_c, dt_s, flags)
+        asked_c = self._act(mode, outlet_c, reading, applied_c, dt_s, flags, is_new=is_new)
         self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
         return self._result(asked_c, mode, flags)
 
@@ -275,39 +275,56 @@ class MoistureController:
         applied_c: float,
         dt_s: float,
         flags: list[str],
+        *,
+        is_new: bool,
     ) -> float:
-        """The inlet set point of the acting mode; the others follow."""
-        sp = self.set_point
+        """The inlet set point of this mode. ``is_new``: its law takes over in this scan, and only follows yet."""
         believed = reading - self.audit.acted_bias
-        ahead_outlet_c, ahead_inlet_c = feed_forward(self.estimator, self.outlet, sp, self.model.means["inlet_sp_c"])
-        asked = {MoistureMode.MANUAL: applied_c}
-        asked[MoistureMode.PID] = self._meter_law.step(sp, believed, applied_c, dt_s, active=mode is MoistureMode.PID)
-        forward = mode is MoistureMode.FEEDFORWARD
-        if self._cascade is not None and self._cascade_ahead is not None:
-            asked[MoistureMode.CASCADE] = self._cascade.step(
-                sp, believed, outlet_c, applied_c, dt_s, active=mode is MoistureMode.CASCADE
-            )
-            asked[MoistureMode.FEEDFORWARD] = self._cascade_ahead.step(
-                sp, believed, outlet_c, applied_c, dt_s, active=forward, ahead=(ahead_outlet_c, ahead_inlet_c)
-            )
+        if mode is MoistureMode.MANUAL:
+            wanted = applied_c
+        elif mode is MoistureMode.PREDICTIVE:
+            wanted = applied_c if is_new else self._foreseeing(applied_c, dt_s, flags)
         else:
-            asked[MoistureMode.FEEDFORWARD] = self._ahead_law.step(
-                sp, believed, applied_c, dt_s, active=forward, ahead_c=ahead_inlet_c
-            )
-        if mode is MoistureMode.PREDICTIVE:
-            dearer = self._movement.dearer(self.settings.movement_limit_k_per_h)
-            if dearer > 1.0:
-                flags.append("wear")
-            asked[mode] = self._predictive.step(sp, applied_c, self.settings, dt_s, dearer)
-        elif mode is not MoistureMode.MANUAL and not math.isfinite(believed):
-            flags.append("held")
-        wanted = asked[mode]
+            wanted = self._fed_back(mode, believed, outlet_c, applied_c, dt_s, is_new=is_new)
+            if is_new:
+                wanted = applied_c
+            elif not math.isfinite(believed):
+                flags.append("held")
         if not math.isfinite(wanted):  # never passed on, whatever happened above
             flags.append("held")
             return applied_c
-        if mode is not MoistureMode.MANUAL and not self.settings.low_c < wanted < self.settings.high_c:
+        is_at_work = mode is not MoistureMode.MANUAL and not is_new
+        if is_at_work and not self.settings.low_c < wanted < self.settings.high_c:
             flags.append("limited")
         return wanted
+
+    def _foreseeing(self, applied_c: float, dt_s: float, flags: list[str]) -> float:
+        dearer = self._movement.dearer(self.settings.movement_limit_k_per_h)
+        if dearer > 1.0:
+            flags.append("wear")
+        return self._predictive.step(self.set_point, applied_c, self.settings, dt_s, dearer)
+
+    def _fed_back(
+        self, mode: MoistureMode, believed: float, outlet_c: float, applied_c: float, dt_s: float, *, is_new: bool
+    ) -> float:
+        """What the PIs of this mode ask for. Those of the other modes sleep until they are to take over."""
+        sp, active = self.set_point, not is_new
+        if mode is MoistureMode.PID:
+            if is_new:
+                self._meter_law.wake()
+            return self._meter_law.step(sp, believed, applied_c, dt_s, active=active)
+        cascade = self._cascade if mode is MoistureMode.CASCADE else self._cascade_ahead
+        ahead = None
+        if mode is MoistureMode.FEEDFORWARD:
+            ahead = feed_forward(self.estimator, self.outlet, sp, self.model.means["inlet_sp_c"])
+        if cascade is not None:
+            if is_new:
+                cascade.wake()
+            return cascade.step(sp, believed, outlet_c, applied_c, dt_s, active=active, ahead=ahead)
+        if is_new:
+            self._ahead_law.wake()
+        ahead_c = None if ahead is None else ahead[1]
+        return self._ahead_law.step(sp, believed, applied_c, dt_s, active=active, ahead_c=ahead_c)
 
     def _result(self, asked_c: float, mode: MoistureMode, flags: list[str]) -> MoistureOutput:
         self._asked_c = asked_c

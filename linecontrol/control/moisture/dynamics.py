@@ -113,10 +113,15 @@ class Channel:
             self._ahead_s, self._keeps_ahead = step_s, self.path.keeps(step_s)
         keep1, keep2 = self._keeps_ahead
         x1, x, found = self.x1, self.x, []
-        middle, at = t_s + 0.5 * step_s - self.delay_s, self.at
+        times, values, place = self._times, self._values, 0
+        middle = t_s + 0.5 * step_s - self.delay_s
         for k in range(len(coming)):
             due = middle + k * step_s
-            value = at(due) if due <= t_s else coming[int((due - t_s) / step_s)]
+            if due <= t_s:  # it is on its way already; as ``at`` finds it, from where the step before was found
+                place = bisect_right(times, due + 1e-9, place)
+                value = values[place - 1 if place else 0]
+            else:
+                value = coming[int((due - t_s) / step_s)]
             x1 = value + (x1 - value) * keep1
             x = x1 + (x - x1) * keep2
             found.append(x)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,8 @@ class MoistureEstimator:
         self.p = np.diag([model.moisture.noise.level_sd**2, OFFSET_START**2, *self._doubts(), DELAY_START_S**2])
         self._drive_dt, self._drive, self._diagonal = 0.0, np.zeros(n + 3), np.diag_indices(n + 3)
         self._started = False
+        self._explained = 0.0  # by the inputs, as much as each is found to do [% wb]
+        self._coming_loads: dict[str, list[float]] = {}  # how each load will act, as ``loads_to_come`` found it
         self._warm_at_s, self._cool_pct = 0.0, 0.0  # the walls are as at work from then on; the offset before the start
         path = model.moisture.paths["heat"]
         lags = (path.lag1_s, path.lag2_s, model.moisture.out_lag_s)
@@ -114,10 +117,12 @@ class MoistureEstimator:
         if not self._started:
             self.output.start(inputs | {name: level.now for name, level in self.levels.items() if name in inputs})
             self._started = True
-        before = self._by_inputs()
+            self._explained = self._by_inputs()
+        before = self._explained
         self.output.step(self.t_s, inputs, dt_s)
+        self._look_again()
         self._wander(dt_s)
-        rate = (self._by_inputs() - before) / dt_s
+        rate = (self._explained - before) / dt_s
         parts = self.output.parts
         self._h = np.array([1.0, 1.0, *[parts[name] for name in self.names], -rate])
         self._ph = self.p @ self._h
@@ -141,6 +146,11 @@ class MoistureEstimator:
             self._warm_at_s, self._cool_pct = self.t_s + WARM_S, float(self.x[1])
         for level in self.levels.values():
             level.restart()
+
+    def _look_again(self) -> None:
+        """Inputs, or what is known of them, have changed: what follows from them is worked out anew."""
+        self._explained = self._by_inputs()
+        self._coming_loads = {}
 
     def _by_inputs(self) -> float:
         """What the inputs contribute, as much as each is found to do [% wb]."""
@@ -181,6 +191,7 @@ class MoistureEstimator:
         self.x[-1] = min(max(float(self.x[-1]), -0.7 * way_s), LATEST_S)
         for channel in self.output.channels.values():
             channel.extra_s = float(self.x[-1])
+        self._look_again()
 
     # -- what it says
     @property
@@ -203,7 +214,7 @@ class MoistureEstimator:
     @property
     def without_correction(self) -> float:
         """Moisture as the inputs alone tell it, with what each is found to do [% wb]."""
-        return self._by_inputs() + self.output.parts.get("", self.model.moisture.constant)
+        return self._explained + self.output.parts.get("", self.model.moisture.constant)
 
     def shift(self, pct: float) -> None:
         """All readings are known to be this much higher from now on [% wb] (the meter's bias was corrected)."""
@@ -223,23 +234,26 @@ class MoistureEstimator:
         """Moisture at the ends of the next steps when the inlet set point stays [% wb]. ``heat``: scaled."""
         acting: dict[str, FloatArray] = {}
         for name, channel in self.output.channels.items():
-            coming = [heat] * STEPS if name == "heat" else self._coming(name, channel, STEPS)
-            acting[name] = np.array(channel.ahead(self.t_s, self.step_s, coming))
+            if name == "heat":
+                coming = channel.ahead(self.t_s, self.step_s, [heat] * STEPS)
+            else:
+                coming = self._coming_loads.get(name) or self._load(name, channel)
+            acting[name] = np.array(coming)
         model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
-        settled = np.full(STEPS, model.constant)
+        settled: Any = model.constant
         for term, coefficient in zip(model.terms, model.coefficients, strict=True):
             effect: float | FloatArray = coefficient * (scales[term[0]] if len(term) == 1 else 1.0)
             for name in term:
                 effect = effect * acting[name]
-            settled += effect
+            settled = settled + effect
         keep = math.exp(-self.step_s / model.out_lag_s)
         y, found = self.without_correction, []
-        for value in settled.tolist():
+        for value in np.broadcast_to(settled, STEPS).tolist():
             y = value + (y - value) * keep
             found.append(y)
         return np.array(found) + self._disturbance()
 
-    def _disturbance(self) -> FloatArray:
+    def _disturbance(self) -> float | FloatArray:
         """What the inputs do not explain, at the ends of the next steps [% wb].
 
         It is taken to stay: it would fade by itself, but waiting for that leaves an offset for hours whenever the model
@@ -247,10 +261,10 @@ class MoistureEstimator:
         a start is another thing: walls hot from waiting, whose heat does fade. Taken for an offset it would cool the
         inlet air, and the powder would get too wet as they cool. (After cold walls an offset errs to the dry side.)
         """
-        stays = np.full(STEPS, float(self.x[0] + self.x[1]))
-        gained = float(self.x[0] + self.x[1]) - self._cool_pct
+        stays = float(self.x[0] + self.x[1])
+        gained = stays - self._cool_pct
         if self.t_s < self._warm_at_s and gained < 0.0:
-            stays += gained * np.expm1(-self.ahead_s / WALLS_S)
+            return stays + gained * np.expm1(-self.ahead_s / WALLS_S)
         return stays
 
     def block_responses(self) -> FloatArray:
@@ -284,12 +298,20 @@ class MoistureEstimator:
         hopper that mixes) is not met before it comes."""
         path = output.model.paths["heat"]
         count = min(STEPS, max(1, round((path.delay_s + path.lag1_s + path.lag2_s) / self.step_s)))
-        usual = {name: 0.0 for name in output.model.paths if name != "heat"}  # until the output has been started
-        return usual | {
-            name: channel.ahead(self.t_s, self.step_s, self._coming(name, channel, count))[-1]
-            for name, channel in output.channels.items()
-            if name != "heat"
-        }
+        found = {name: 0.0 for name in output.model.paths if name != "heat"}  # until the output has been started
+        for name, channel in output.channels.items():
+            if name == "heat":
+                continue
+            if output is self.output:  # the whole way at once: ``free_response`` is often asked next
+                self._coming_loads[name] = self._load(name, channel)
+                found[name] = self._coming_loads[name][count - 1]
+            else:
+                found[name] = channel.ahead(self.t_s, self.step_s, self._coming(name, channel, count))[-1]
+        return found
+
+    def _load(self, name: str, channel: Channel) -> list[float]:
+        """A load as it will act on the moisture at the ends of the next steps."""
+        return channel.ahead(self.t_s, self.step_s, self._coming(name, channel, STEPS))
 
     def _coming(self, name: str, channel: Channel, count: int) -> list[float]:
         """What a load is expected to be in the next steps."""

@@ -1,4 +1,4 @@
-"""The four ways to move the inlet set point. Each follows what is applied while another is at work, so that taking over
+"""The four ways to move the inlet set point. One that takes over first follows what is applied for a scan, so that it
 makes no bump. Pure.
 """
 
@@ -14,7 +14,7 @@ from linecontrol.control.moisture.estimator import MoistureEstimator, Output
 from linecontrol.control.moisture.model import DryerModel
 from linecontrol.control.moisture.moves import BLOCKS, STEPS, best_moves
 from linecontrol.control.moisture.sample import MoistureSettings
-from linecontrol.control.pid import Pid, PidSettings
+from linecontrol.control.pid import Pid, PidSettings, PidState
 from linecontrol.control.tuning.models import Process, half_rule
 from linecontrol.control.tuning.rules import simc_pi
 
@@ -94,6 +94,10 @@ class MeterLaw:
         """Other limits; bumpless."""
         self.pid.settings = _limited(self.pid.settings, settings)
 
+    def wake(self) -> None:
+        """It is to take over after others were at work: what it saw long ago is forgotten."""
+        self.pid.state = PidState()
+
     def set_gains(self, gains: IsaGains) -> None:
         """Bumpless."""
         self.pid.settings = replace(self.pid.settings, k=gains.k, ti_s=gains.ti_s, td_s=gains.td_s, b=gains.b)
@@ -121,6 +125,10 @@ class CascadeLaw:
     def take(self, settings: MoistureSettings) -> None:
         """Other limits; bumpless."""
         self.inner.settings = _limited(self.inner.settings, settings)
+
+    def wake(self) -> None:
+        """It is to take over after others were at work: what it saw long ago is forgotten."""
+        self.inner.state = self.outer.state = PidState()
 
     def step(
         self,

@@ -8,7 +8,10 @@ that is used before all is worked out anew.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cache
+from operator import le
 
 import numpy as np
 
@@ -39,24 +42,23 @@ def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray
     h = blocks.T @ blocks + weight * _squared_moves(n)
     g = blocks.T @ e
     u = np.linalg.solve(h, -g)
-    if (u >= low).all() and (u <= high).all():
+    lows, highs, at = low.tolist(), high.tolist(), u.tolist()
+    if all(map(le, lows, at)) and all(map(le, at, highs)):
         return np.asarray(u, dtype=np.float64)
-    u = np.clip(u, low, high)
+    u = _within(at, lows, highs)
     held = (u <= low) | (u >= high)
     for _ in range(4 * n):
-        free = ~held
+        free = np.flatnonzero(~held)
         step = np.zeros(n)
-        if np.any(free):
-            step[free] = np.linalg.solve(h[np.ix_(free, free)], -(g + h @ u)[free])
-        room = np.where(step > 0.0, high - u, np.where(step < 0.0, low - u, np.inf))
-        reach = np.where(step != 0.0, room / np.where(step != 0.0, step, 1.0), np.inf)
-        first = int(np.argmin(reach))
-        if reach[first] < 1.0:
-            u = np.clip(u + max(float(reach[first]), 0.0) * step, low, high)
+        if free.size:
+            step[free] = np.linalg.solve(h[free[:, None], free], -(g + h @ u)[free])
+        first, reach = _first_bound(u.tolist(), step.tolist(), lows, highs)
+        if reach < 1.0:
+            u = _within((u + max(reach, 0.0) * step).tolist(), lows, highs)
             u[first] = high[first] if step[first] > 0.0 else low[first]  # to the last bit: it tells which bound holds
             held[first] = True
             continue
-        u = np.clip(u + step, low, high)
+        u = _within((u + step).tolist(), lows, highs)
         slope = h @ u + g
         push = np.where(held & (u <= low), -slope, np.where(held, slope, -np.inf))  # > 0: the bound is not wanted
         push[low >= high] = -np.inf
@@ -65,3 +67,21 @@ def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray
             break
         held[worst] = False
     return np.asarray(u, dtype=np.float64)
+
+
+def _within(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> FloatArray:
+    """Each value within its bounds; for so few, plain numbers are faster than arrays."""
+    return np.array([min(max(value, low), high) for value, low, high in zip(values, lows, highs, strict=True)])
+
+
+def _first_bound(
+    u: Sequence[float], step: Sequence[float], lows: Sequence[float], highs: Sequence[float]
+) -> tuple[int, float]:
+    """Which value comes to a bound first, and at which share of the step; infinite when none moves."""
+    first, least = 0, math.inf
+    for place, (here, move, low, high) in enumerate(zip(u, step, lows, highs, strict=True)):
+        if move != 0.0:
+            share = ((high if move > 0.0 else low) - here) / move
+            if share < least:
+                first, least = place, share
+    return first, least

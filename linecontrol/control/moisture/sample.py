@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from linecontrol.control.moisture.record import BELIEVABLE
 
@@ -45,13 +46,14 @@ class MoistureSample:
 
     def believed(self) -> MoistureSample:
         """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""
-        values = {}
+        changed: dict[str, Any] = {}
         for name, (low, high) in BELIEVABLE.items():
             value = getattr(self, name)
-            values[name] = value if low <= value <= high else NAN
+            if not low <= value <= high and value == value:
+                changed[name] = NAN
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
-            values["feed_kg_h"] = 0.0
-        return MoistureSample(**values, is_new=self.is_new)
+            changed["feed_kg_h"] = 0.0
+        return replace(self, **changed) if changed else self
 
 
 @dataclass(frozen=True, slots=True)

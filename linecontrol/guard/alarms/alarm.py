@@ -81,7 +81,10 @@ class Alarm:
 
     def lacks_its_needs(self, samples: Samples) -> bool:
         """Whether something without which it means nothing is known not to be there."""
-        return any(number(samples[tag]) < least for tag, least in self.needs)
+        for tag, least in self.needs:  # noqa: SIM110 - twice as fast as any(), and asked of most alarms in every cycle
+            if number(samples[tag]) < least:
+                return True
+        return False
 
     def is_stale(self, now: float) -> bool:
         """Standing in alarm for longer than a day."""

@@ -32,31 +32,26 @@ def number(sample: Sample) -> float:
 class Delayed:
     """On-delay and off-delay: a condition must last before it counts, and so must its absence."""
 
-    __slots__ = ("_off_s", "_on_s", "_since", "is_on")
+    __slots__ = ("_off_s", "_on_s", "is_on", "since")
 
     def __init__(self, on_s: float, off_s: float) -> None:
         self._on_s, self._off_s = on_s, off_s
-        self._since: float | None = None
+        self.since: float | None = None  # when the change came that waits for its delay; None = none does
         self.is_on = False
 
     def tick(self, now: float, found: bool | None) -> bool:
         if found is None or found is self.is_on:
-            self._since = None
+            self.since = None
             return self.is_on
-        if self._since is None:
-            self._since = now
-        if now - self._since >= (self._on_s if found else self._off_s):
-            self.is_on, self._since = found, None
+        if self.since is None:
+            self.since = now
+        if now - self.since >= (self._on_s if found else self._off_s):
+            self.is_on, self.since = found, None
         return self.is_on
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether a change waits for its delay."""
-        return self._since is not None
 
     def restart(self) -> None:
         """As if it had never been there: a condition that is there must last anew."""
-        self.is_on, self._since = False, None
+        self.is_on, self.since = False, None
 
 
 def condition_of(row: AlarmRow) -> Condition:

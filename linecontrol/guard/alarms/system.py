@@ -103,9 +103,10 @@ class AlarmSystem:
         for alarm, look in self._watched:
             delayed, standing = alarm.delayed, alarm.standing
             found = look(now, samples, delayed.is_on)
-            if found is not delayed.is_on or delayed.is_pending:
+            if found is not delayed.is_on or delayed.since is not None:
                 delayed.tick(now, found)
-            if (alarm.is_conditional or standing.hidden) and self._suppress(now, alarm, samples, run_state):
+            wants = alarm.is_conditional and (run_state in alarm.row.suppressed_in or alarm.lacks_its_needs(samples))
+            if (wants or standing.hidden) and self._suppress(now, alarm, wants=wants):
                 continue
             if delayed.is_on is not standing.is_active:
                 value = samples[alarm.row.tag].value
@@ -116,10 +117,9 @@ class AlarmSystem:
             self._is_stirred, self._next_look = False, now + LOOK_AGAIN_S
             self._tell_waiting(now)
 
-    def _suppress(self, now: float, alarm: Alarm, samples: Mapping[str, Sample], run_state: str) -> bool:
+    def _suppress(self, now: float, alarm: Alarm, *, wants: bool) -> bool:
         """Whether it is suppressed by design now. What nobody has acknowledged stays in view until somebody does."""
-        row, standing = alarm.row, alarm.standing
-        wants = run_state in row.suppressed_in or (bool(alarm.needs) and alarm.lacks_its_needs(samples))
+        standing = alarm.standing
         is_hidden = bool(standing.hidden) and AlarmState.DSUPR in standing.hidden
         if wants and not is_hidden:
             if standing.is_active:

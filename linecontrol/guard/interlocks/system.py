@@ -98,13 +98,16 @@ class InterlockSystem:
     def _look(self, standing: Standing, now: float, values: Mapping[str, float], dt_s: float) -> None:
         row = standing.row
         value = standing.value = row.value.at(values, standing.memory, dt_s)
-        standing.is_active = not row.needs or not any(
-            values[need.tag] < need.least  # not for one that is unknown: it may be there
-            for need in row.needs
-        )
-        was_met = standing.is_met
+        standing.is_active = True
+        for need in row.needs:
+            if values[need.tag] < need.least:  # not for one that is unknown: it may be there
+                standing.is_active = False
+        was_met = standing.unmet_since is None
         inner = 0.0 if standing.is_condition_met else row.deadband
         is_outside = standing.is_active and not (row.low + inner <= value <= row.high - inner)
+        if was_met and standing.is_condition_met and not is_outside:  # as nearly always
+            standing.outside_since = standing.blind_since = None
+            return
         if is_outside and math.isnan(value):
             standing.blind_since = now if standing.blind_since is None else standing.blind_since
             counts = now - standing.blind_since >= row.blind_s or not standing.is_condition_met
@@ -166,11 +169,18 @@ class InterlockSystem:
             and (act is None or (act in standing.row.acts and recipe not in standing.row.except_recipes))
         ]
 
+    def is_clear(self, tag: str) -> bool:
+        """Whether every interlock that could refuse a command for this tag is met."""
+        for standing in self._refusing.get(tag, ()):  # noqa: SIM110 - twice as fast as all(), for each loop each cycle
+            if standing.unmet_since is not None:
+                return False
+        return True
+
     def refusal(self, tag: str, value: Value, now: float, recipe: str = "") -> Text | None:
         """Why a command with this value is refused while a run of ``recipe`` is under way ("" = none); None = no
         interlock is against it."""
         for standing in self._refusing.get(tag, ()):
-            if standing.is_met or standing.is_bypassed(now) or recipe in standing.row.except_recipes:
+            if standing.unmet_since is None or standing.is_bypassed(now) or recipe in standing.row.except_recipes:
                 continue
             if any(refused.tag == tag and refused.is_meant(value) for refused in standing.row.refuses):
                 return refusal_text(standing.row, standing.told_value)
