@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from short_run import SHORT
 
 from linecontrol.core.errors import ConfigError
 from linecontrol.history import open_reader
@@ -17,7 +18,6 @@ from linecontrol.twin.summary import mean_of, summary
 from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, run_trial
 from simulator.plant import Plant
 
-SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 50.0, "start_level": 5.0})
 SEEDS = numbered([replace(SHORT, seed=seed) for seed in (1, 2, 3)])
 
 
