@@ -1,4 +1,4 @@
-"""`linecontrol simulate` as a person and a program use it. The rows of --validate: tests/simulator/test_validation.py."""
+"""`linecontrol simulate` as a person and a program use it; the rows of --validate: simulator/test_validation.py."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from linecontrol.core.errors import LineError
 from linecontrol.twin.campaign import numbered, rows_of
 
 
-
 @pytest.mark.filterwarnings("ignore")  # the engine's own, while it starts and ends
 def test_a_cluster_gives_what_one_process_gives() -> None:
     distributed = pytest.importorskip("distributed")
