@@ -11,7 +11,7 @@ from linecontrol.twin.campaign import numbered, rows_of
 from linecontrol.twin.trial import Trial
 from linecontrol.twin.upsets import random_faults
 
-VALUES = {**SHORT.values, "feed_pct": 60.0}  # less of the starch comes out, but what can break is all there
+VALUES = {**SHORT.values, "feed_pct": 60.0}  # less starch comes out; what can break is all there
 LATEST_S = 1150.0  # such a run is over soon after, unless it is held
 
 
