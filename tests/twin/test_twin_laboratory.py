@@ -15,7 +15,7 @@ from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.operators import Attendant
 from linecontrol.twin.trial import Trial, Twin
 
-TRIAL = Trial("kudzu-lobata-standard", values={"root_kg": 600.0}, faults=("offset:drying:MT-306=-0.9",), watched=True)
+TRIAL = Trial("kudzu-lobata-standard", values={"root_kg": 800.0}, faults=("offset:drying:MT-306=-0.9",), watched=True)
 LATE_S = 1200.0
 
 
