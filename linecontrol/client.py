@@ -52,7 +52,7 @@ class Client:
     def __init__(
         self, url: str, token: str = "", *, tls_ca: Path | str | None = None, http: httpx.Client | None = None
     ) -> None:
-        verify = ssl.create_default_context(cafile=str(tls_ca)) if tls_ca is not None else True
+        verify = ssl.create_default_context(cafile=str(tls_ca)) if tls_ca is not None else url.startswith("https:")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = http or httpx.Client(
             base_url=url.rstrip("/"), headers=headers, timeout=DEADLINE_S, trust_env=False, verify=verify

@@ -10,8 +10,8 @@ import hypothesis
 import pytest
 
 # Properties are tried with a handful of examples each time; `--hypothesis-profile=thorough` looks longer.
-hypothesis.settings.register_profile("suite", max_examples=30)
-hypothesis.settings.register_profile("thorough", max_examples=1000)
+hypothesis.settings.register_profile("suite", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile("suite")
 
 # Before numpy is loaded: its matrices here are small, and its threads would only take the other tests' processors.
@@ -23,36 +23,36 @@ sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard", "hmi",
 LONGEST_FIRST = (
     "twin/test_twin_random_faults.py",
     "hmi/test_hmi_work.py",
-    "hmi/test_hmi_site.py",
-    "hmi/test_hmi_browser.py",
     "test_docs_alone.py",
-    "line/test_line_tuning.py",
+    "hmi/test_hmi_browser.py",  # goes to the process of the other browser, which has few tests: not two at once
     "twin/test_twin_tuning.py",
-    "simulator/test_yield_against_ledger.py",
-    "line/test_line_restart.py",
-    "twin/test_twin_trials.py",
-    "cli/test_cli_simulate.py",
-    "twin/test_twin_lessons.py",
-    "test_tutorial.py",
-    "recipe/test_recipe_crash.py",
-    "control/test_moisture_controller.py",
-    "control/test_pid_checklist.py",
-    "control/test_moisture_commission.py",
     "line/test_line_run.py",
-    "twin/test_twin_laboratory.py",
-    "line/test_line_bags.py",
-    "api/test_api_rights.py",
+    "line/test_line_tuning.py",
+    "twin/test_twin_trials.py",
+    "hmi/test_hmi_site.py",
+    "line/test_line_restart.py",
     "twin/test_twin_moisture.py",
-    "line/test_line_outages.py",
-    "test_docs.py",
-    "test_packaging.py",
-    "history/test_historian_crash.py",
-    "twin/test_twin_dask.py",
-    "twin/test_twin_faults.py",
-    "control/test_tune_identify.py",
-    "links/test_opcua_security.py",
-    "history/test_historian_faults.py",
+    "twin/test_twin_laboratory.py",
+    "twin/test_twin_lessons.py",
+    "control/test_moisture_controller.py",
     "simulator/test_validation.py",
+    "test_tutorial.py",
+    "control/test_moisture_commission.py",
+    "line/test_line_bags.py",
+    "simulator/test_yield_against_ledger.py",
+    "test_packaging.py",
+    "control/test_tune_identify.py",
+    "api/test_api_rights.py",
+    "test_docs.py",
+    "cli/test_cli_simulate.py",
+    "line/test_line_outages.py",
+    "twin/test_twin_dask.py",
+    "recipe/test_recipe_crash.py",
+    "control/test_pid_checklist.py",
+    "history/test_historian_crash.py",
+    "twin/test_twin_faults.py",
+    "history/test_historian_faults.py",
+    "links/test_opcua_security.py",
 )
 if gone := [name for name in LONGEST_FIRST if not (HERE / name).is_file()]:
     raise pytest.UsageError(f"tests/conftest.py LONGEST_FIRST: no such file: {', '.join(gone)}")

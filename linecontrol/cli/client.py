@@ -79,7 +79,7 @@ def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = N
 def _trusted(base: str, certificate: str | None) -> ssl.SSLContext | bool:
     """Whom to believe over TLS: a controller here by its very certificate, others as everybody does."""
     if not base.startswith("https:"):
-        return True
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and reads no certificates for nothing
     if _given["tls_ca"] is not None:
         return ssl.create_default_context(cafile=str(_given["tls_ca"]))
     if certificate is None:

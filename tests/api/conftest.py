@@ -1,6 +1,7 @@
-"""Hashes that cost little: what they cost for real is the subject of one test."""
+"""Hashes that cost little."""
 
 import pytest
+from access_rig import CHEAP
 
 from linecontrol.api import passwords
 
@@ -8,4 +9,4 @@ from linecontrol.api import passwords
 @pytest.fixture(autouse=True)
 def _cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "argon2id" not in request.node.name:
-        monkeypatch.setattr(passwords, "COST", {"time_cost": 1, "memory_cost": 1024, "parallelism": 1})
+        monkeypatch.setattr(passwords, "COST", CHEAP)

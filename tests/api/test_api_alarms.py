@@ -26,7 +26,9 @@ async def test_alarms_over_the_api(tmp_path: Path) -> None:
         simulator(SPEED) as sim,
         driven(demo_at(sim.endpoints), tmp_path, SPEED) as line,
         serving(line, "127.0.0.1", 0) as served,
-        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=20, headers=console(tmp_path)) as client,
+        httpx.AsyncClient(
+            base_url=served.url, trust_env=False, timeout=20, verify=False, headers=console(tmp_path)
+        ) as client,
     ):
         await nothing_stands(client)
         await verbs_and_refusals(line, client)

@@ -21,6 +21,7 @@ from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, StateError
 from linecontrol.core.image import ProcessImage
 from linecontrol.line.recipe_book import RecipeBook
+from simulator.yaml_text import load_yaml
 
 NAME = "kudzu-lobata-standard"
 WHY = {"reason": "drier powder for the winter lots"}
@@ -191,7 +192,7 @@ async def test_a_recipe_is_handed_in_compared_and_exported_at_the_command_line(
 
         file = tmp_path / "mine.yaml"
         await command("export", NAME, "--out", str(file))
-        recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
+        recipe = load_yaml(file.read_text(encoding="utf-8"))
         recipe["formula"]["root_kg"]["value"] = 450
         file.write_text(yaml.safe_dump(recipe, allow_unicode=True, sort_keys=False), encoding="utf-8")
         assert "1.1: draft" in await command("propose", str(file), "--reason", "larger lots", "--who", "zhang")
@@ -200,7 +201,7 @@ async def test_a_recipe_is_handed_in_compared_and_exported_at_the_command_line(
         assert "in force" in await command("activate", NAME, "1.1", "--reason", "tried", "--who", "wang")
         assert "written by operator:zhang" in await command("show", NAME)
         assert "larger lots" in await command("list", NAME)
-        assert yaml.safe_load(await command("export", NAME))["formula"]["root_kg"]["value"] == 450.0
+        assert load_yaml(await command("export", NAME))["formula"]["root_kg"]["value"] == 450.0
 
 
 async def test_nothing_is_started_while_nobody_knows_what_is_in_force(tmp_path: Path) -> None:

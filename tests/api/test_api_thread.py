@@ -85,7 +85,9 @@ async def api_of(line: StubLine) -> AsyncIterator[tuple[ApiThread, httpx.AsyncCl
     try:
         await api.start()
         headers = {"Authorization": f"Bearer {DOOR.console}"}
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, headers=headers) as client:
+        async with httpx.AsyncClient(
+            base_url=url, trust_env=False, timeout=20, verify=False, headers=headers
+        ) as client:
             yield api, client
     finally:
         await api.stop()

@@ -9,16 +9,23 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from linecontrol.api import passwords
 from linecontrol.cli.commands import app
 from linecontrol.cli.csv_out import write_csv
 
 sys.path.append(str(Path(__file__).parents[1] / "api"))
-from access_rig import PASSWORD, Site, site
+from access_rig import CHEAP, PASSWORD, Site, site
 
 OTHER = "another long one"
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "COST", CHEAP)
 
 
 async def linecontrol(here: Site, *words: str, token: str | None = None, said: str = "") -> Result:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from control_plants import bad, good, normal_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from linecontrol.control.loop_memory import restore_loop, save_loop
 from linecontrol.control.loop_settings import OnBadPv, Ratio
 from linecontrol.control.pid import PidSettings
 from linecontrol.core.model import Sample, Status
+from simulator.yaml_text import load_yaml
 
 PID = PidSettings(k=2.0, ti_s=30.0, td_s=4.0, b=0.7, op_low=0.0, op_high=100.0, gap_s=5.0)
 BASE = LoopSettings(
@@ -266,7 +266,7 @@ def test_a_restarted_loop_takes_over_what_the_actuator_has_become_meanwhile() ->
             restore_loop(BASE, spoiled)
 
 
-ROWS = yaml.safe_load((Path(__file__).parents[2] / "plc_profiles/lines/demo.yaml").read_text("utf-8"))["loops"]
+ROWS = load_yaml((Path(__file__).parents[2] / "plc_profiles/lines/demo.yaml").read_text("utf-8"))["loops"]
 
 
 def test_every_loop_of_the_demo_line_is_built_from_its_row() -> None:

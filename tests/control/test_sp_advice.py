@@ -62,7 +62,7 @@ def test_it_is_never_above_what_safety_or_the_loop_allows(
 
 @given(st.integers(0, 30), st.floats(0, 0.5), st.floats(0, 0.5), st.floats(1e-6, 0.05), st.floats(1e-6, 0.05))
 def test_more_doubt_or_less_risk_never_raises_it(seed: int, a: float, b: float, c: float, d: float) -> None:
-    x = record(seed, 600)
+    x = record(seed, 900)
     assert advised(x, max(a, b)).set_point <= advised(x, min(a, b)).set_point
     assert advised(x, risk=min(c, d)).set_point <= advised(x, risk=max(c, d)).set_point
     wider = [1.0 + 1.3 * value for value in x]  # wetter and more restless

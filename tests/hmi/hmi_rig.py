@@ -87,7 +87,23 @@ class Stage:
             body = {"command": "abort", "reason": "the test is over"}
             await self.controller.ask("POST", f"/runs/{view['run_id']}/commands", body)
             await self.controller.until_view(lambda view: view["state"] == "Aborted")
+        await self.reset()
         await self.pass_checks()
+
+    async def reset(self) -> None:
+        """What latched while a measurement was away, or only late on a busy machine, bars every start until then."""
+        because = {"reason": "its measurement was away in the test before"}
+        async with asyncio.timeout(PATIENCE_S):
+            while latched := await self._latched():
+                for row in latched:
+                    if row["can_reset"]:
+                        await self.controller.ask("POST", f"/interlocks/{row['name']}/reset", because)
+                await asyncio.sleep(0.1)
+        await self.controller.ask("POST", "/alarms/acknowledge", {"comment": because["reason"]})
+
+    async def _latched(self) -> list[dict[str, Any]]:
+        rows = (await self.controller.ask("GET", "/interlocks")).json()
+        return [row for row in rows if row["is_latched"] and not row["is_met"]]
 
     async def pass_checks(self) -> None:
         """Every check of the register is done: at this speed some are due again every few minutes, and bar a start."""

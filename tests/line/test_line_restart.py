@@ -90,17 +90,21 @@ async def restart(controller: Controller, run_id: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path: Path) -> None:
+async def test_a_second_controller_refuses_here_and_on_another_machine(tmp_path: Path) -> None:
+    """Another state folder stands for another machine: the lock file is not seen, the moving heartbeat is."""
     async with simulator(CALM) as sim:
         line = line_file(tmp_path, sim.endpoints)
         first = Controller(line, tmp_path / "one", CALM)
         await first.start()
         await start_run(first)
 
-        second = Controller(line, tmp_path / "two", CALM)
-        await second.start()
-        assert await second.ended() == 3
-        assert f"process {first.process.pid} of" in "".join(second.said)
+        here = Controller(line, tmp_path / "two", CALM)
+        there = Controller(line, tmp_path / "two", CALM, state=tmp_path / "elsewhere")
+        for second, told in ((here, f"process {first.process.pid} of"), (there, "another controller (token")):
+            await second.start()
+            assert await second.ended() == 3
+            assert told in "".join(second.said)
+            assert (await first.run_view())["state"] == "Running"
         await first.kill()
 
         third = Controller(line, tmp_path / "one", CALM)  # a crashed holder's lock is taken over
@@ -108,22 +112,6 @@ async def test_a_second_controller_refuses_and_says_who_holds_the_line(tmp_path:
         await third.until_view(lambda view: view["state"] == "Held" and view["record"]["lot"] == "A-17")
         assert (await third.run_view())["record"]["season"] == "2026-winter"
         assert await third.stop() == 0
-
-
-async def test_a_controller_on_another_machine_is_noticed_at_the_plc(tmp_path: Path) -> None:
-    """Another state folder stands for another machine: the lock file is not seen, the moving heartbeat is."""
-    async with simulator(CALM) as sim:
-        line = line_file(tmp_path, sim.endpoints)
-        first = Controller(line, tmp_path / "one", CALM)
-        await first.start()
-        await start_run(first)
-        second = Controller(line, tmp_path / "two", CALM, state=tmp_path / "elsewhere")
-        await second.start()
-        assert await second.ended() == 3
-        assert "another controller (token" in "".join(second.said)
-        view = await first.run_view()
-        assert view["state"] == "Running"
-        assert await first.stop() == 0
 
 
 async def test_sigterm_leaves_safe_outputs_and_exits_cleanly(tmp_path: Path) -> None:

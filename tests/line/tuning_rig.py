@@ -7,7 +7,11 @@ from typing import Any
 
 from line_rig import Controller
 
-RUN = {"recipe": "kudzu-lobata-standard", "values": {"root_kg": 5000, "start_level": 300}, "who": "li"}
+RUN = {
+    "recipe": "kudzu-lobata-standard",
+    "values": {"root_kg": 5000, "start_level": 300, "warm_up_per_min": 40},
+    "who": "li",
+}
 
 
 async def hot(controller: Controller) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from linecontrol.core.model import DataType, Sample, Severity, Status, Tag, Text, Value
 from linecontrol.recipe import Engine, PhaseFailed, Ports, Recipe, RunCommand, RunState, poll_until
+from simulator.yaml_text import load_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,16 +48,16 @@ def virtually(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def load_recipe(name: str) -> Recipe:
-    return Recipe.from_mapping(yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text("utf-8")))
+    return Recipe.from_mapping(load_yaml((ROOT / "recipes" / f"{name}.yaml").read_text("utf-8")))
 
 
 def line_tags() -> tuple[dict[str, Tag], dict[str, dict[str, Any]], dict[str, dict[str, Value]]]:
     """Tags with those of the loops, loops, and safe outputs by kind, of the demo line."""
-    line = yaml.safe_load((ROOT / "plc_profiles/lines/demo.yaml").read_text("utf-8"))
+    line = load_yaml((ROOT / "plc_profiles/lines/demo.yaml").read_text("utf-8"))
     tags: dict[str, Tag] = {}
     safe: dict[str, dict[str, Value]] = {"held": {}, "stopped": {}, "aborted": {}}
     for station in line["stations"]:
-        profile = yaml.safe_load((ROOT / f"plc_profiles/stations/{station}.yaml").read_text("utf-8"))
+        profile = load_yaml((ROOT / f"plc_profiles/stations/{station}.yaml").read_text("utf-8"))
         for row in profile["tags"]:
             low, high = row.get("range", (-math.inf, math.inf))
             tags[row["name"]] = Tag(

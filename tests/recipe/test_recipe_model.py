@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from recipe_plant import LOOPS, ROOT, TAGS, load_recipe
 from linecontrol.core.errors import ConfigError
 from linecontrol.line.run_view import procedure_view
 from linecontrol.recipe import ControlRecipe, Recipe, check, parse_sets, recipe_schema
+from simulator.yaml_text import load_yaml
 
 STATIONS = ["screening", "grinding", "drying"]
 SHIPPED = ["kudzu-lobata-standard", "kudzu-thomsonii-fine", "end-of-day-wash"]
@@ -262,7 +262,7 @@ def test_no_replacement_of_any_part_gives_anything_but_a_refusal(data: st.DataOb
         assert message
 
 
-SOURCES = {n: yaml.safe_load((ROOT / "recipes" / f"{n}.yaml").read_text("utf-8")) for n in SHIPPED}
+SOURCES = {n: load_yaml((ROOT / "recipes" / f"{n}.yaml").read_text("utf-8")) for n in SHIPPED}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -17,10 +17,14 @@ _SETTLE_S = 6.0
 
 
 class Operator:
-    """PI on inlet air, slow PI on moisture, a hand on the divert gate. Sees measured tags only."""
+    """PI on inlet air, slow PI on moisture, a hand on the divert gate. Sees measured tags only.
 
-    def __init__(self, plant: Plant, moisture_pct_wb: float = 12.8) -> None:
-        self.plant = plant
+    Args:
+        steps: of the plant in each second.
+    """
+
+    def __init__(self, plant: Plant, moisture_pct_wb: float = 12.8, steps: int = 2) -> None:
+        self.plant, self._steps = plant, steps
         self.moisture_sp = moisture_pct_wb
         self.inlet_sp, self._valve, self._moisture_sum = 118.0, 30.0, 0.0
         self.stage = "warm-up"
@@ -42,8 +46,8 @@ class Operator:
         if 0.0 < valve < 100.0:
             self._valve += 0.9 * error / 85.0
         self.plant.inputs["TV-303"] = min(100.0, max(0.0, valve))
-        self.plant.step(0.5)
-        self.plant.step(0.5)
+        for _ in range(self._steps):
+            self.plant.step(1.0 / self._steps)
 
     def _stages(self, shown: dict[str, float]) -> None:
         act, now_s = self.plant.inputs, self.plant.time_s

@@ -6,13 +6,13 @@ import math
 import statistics
 
 import pytest
-import yaml
 from plant_bench import NOMINAL, run, started
 
 from simulator.parameters import default_parameters, parse_parameters
 from simulator.plant import INPUT_TAGS, Plant
 from simulator.sensors import Noise, Sensors, instrument_rows
 from simulator.taps import RATE_TAGS, TOTAL_TAGS
+from simulator.yaml_text import load_yaml
 
 STATIONS = ("screening", "grinding", "drying")
 
@@ -21,7 +21,7 @@ def _profile_tags() -> list[dict[str, object]]:
     from pathlib import Path
 
     folder = Path(__file__).parents[2] / "plc_profiles" / "stations"
-    return [tag for name in STATIONS for tag in yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8"))["tags"]]
+    return [tag for name in STATIONS for tag in load_yaml((folder / f"{name}.yaml").read_text("utf-8"))["tags"]]
 
 
 def test_plant_measures_and_takes_every_process_tag_of_the_stations() -> None:
@@ -145,7 +145,7 @@ def test_every_parameter_has_unit_evidence_and_source_and_can_be_changed() -> No
         shipped.with_values({"rasp.size_um": math.nan})
     from importlib.resources import files
 
-    content = yaml.safe_load(files("simulator").joinpath("data", "parameters.yaml").read_text("utf-8"))
+    content = load_yaml(files("simulator").joinpath("data", "parameters.yaml").read_text("utf-8"))
     del content["rasp"]["size_um"]["source"]
     with pytest.raises(ValueError, match=r"rasp\.size_um"):
         parse_parameters(content)

@@ -8,7 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from linecontrol.cli.commands import app
+from linecontrol.twin import validate as twin_validate
 from simulator.parameters import default_parameters
 from simulator.validation import CHECKS, Bench, Check, Kind, Row, Span, validate
 from simulator.validation.air import bisected_bulb_c, wagner_pa
@@ -75,10 +78,8 @@ def test_both_ends_of_the_yield_are_reproduced(rows: list[Row]) -> None:
 
 
 def test_the_documentation_has_the_same_checks_and_verdicts(rows: list[Row]) -> None:
-    from linecontrol.twin.validate import TRIAL_CHECKS
-
     table = written()
-    assert list(table) == [check.name for check in (*CHECKS, *TRIAL_CHECKS)]
+    assert list(table) == [check.name for check in (*CHECKS, *twin_validate.TRIAL_CHECKS)]
     shown = {name: verdict.replace("kept", "bound kept") for name, verdict in table.items()}
     assert {row.name: row.verdict for row in rows}.items() <= shown.items()
 
@@ -93,6 +94,31 @@ def test_rows_are_plain_json_and_read_as_tables(rows: list[Row]) -> None:
     assert markdown(rows).count("\n| **") == len(parts(rows))
     assert f"{len(rows)} checks" in counted(rows)
     assert "all kept" in counted(rows)
+
+
+def test_the_command_prints_them_with_those_of_a_run_on_the_twin(
+    bench: Bench, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin's run is made; the simulator's own rows, of the same plant, are those made above."""
+
+    def made_before(bench: Bench) -> list[Row]:
+        benches.append(bench)
+        return rows
+
+    benches: list[Bench] = []
+    monkeypatch.setattr(twin_validate, "validate", made_before)
+    done = CliRunner().invoke(app, ["simulate", "--validate", "--json"])
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [of.parameters for of in benches] == [bench.parameters]
+    assert found["summary"]["checks"] == len(found["rows"]) > 100
+    assert found["summary"]["broken"] == 0
+    by_name = {row["check"]: row for row in found["rows"]}
+    assert list(by_name) == [check.name for check in twin_validate.ALL_CHECKS]
+    record = by_name["extraction yield on record"]
+    assert record["verdict"] == "inside"
+    assert record["low"] < record["simulated"] < record["high"]
+    assert all(row["source"] and row["evidence"] in "SGD" for row in by_name.values())
 
 
 # --- how a value is judged --------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from importlib.resources import files
 from random import Random
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from simulator.lot import draw_lot, mean_lot, parcels, sandy, stored
 from simulator.parameters import default_parameters
 from simulator.plant import Plant
 from simulator.profile import ProfileError
+from simulator.yaml_text import load_yaml
 
 SHIPPED = default_parameters()
 SHARED = SHIPPED.lot
@@ -116,7 +116,7 @@ def test_line_types_change_only_parameters_that_are_there_and_say_why() -> None:
     assert not any(name.split(".")[0] in {"species", "lot", "season"} for name in line_types()["manual"])
     with pytest.raises(KeyError, match="accepted: mechanised, manual"):
         with_line_type(SHIPPED, "magic")
-    content = yaml.safe_load(files("simulator").joinpath("data", "line_types.yaml").read_text("utf-8"))
+    content = load_yaml(files("simulator").joinpath("data", "line_types.yaml").read_text("utf-8"))
     del content["manual"]["changes"]["rasp.size_um"]["source"]
     with pytest.raises(ValueError, match=r"rasp\.size_um"):
         parse_line_types(content)

@@ -11,6 +11,8 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from wire_rig import DEMO, modbus, running, until, write_line
 
+from simulator.yaml_text import load_yaml
+
 
 def big(words: list[int]) -> bytes:
     return struct.pack(f">{len(words)}H", *words)
@@ -161,9 +163,7 @@ async def test_every_shipped_brand_boots_a_station(tmp_path: Path) -> None:
     from simulator.profile import shipped_folder
 
     for file in sorted((shipped_folder() / "brands").glob("*.yaml")):
-        import yaml
-
-        brand = yaml.safe_load(file.read_text("utf-8"))
+        brand = load_yaml(file.read_text("utf-8"))
         if brand["protocol"] != "modbus":
             continue
         area = next((area for area in brand["areas"] if area["table"] == "holding"), None)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from asyncua import Client
 from pymodbus.client import AsyncModbusTcpClient
 from wire_rig import DEMO, write_line
+
+from simulator.yaml_text import load_yaml
 
 REPO = DEMO.parents[2]
 
@@ -203,5 +204,5 @@ async def test_a_taken_port_is_told_without_a_traceback(screening_only: str) -> 
 
 
 def test_the_shipped_line_listens_on_loopback_only() -> None:
-    stations = yaml.safe_load(DEMO.read_text("utf-8"))["stations"]
+    stations = load_yaml(DEMO.read_text("utf-8"))["stations"]
     assert all("//127.0.0.1:" in station["endpoint"] for station in stations.values())

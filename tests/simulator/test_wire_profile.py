@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from wire_rig import DEMO, STATIONS, write_line
 
 from simulator.profile import ProfileError, read_endpoint, read_line, resolve_address, shipped_folder
+from simulator.yaml_text import load_yaml
 
 
 def areas(brand: str) -> list[dict[str, Any]]:
-    return yaml.safe_load((shipped_folder() / "brands" / f"{brand}.yaml").read_text("utf-8"))["areas"]
+    return load_yaml((shipped_folder() / "brands" / f"{brand}.yaml").read_text("utf-8"))["areas"]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from pymodbus.framer import FramerType
 
 from simulator.profile import Line, read_line, shipped_folder
 from simulator.simulation import Simulation, url_of
+from simulator.yaml_text import load_yaml
 
 DEMO = shipped_folder() / "lines" / "demo.yaml"
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml when it is there
 INPUTS = [
     "SC-101", "SC-103", "FV-104", "XC-109", "XS-101",
     "SC-201", "FV-203", "FV-204", "SC-206", "XC-209", "XS-201",
@@ -51,14 +53,14 @@ class StandInPlant:
 def write_line(folder: Path, change: Callable[[dict[str, dict[str, Any]]], None]) -> Path:
     """A copy of the demo's station and line files in ``folder``, changed: keys are the station names and ``demo``."""
     shipped = DEMO.parents[1] / "stations"
-    files = {name: yaml.safe_load((shipped / f"{name}.yaml").read_text("utf-8")) for name in STATIONS}
-    files["demo"] = yaml.safe_load(DEMO.read_text("utf-8"))
+    files = {name: load_yaml((shipped / f"{name}.yaml").read_text("utf-8")) for name in STATIONS}
+    files["demo"] = load_yaml(DEMO.read_text("utf-8"))
     change(files)
     for kind in ("stations", "lines"):
         (folder / kind).mkdir(exist_ok=True)
     for name, content in files.items():
         kind = "lines" if name == "demo" else "stations"
-        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        text = yaml.dump(content, Dumper=_DUMPER, allow_unicode=True, sort_keys=False)
         (folder / kind / f"{name}.yaml").write_text(text, "utf-8")
     return folder / "lines" / "demo.yaml"
 

@@ -6,12 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from short_run import SHORT
 
 from linecontrol.core.errors import LineError
 from linecontrol.twin.campaign import numbered, rows_of
-from linecontrol.twin.trial import Trial
-
-SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 50.0, "start_level": 5.0})
 
 
 @pytest.mark.filterwarnings("ignore")  # the engine's own, while it starts and ends

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from short_run import VALUES
 
 from linecontrol.config import read_line, shipped_dir
 from linecontrol.core.model import Event
@@ -77,7 +78,7 @@ def test_a_short_loss_costs_no_run() -> None:
 
 
 def test_a_dryer_is_commissioned_from_the_history_of_a_step_test(tmp_path: Path) -> None:
-    trial = Trial("kudzu-lobata-standard", seed=4, values={"root_kg": 700.0}, policy="test", every_s=5.0)
+    trial = Trial("kudzu-lobata-standard", seed=4, values={"root_kg": 400.0}, policy="test", every_s=5.0)
     list(rows_of([trial], out=tmp_path / "record"))
     config = read_line("demo")
     with open_reader(f"sqlite:///{tmp_path / 'record' / 'history.sqlite3'}") as reader:
@@ -94,7 +95,7 @@ def test_a_dryer_is_commissioned_from_the_history_of_a_step_test(tmp_path: Path)
 def test_a_model_that_cannot_be_read_is_an_alarm_and_the_loop_a_pid(tmp_path: Path) -> None:
     line = with_mode(tmp_path, "predictive")
     (tmp_path / "demo.moisture.json").write_text('{"format": 0}', encoding="utf-8")
-    outcome = run_trial(replace(RUN, line=line, values={"root_kg": 60.0}))
+    outcome = run_trial(replace(RUN, line=line, values=VALUES))
     assert (outcome.record["state"], outcome.breaches) == ("Complete", ())
     assert "cannot be used" in told(outcome, "moisture.model")[0].text
     (problem,) = check_paths([tmp_path / "line.yaml"])[0]

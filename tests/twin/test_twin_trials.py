@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from short_run import VALUES
 
 from linecontrol.core.errors import ConfigError
 from linecontrol.history import open_reader
@@ -17,7 +18,7 @@ from linecontrol.twin.summary import mean_of, summary
 from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, run_trial
 from simulator.plant import Plant
 
-SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 50.0, "start_level": 5.0})
+SHORT = Trial("kudzu-lobata-standard", values={**VALUES, "centrifuge_runout_s": 240.0})  # the last cake comes out
 SEEDS = numbered([replace(SHORT, seed=seed) for seed in (1, 2, 3)])
 
 
@@ -168,7 +169,7 @@ def test_a_gate_that_does_not_turn_is_noticed(monkeypatch: pytest.MonkeyPatch) -
     from linecontrol.guard.divert import DivertGuard, Verdict
 
     monkeypatch.setattr(DivertGuard, "tick", lambda self, *_looks: Verdict(self.settings.good, {}))
-    assert "no suspect powder in a good bag" in watched(replace(SHORT, faults=("nan:drying:MT-306@1200+300",)))
+    assert "no suspect powder in a good bag" in watched(replace(SHORT, faults=("nan:drying:MT-306@1000+300",)))
 
 
 def test_outputs_that_stay_on_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +179,7 @@ def test_outputs_that_stay_on_are_noticed(monkeypatch: pytest.MonkeyPatch) -> No
         del self
 
     monkeypatch.setattr(Line, "drive", nothing)
-    trial = replace(SHORT, faults=("nan:grinding:DT-204@900+60",))
+    trial = replace(SHORT, faults=("nan:grinding:DT-204@450+60",))
     assert "safe outputs in safe states" in watched(trial)
 
 
