@@ -249,3 +249,11 @@ def test_walls_hot_from_waiting_do_not_end_in_wet_powder(name: str, monkeypatch:
         course = drive(plant, own, 45.0, start_c=at_c, warm_min=0.0)
         wettest[care] = float(np.max(np.convolve(course.errors, np.ones(30) / 30.0, "valid")))  # mean of a minute
     assert wettest[True] < min(0.9, 0.9 * wettest[False])
+
+
+def test_a_row_by_names_does_what_the_sample_does() -> None:
+    row = {"moisture_pct_wb": 13.4, "inlet_sp_c": 125.0, "outlet_c": 58.0, "cake_pct_wb": 38.0, "feed_kg_h": 300.0}
+    own, other = controller("mixed"), controller("mixed")
+    for n in range(40):
+        row["moisture_pct_wb"] = 13.4 + 0.1 * (n % 3)
+        assert own.step(row | {"time_s": 2.0 * n}, DT_S) == other.step(MoistureSample(**row), DT_S)
