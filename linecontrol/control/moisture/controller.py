@@ -252,7 +252,8 @@ class MoistureController:
         if self._fed_s < max(WARM_S if self._restarted else 0.0, 1.5 * self.estimator.arrival_s):
             return
         before = self.audit.process
-        self.audit.step(reading - self.estimator.as_commissioned, outlet_left, self.estimator.output.parts, dt_s)
+        left_pct, outlet_parts = reading - self.estimator.as_commissioned, self.outlet.parts if self.outlet else {}
+        self.audit.step(left_pct, outlet_left, self.estimator.output.parts, outlet_parts, dt_s)
         if not math.isfinite(reading):  # without the meter, the outlet air is the only one to tell of unseen loads
             self.estimator.shift(self.audit.process - before)
         if self.audit.is_told:

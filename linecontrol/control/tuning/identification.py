@@ -254,8 +254,8 @@ def _warnings(regression: Regression, fit: Fit, near: list[Fit]) -> tuple[str, .
         said.append(f"{record.bad_share:.0%} of the samples were missing or bad and were left out")
     if record.op_blank_share > 0.02:
         said.append(
-            f"the output is missing in {record.op_blank_share:.0%} of the rows and was taken as unchanged there; where it"
-            " was not recorded just when it moved, the delay is told too short"
+            f"the output is missing in {record.op_blank_share:.0%} of the rows and was taken as unchanged there;"
+            " where it was not recorded just when it moved, the delay is told too short"
         )
     if not process.integrating and record.after_s < process.delay_s + 3.0 * (process.t1_s + process.t2_s):
         said.append("the record ends before the answer has settled; the gain rests on the model's shape")
