@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from linecontrol.control.quality_marks import BAD_WORDS, GOOD_WORDS, good_codes
+
 TIME_UNITS = {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
 NO_VALUE = frozenset(
     ("", "nan", "null", "none", "na", "n/a", "-", "--", "?", "bad", "no data", "nodata", "i/o timeout")
 )
 NO_VALUE |= {"#n/a", "#value!", "#div/0!", "inf", "-inf", "+inf", "1.#inf", "1.#qnan", "-1.#ind"}
-_GOOD = frozenset(("good", "ok", "true", "yes", "valid", "g"))
-_BAD = frozenset(("bad", "false", "no", "invalid", "uncertain", "stale", "b", "u", "", "nan", "null", "none"))
-_OPC_GOOD = 192.0  # OPC DA quality byte
 _DATES = ("%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M")
 _DAY_S = 86_400.0
 
@@ -105,18 +104,16 @@ def _date(text: str) -> datetime | None:
 
 
 def quality_of(cells: Sequence[str]) -> tuple[NDArray[np.bool_], int | None]:
-    """Which cells say good, and the first that says neither. A column with codes of 2 and more is of OPC codes."""
+    """Which cells say good, and the first that says neither. Codes: see ``quality_marks.good_codes``."""
     numbers = np.full(len(cells), math.nan)
     flags = np.zeros(len(cells), dtype=bool)
     for n, cell in enumerate(cells):
         word = cell.strip().casefold()
-        if word in _GOOD or word in _BAD:
-            flags[n] = word in _GOOD
+        if word in GOOD_WORDS or word in BAD_WORDS:
+            flags[n] = word in GOOD_WORDS
             continue
         try:
             numbers[n] = number_of(word)
         except ValueError:
             return flags, n
-    least = _OPC_GOOD if np.nanmax(numbers, initial=0.0) > 1.0 else 1.0
-    with np.errstate(invalid="ignore"):
-        return flags | (numbers >= least), None
+    return flags | good_codes(numbers) if np.any(np.isfinite(numbers)) else flags, None

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linecontrol.cli.table_cells import TIME_UNITS, number_of, quality_of, time_unit_of, times_of
+from linecontrol.control.quality_marks import ACCEPTED
 from linecontrol.core.errors import ConfigError, Problem
 
 Floats = NDArray[np.float64]
@@ -238,9 +239,8 @@ def _good(rows: _Rows, at: int) -> NDArray[np.bool_]:
     cells = [_cell(row, at) for row in rows.cells]
     flags, bad = quality_of(cells)
     if bad is not None:
-        accepted = "good/bad, true/false, 1/0, or OPC codes (192 and above are good)"
         message = f"{cells[bad][:40]!r} is not a quality"
-        raise _wrong(rows.file, rows.numbers[bad], rows.names[at], message, accepted)
+        raise _wrong(rows.file, rows.numbers[bad], rows.names[at], message, ACCEPTED)
     return flags
 
 

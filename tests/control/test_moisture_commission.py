@@ -176,3 +176,10 @@ def test_feed_forward_does_not_meet_a_load_before_it_comes(mixed: dict[str, np.n
         moved[lag_s] = estimator.heat_for(13.0) - calm
     assert moved[1.0] > 0.0
     assert 0.0 < moved[900.0] < 0.25 * moved[1.0]
+
+
+def test_a_load_that_never_moves_is_left_out_and_said(mixed: dict[str, np.ndarray]) -> None:
+    still = np.full(len(mixed["time_s"]), 40.0)
+    model = commission(mixed | {"cake_pct_wb": still})
+    assert "water" not in model.moisture.paths
+    assert any("cake_pct_wb did not move" in warning for warning in model.warnings)

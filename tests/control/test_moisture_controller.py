@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.moisture import MoistureController, MoistureMode, MoistureSample, commission, estimator
+from linecontrol.control.moisture.audit import MeterAudit
 
 MODES = tuple(MoistureMode)
 DT_S = 2.0
@@ -269,3 +270,27 @@ def test_walls_hot_from_waiting_do_not_end_in_wet_powder(name: str, monkeypatch:
         course = drive(plant, own, 45.0, start_c=at_c, warm_min=0.0)
         wettest[care] = float(np.max(np.convolve(course.errors, np.ones(30) / 30.0, "valid")))  # mean of a minute
     assert wettest[True] < min(0.9, 0.9 * wettest[False])
+
+
+def test_a_row_by_names_does_what_the_sample_does() -> None:
+    row = {"moisture_pct_wb": 13.4, "inlet_sp_c": 125.0, "outlet_c": 58.0, "cake_pct_wb": 38.0, "feed_kg_h": 300.0}
+    own, other = controller("mixed"), controller("mixed")
+    for n in range(40):
+        row["moisture_pct_wb"] = 13.4 + 0.1 * (n % 3)
+        assert own.step(row | {"time_s": 2.0 * n}, DT_S) == other.step(MoistureSample(**row), DT_S)
+
+
+@pytest.mark.parametrize("per_hour", [0.0, 0.8, -0.8])
+def test_kinetics_that_come_and_go_are_told_from_a_meter_that_drifts(per_hour: float) -> None:
+    """Both move the meter; only kinetics move the outlet air with it, as the heat balance has it."""
+    model, told = controller("mixed").model, False
+    watch = MeterAudit(model)
+    for minute in range(180):
+        kinetics = 0.3 * math.cos(minute / 60.0)  # 0.3 % wb wetter at the start, as much drier at the end
+        heat = 20.0 * math.sin(minute / 25.0)
+        outlet_k = kinetics / model.balance_pct_per_k + 0.025 * heat  # and the outlet's gain is 5 % off
+        drift = per_hour * minute / 60.0
+        watch.step(kinetics + drift, outlet_k, {"heat": -0.1 * heat}, {"heat": 0.5 * heat}, 60.0)
+        told |= watch.is_told
+    assert told == (per_hour != 0.0)
+    assert not told or watch.bias * per_hour > 0.0

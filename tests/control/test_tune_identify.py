@@ -211,3 +211,22 @@ def test_processes_without_delay_get_gains_for_the_sample_time(noise: float) -> 
     level = tune(found(identify(*record(Process(0.02, integrating=True), noise=noise))))
     assert level
     assert margins(Process(0.02, integrating=True), level.best.gains, period_s=1.0).worst < 1.6
+
+
+@pytest.mark.parametrize("left", [-4.0, 0.3])
+def test_a_pv_that_was_not_at_rest_at_the_start_spoils_nothing(left: float) -> None:
+    """Taken for drift it turned the sign of the gain."""
+    truth = Process(1.2, 40.0, 15.0)
+    t, u, y = record(truth, noise=0.02, span_s=500)
+    model = found(identify(t, u, y + left * np.exp(-(t - t[0]) / 40.0)))
+    assert model.process.gain == pytest.approx(1.2, rel=0.03)
+    assert model.process.delay_s == pytest.approx(15.0, rel=0.1)
+    assert any("not at rest before the first move" in said for said in model.warnings)
+
+
+def test_an_output_recorded_only_when_it_changes_is_taken_as_unchanged() -> None:
+    t, u, y = record(Process(1.2, 20.0, 7.0), noise=0.01)
+    changes = np.where(np.concatenate([[True], np.diff(u) != 0.0]), u, np.nan)
+    model = found(identify(t, changes, y))
+    assert model.process == found(identify(t, u, y)).process
+    assert any("output is missing in 99%" in said for said in model.warnings)

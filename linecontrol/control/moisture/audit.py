@@ -5,9 +5,11 @@ have happened, by a Kalman filter:
 
     load     the load is not what its meters say: moisture and outlet move as for more water (known from the models)
     kinetics the same heat dries less: powder wetter and outlet warmer, as the heat balance ties them together
+    swing    kinetics that come and go: air, starch and humidity are not the same from one hour to the next
     wander   what the process did in the record too, seen by the meter only: it comes and goes
     bias     the meter itself: it comes and stays; what fouls a window grows steadily, so it has a rate
-    effects  each input does more or less to the moisture than commissioning found
+    effects  each input does more or less to moisture and outlet than commissioning found (each apart: walls, and
+             curves that the record did not show)
     outlet   the outlet's thermometer or heat losses; what comes and goes there as it did in the record is apart
 
 A change of the dryer shows in the outlet air, a meter that drifts does not. The filter's priors say how fast each is
@@ -22,12 +24,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from linecontrol.control.moisture.model import DryerModel, OutputModel
+from linecontrol.control.moisture.noise import LevelNoise
 
 LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
 WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
+OUTLET_EFFECT_START = 0.1  # of an input's effect on the outlet
+SWING_PCT, SWING_S = 0.15, 3600.0  # kinetics that come and go [% wb], and how long
 LARGEST_BIAS = 3.0
 TRUSTED_SDS = 3.0  # a laboratory value further than this from what the watch believes is believed instead of it
 ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.1, 2.5  # a bias is acted on beyond the first two, wholly beyond the last
@@ -50,10 +55,12 @@ class MeterAudit:
         self._names = tuple(model.moisture.paths)
         gains = [model.moisture.gain(name) for name in self._names]
         self._doubts = [max(1.5 * sd / abs(gain) if gain else 0.0, EFFECT_START) ** 2 for gain, sd in gains]
-        none = [0.0] * len(self._names)
-        self._seen = np.array(
-            [[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, *none], [k_load, k_kinetics, 0.0, 0.0, 1.0, 0.0, 1.0, *none]]
-        )
+        self._outlet_names = tuple(model.outlet.paths) if model.outlet is not None else ()
+        self._doubts += [OUTLET_EFFECT_START**2] * len(self._outlet_names)
+        none = [0.0] * len(self._doubts)
+        moisture_row = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        outlet_row = [k_load, k_kinetics, 0.0, 0.0, 1.0, 0.0, 1.0, k_kinetics]
+        self._seen = np.array([[*moisture_row, *none], [*outlet_row, *none]])
         self.restart()
         self._rough = [1.0, 1.0]
 
@@ -65,7 +72,7 @@ class MeterAudit:
     @property
     def process(self) -> float:
         """What load and kinetics make of the moisture beyond what the inputs tell [% wb]."""
-        return float(self.x[0] + self.x[1])
+        return float(self.x[0] + self.x[1] + self.x[7])
 
     @property
     def bias_sd(self) -> float:
@@ -88,7 +95,7 @@ class MeterAudit:
 
     def restart(self) -> None:
         """The laboratory has spoken: from now on the meter is believed, and watched anew."""
-        self.x = np.zeros(7 + len(self._names))
+        self.x = np.zeros(8 + len(self._doubts))
         self.p = np.diag(
             [
                 STARTS["load"] ** 2,
@@ -98,11 +105,12 @@ class MeterAudit:
                 STARTS["outlet"] ** 2,
                 STARTS["rate"] ** 2,
                 0.0 if self._outlet_noise is None else self._outlet_noise.level_sd**2,
+                SWING_PCT**2,
                 *self._doubts,
             ]
         )
         self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
-        self._parts = [0.0] * len(self._names)
+        self._parts = [[0.0] * len(self._names), [0.0] * len(self._outlet_names)]
 
     def hear(self, bias_pct: float, sd_pct: float, age_s: float) -> None:
         """A laboratory value: the meter, as it is corrected now, read ``bias_pct`` too much so long ago.
@@ -126,31 +134,38 @@ class MeterAudit:
         self.p -= np.outer(gain, seen @ self.p)
         self.p = 0.5 * (self.p + self.p.T)
 
-    def step(self, moisture_left: float, outlet_left: float, parts: Mapping[str, float], dt_s: float) -> None:
+    def step(
+        self,
+        moisture_left: float,
+        outlet_left: float,
+        parts: Mapping[str, float],
+        outlet_parts: Mapping[str, float],
+        dt_s: float,
+    ) -> None:
         """What the models leave of a reading of each [% wb, K]; NaN = not measured or not to be used.
 
-        ``parts``: what each input contributes to the moisture [% wb].
+        ``parts``, ``outlet_parts``: what each input contributes to the moisture [% wb] and to the outlet [K].
         """
         if not self.available:
             return
-        if math.isfinite(moisture_left):
-            self._parts = [total + parts.get(name, 0.0) for total, name in zip(self._parts, self._names, strict=True)]
-        for n, value in enumerate((moisture_left, outlet_left)):
+        told = ((moisture_left, self._names, parts), (outlet_left, self._outlet_names, outlet_parts))
+        for n, (value, names, by) in enumerate(told):
             if math.isfinite(value):
                 self._sums[n] += value
                 self._counts[n] += 1
+                self._parts[n] = [total + by.get(name, 0.0) for total, name in zip(self._parts[n], names, strict=True)]
         self._age_s += dt_s
         if self._age_s >= LOOK_S:
             self._look()
             self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
-            self._parts = [0.0] * len(self._names)
+            self._parts = [[0.0] * len(self._names), [0.0] * len(self._outlet_names)]
 
     def _look(self) -> None:
         age_s = self._age_s
         hours, outlet_noise = age_s / 3600.0, self._outlet_noise
         if outlet_noise is None:
             return
-        for n, wander in ((2, self._noise), (6, outlet_noise)):
+        for n, wander in ((2, self._noise), (6, outlet_noise), (7, LevelNoise(SWING_S, SWING_PCT, 0.0))):
             keep = wander.keep(age_s)
             self.x[n] *= keep
             self.p[n, :] *= keep
@@ -161,10 +176,11 @@ class MeterAudit:
         self.p[:, 3] += hours * self.p[:, 5]
         for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet"), (5, "rate")):
             self.p[n, n] += WALKS[name] ** 2 * hours
-        if self._counts[0]:
-            self._seen[0, 7:] = [total / self._counts[0] for total in self._parts]
-        at = np.arange(7, len(self.x))
-        self.p[at, at] += EFFECT_WALK**2 * hours
+        for n, at in ((0, slice(8, 8 + len(self._names))), (1, slice(8 + len(self._names), None))):
+            if self._counts[n]:
+                self._seen[n, at] = [total / self._counts[n] for total in self._parts[n]]
+        effects = np.arange(8, len(self.x))
+        self.p[effects, effects] += EFFECT_WALK**2 * hours
         noise = (self._noise.white_var(age_s) + 0.01, outlet_noise.white_var(age_s) + 0.01)
         share = 1.0 - math.exp(-age_s / ROUGH_S)
         for n in (0, 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path as FilePath
 
@@ -26,9 +26,12 @@ BoolArray = NDArray[np.bool_]
 
 FIT_PERIOD_S = 4.0  # the dryer's lags are tens of seconds; a finer grid only costs time
 LEAST_MOVE_K = 1.5  # of the inlet set point, over the record
-SUREST_GAIN = 0.3  # standard deviation of the gain over the gain: beyond it the record cannot tell it
+SUREST_GAIN = 0.4  # standard deviation of the gain over the gain: beyond it the record cannot tell it. Up to there what
+# the controller learns while running makes up for it: better than none for a dryer whose cake nobody measures.
+SUREST_OUTLET = 0.3  # the same of the outlet's temperature, without which there is still the meter
 STUCK_S = 60.0  # a meter that shows one value for so long measures nothing
 LOADS = ("heat", "water", "feed")
+LEAST_LOAD = 0.01  # range of a scaled load: a twentieth of a % wb of cake, 0.1 % of the feed
 SLOW_S = 60.0  # ambient air acts within a minute, and changes over hours
 MOST_AIR_SHARE = 0.5  # of the inlet's effect per kelvin: the heater makes up for the rest of what ambient air brings
 BELIEVABLE_PCT = (3.0, 30.0)  # mean moisture of a powder behind a dryer [% wb]
@@ -38,13 +41,13 @@ BELIEVABLE_GAIN = (0.004, 1.5)  # % wb per K, either a dryer or not: PROCESS' ce
 def commission(
     source: Mapping[str, ArrayLike] | FilePath | str | MoistureRecord,
     *,
-    qualities: Mapping[str, Sequence[bool]] | None = None,
+    qualities: Mapping[str, ArrayLike] | None = None,
 ) -> DryerModel:
     """The model of a dryer.
 
     Args:
         source: arrays by name, a CSV file (see ``record.read_record``), or a record already read.
-        qualities: signal to "is this sample good".
+        qualities: signal to "is this sample good", or to other marks of it (see ``quality_marks``).
 
     Raises:
         CannotCommission: with code and reason.
@@ -75,7 +78,7 @@ def commission(
             " record of a dryer at work, or the meter is not scaled in % wb",
         )
     warnings: list[str] = []
-    means, inputs = _scaled(signals, weight, warnings)
+    means, inputs = _scaled(record, signals, weight, warnings)
     heater = _heater(record, signals, weight, warnings)
     outlet_signal = "outlet_c" if "outlet_c" in signals else "product_c"
     outlet = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
@@ -156,7 +159,7 @@ def _stuck(values: FloatArray, longest: int) -> BoolArray:
 
 
 def _scaled(
-    signals: Mapping[str, FloatArray], weight: FloatArray, warnings: list[str]
+    record: MoistureRecord, signals: Mapping[str, FloatArray], weight: FloatArray, warnings: list[str]
 ) -> tuple[dict[str, float], dict[str, FloatArray]]:
     good = weight > 0.0
 
@@ -173,9 +176,13 @@ def _scaled(
         means["feed_kg_h"] = mean(signals["feed_kg_h"])
         inputs["feed"] = 10.0 * np.log(np.maximum(signals["feed_kg_h"], 0.05 * means["feed_kg_h"]) / means["feed_kg_h"])
         weight[signals["feed_kg_h"] < 0.05 * means["feed_kg_h"]] = 0.0
-    for name, missing in (("water", "cake_pct_wb"), ("feed", "feed_kg_h")):
+    for name, signal in (("water", "cake_pct_wb"), ("feed", "feed_kg_h")):
         if name not in inputs:
-            warnings.append(f"{missing} was not measured: there is no feed-forward from it")
+            why = "feed_kg_h is 0" if signal in signals else record.why_not(signal)
+            warnings.append(f"{why}: there is no feed-forward from it")
+        elif float(np.ptp(inputs[name][good])) < LEAST_LOAD:
+            del inputs[name]
+            warnings.append(f"{signal} did not move in the whole record: there is no feed-forward from it")
     if "ambient_c" in signals:
         means["ambient_c"] = mean(signals["ambient_c"])
         inputs["air"] = signals["ambient_c"] - means["ambient_c"]
@@ -192,7 +199,7 @@ def _heater(
 ) -> dict[str, tuple[float, float]]:
     """Lags of the inlet air behind its set point, as far as the thermometer tells."""
     if "inlet_c" not in signals:
-        warnings.append("inlet_c was not measured: the heater's lags are only told by the moisture")
+        warnings.append(f"{record.why_not('inlet_c')}: the heater's lags are only told by the moisture")
         return {}
     path = fit_heater(signals["inlet_sp_c"], signals["inlet_c"], weight, record.period_s)
     if path is None:
@@ -243,11 +250,12 @@ def _believable(found: Fitted, warnings: list[str]) -> None:
     """Refuse what the record cannot tell."""
     gain, sd = found.model.gain("heat")
     low, high = BELIEVABLE_GAIN
-    if abs(gain) < 3.0 * sd or sd > SUREST_GAIN * abs(gain):
+    if sd > SUREST_GAIN * abs(gain):
         raise CannotCommission(
             "unsure",
             f"the moisture's gain on the inlet air is {gain:.3f} ± {sd:.3f} % wb per K: too doubtful (accepted:"
-            f" standard deviation up to {100.0 * SUREST_GAIN:.0f} %). A larger or longer step tells more",
+            f" standard deviation up to {100.0 * SUREST_GAIN:.0f} %). A larger or longer step tells more"
+            + "".join(f"; {warning}" for warning in warnings),
         )
     if gain > 0.0:
         raise CannotCommission(
@@ -288,12 +296,13 @@ def _temperature(
         warnings.append("neither outlet_c nor product_c was measured: no cascade, and no watch over the meter")
         return None
     if name == "product_c":
-        warnings.append("outlet_c was not measured: product_c stands in for the cascade; no watch over the meter")
+        why = record.why_not("outlet_c")
+        warnings.append(f"{why}: product_c stands in for the cascade; no watch over the meter")
     loads = {n: inputs[n] for n in LOADS if n in inputs}
     fit = OutputFit(signals[name], loads, weight, record.period_s, known_lags=heater, longest_delay_s=180.0)
     found = fit.run(curved=False)
     gain, sd = found.model.gain("heat")
-    if gain <= 0.0 or sd > SUREST_GAIN * gain:
+    if gain <= 0.0 or sd > SUREST_OUTLET * gain:
         warnings.append(f"{name} does not tell enough ({gain:+.3f} ± {sd:.3f} K per K of inlet air): not used")
         return None
     return found.model

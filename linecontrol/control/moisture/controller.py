@@ -6,7 +6,7 @@ It can be used off the line: see docs/examples/moisture_controller.py, which dri
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -79,7 +79,7 @@ class MoistureController:
         cls,
         record: Mapping[str, ArrayLike] | Path | str | MoistureRecord,
         *,
-        qualities: Mapping[str, Sequence[bool]] | None = None,
+        qualities: Mapping[str, ArrayLike] | None = None,
         settings: MoistureSettings | None = None,
         set_point: float | None = None,
         mode: MoistureMode = MoistureMode.PREDICTIVE,
@@ -91,7 +91,8 @@ class MoistureController:
                 ``moisture_pct_wb`` (the meter), and, each as far as measured, ``inlet_c``, ``outlet_c``,
                 ``product_c`` [°C], ``cake_pct_wb`` [% wb], ``feed_kg_h`` [kg/h], ``ambient_c``, ``ambient_rh_pct`` [%].
                 NaN = not good; a column ``<name>_quality`` may say so too.
-            qualities: signal to "is this sample good", instead of such columns.
+            qualities: signal to "is this sample good", instead of such columns. Either may be flags, words or OPC codes
+                (see ``control.quality_marks``).
             settings: limits; None = the record's mean inlet temperature ± 60 K.
             set_point: [% wb]; None = the record's mean.
 
@@ -148,12 +149,16 @@ class MoistureController:
         self._ahead_law.set_gains(gains)
 
     # -- the scan
-    def step(self, sample: MoistureSample, dt_s: float) -> MoistureOutput:
-        """One scan, ``dt_s`` seconds after the last. Raises ValueError unless dt_s is above 0 and finite."""
+    def step(self, sample: MoistureSample | Mapping[str, Any], dt_s: float) -> MoistureOutput:
+        """One scan, ``dt_s`` seconds after the last.
+
+        ``sample`` may be a row by the names of the record (see ``MoistureSample.of``). Raises ValueError unless dt_s is
+        above 0 and finite, and for a name that no sample has.
+        """
         if not 0.0 < dt_s < math.inf:
             raise ValueError(f"dt_s {dt_s} is not accepted (accepted: above 0 s, finite)")
         flags: list[str] = []
-        sample = sample.believed()
+        sample = (sample if isinstance(sample, MoistureSample) else MoistureSample.of(sample)).believed()
         self._take_settings()
         applied_c = self._applied(sample)
         self._usual_s = (
@@ -171,7 +176,7 @@ class MoistureController:
             self.estimator.restart(idle=True)
             return self._result(applied_c, MoistureMode.MANUAL, flags)
         self._fed_s += dt_s
-        if any(not math.isfinite(scaled.get(name, 0.0)) for name in ("water", "feed")):
+        if any(not math.isfinite(scaled[name]) for name in self.model.inputs):
             flags.append("load-missing")
         self.estimator.predict(scaled, dt_s)
         reading = self._judge(sample, dt_s, flags)
@@ -247,7 +252,8 @@ class MoistureController:
         if self._fed_s < max(WARM_S if self._restarted else 0.0, 1.5 * self.estimator.arrival_s):
             return
         before = self.audit.process
-        self.audit.step(reading - self.estimator.as_commissioned, outlet_left, self.estimator.output.parts, dt_s)
+        left_pct, outlet_parts = reading - self.estimator.as_commissioned, self.outlet.parts if self.outlet else {}
+        self.audit.step(left_pct, outlet_left, self.estimator.output.parts, outlet_parts, dt_s)
         if not math.isfinite(reading):  # without the meter, the outlet air is the only one to tell of unseen loads
             self.estimator.shift(self.audit.process - before)
         if self.audit.is_told:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from linecontrol.control.moisture.record import BELIEVABLE
+from linecontrol.control.quality_marks import good_marks
 
 NAN = math.nan
 ZERO_KG_H = 50.0  # a scale at rest may show so much below nothing
@@ -43,6 +45,22 @@ class MoistureSample:
     ambient_c: float = NAN
     ambient_rh_pct: float = NAN
     is_new: bool = True
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> MoistureSample:
+        """A row of values by the names of a record; None = not measured, ``time_s`` is left out.
+
+        Marks ``<name>_quality`` may say that a value is not good. Raises ValueError for an unknown name or mark.
+        """
+        values: dict[str, Any] = {name: NAN if row[name] is None else row[name] for name in BELIEVABLE if name in row}
+        for name, mark in row.items():
+            signal = name.removesuffix("_quality")
+            if name not in BELIEVABLE and name not in ("time_s", "is_new") and signal not in BELIEVABLE:
+                accepted = ", ".join(BELIEVABLE)
+                raise ValueError(f"a sample has no {name} (accepted: {accepted}, each with <name>_quality; is_new)")
+            if name != signal and not good_marks([mark], blank=True)[0]:
+                values[signal] = NAN
+        return cls(**values, is_new=bool(row.get("is_new", True)))
 
     def believed(self) -> MoistureSample:
         """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from linecontrol.control.tuning.doubt import Interval, border, half_width, profiled, widened
 from linecontrol.control.tuning.models import FloatArray, Kind, Process, answer
-from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record
+from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record, restless
 from linecontrol.control.tuning.regression import SHAPES, Fit, Regression, Shape
 
 CLEAR = 3.0  # least range of the fitted answer over the noise's standard deviation
@@ -84,7 +84,8 @@ def identify(
         good: quality of each PV sample. None = good unless NaN.
         classes: those to try, of "fopdt", "equal-lags", "sopdt", "inverse", "integrating", "integrating-lag".
         drift: allow for a slope of the PV that the output did not cause.
-        settling: allow for a PV that was not at rest at the start (a load that came just then).
+        settling: allow for a PV that was not at rest at the start (a load that came just then). It is allowed for by
+            itself where the PV moves before the output does and that explains the record clearly better.
         skip_s: PVs of the first so many seconds are not looked at (the outputs are).
         expected_sign: +1 or -1, the sign of the process gain if it is known; another one is refused.
         widest_gain: half the 95 % interval of K over K, above which the model is refused; > 0.
@@ -99,12 +100,25 @@ def identify(
             raise ValueError(f"class {name!r} is not known (accepted: {', '.join(known)})")
     shapes = [shape for shape in SHAPES if classes is None or shape.kind in classes]
     regression = Regression(record, drift=drift, settling=settling)
-    fits = [fit for fit in (_fitted(regression, shape) for shape in shapes) if fit is not None]
+    fits = _fits(regression, shapes)
+    if not settling and restless(record):
+        other = Regression(record, drift=drift, settling=True)
+        others = _fits(other, shapes)
+        if _least(others) < _least(fits) - CLEAR_AICC:
+            regression, fits = other, others
     if not fits:
         return Refusal("no-fit", "no class of model could be fitted to this record")
     best = _simplest(sorted(fits, key=lambda fit: fit.aicc), prefer)
     refused = _unfit(regression, best, expected_sign, widest_gain)
     return _identified(regression, best, fits) if refused is None else refused
+
+
+def _fits(regression: Regression, shapes: Sequence[Shape]) -> list[Fit]:
+    return [fit for fit in (_fitted(regression, shape) for shape in shapes) if fit is not None]
+
+
+def _least(fits: Sequence[Fit]) -> float:
+    return min((fit.aicc for fit in fits), default=math.inf)
 
 
 def _simplest(fits: list[Fit], prefer: str | None) -> Fit:
@@ -232,10 +246,17 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
 def _warnings(regression: Regression, fit: Fit, near: list[Fit]) -> tuple[str, ...]:
     record, process = regression.record, fit.process()
     said = []
+    if regression.settling and restless(record):
+        said.append("the PV was not at rest before the first move; what it still had to go was taken out")
     if record.spikes:
         said.append(f"{record.spikes} samples stood out far from both neighbours and were left out")
     if record.bad_share > 0.02:
         said.append(f"{record.bad_share:.0%} of the samples were missing or bad and were left out")
+    if record.op_blank_share > 0.02:
+        said.append(
+            f"the output is missing in {record.op_blank_share:.0%} of the rows and was taken as unchanged there;"
+            " where it was not recorded just when it moved, the delay is told too short"
+        )
     if not process.integrating and record.after_s < process.delay_s + 3.0 * (process.t1_s + process.t2_s):
         said.append("the record ends before the answer has settled; the gain rests on the model's shape")
     if any(f.shape.integrating != fit.shape.integrating for f in near):

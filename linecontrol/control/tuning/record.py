@@ -17,6 +17,7 @@ SPIKE_SHARE = 0.3  # of the PV's range without its outermost samples
 SPIKES = 0.01  # share of the samples that may be spikes; more are not wires but the process
 BAD_SHARE = 0.2  # of samples that may be missing
 STUCK_SHARE, STUCK_TIMES = 0.3, 10.0  # of the time after the move, and of the longest rest before it: nothing lives so
+RESTLESS = 0.01  # of the PV's range: less of a motion before the move changes no gain
 SEEN_BEFORE = 10  # samples before the move that tell whether the PV lives
 Numbers = Sequence[float] | FloatArray
 
@@ -45,7 +46,7 @@ class Record:
     Attributes:
         t_s: times from 0 [s], rising. y: PV [PV unit]. moves: of the output. u_span: its range [output unit].
         period_s: usual sample time [s]. bad_share: of samples left out, 0 to 1. spikes: samples left out because they
-            stood far from both neighbours.
+            stood far from both neighbours. op_blank_share: of rows without an output, 0 to 1.
     """
 
     t_s: FloatArray
@@ -55,6 +56,7 @@ class Record:
     period_s: float
     bad_share: float
     spikes: int = 0
+    op_blank_share: float = 0.0
 
     @property
     def span_s(self) -> float:
@@ -92,7 +94,7 @@ def read_record(
     if np.any(np.diff(t) <= 0.0):
         n = int(np.argmax(np.diff(t) <= 0.0)) + 1
         return Refusal("time", f"time does not rise at sample {n}: {t[n]:g} s follows {t[n - 1]:g} s")
-    share = 1.0 - float(np.mean(fine & np.isfinite(op)))
+    share = 1.0 - float(np.mean(fine))  # an output is often recorded only when it changes
     if share > BAD_SHARE:
         return Refusal("missing", f"{share:.0%} of the samples are missing or bad (accepted: up to {BAD_SHARE:.0%})")
     return _cleaned(t - t[0], op, pv, fine & (t - t[0] >= skip_s), share)
@@ -103,6 +105,7 @@ def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.boo
         return Refusal("missing", "the output is missing throughout, so that no move can be told from it")
     first = int(np.argmax(np.isfinite(op)))  # what the PV did before the first known output tells nothing
     t, op, pv, fine = t[first:], op[first:], pv[first:], fine[first:]
+    blank = 1.0 - float(np.mean(np.isfinite(op)))
     op = op[np.maximum.accumulate(np.where(np.isfinite(op), np.arange(len(op)), 0))]
     spikes = fine & _spikes(pv, fine)
     fine = fine & ~spikes
@@ -120,7 +123,7 @@ def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.boo
     if moves.times_s[0] > t[fine][-1] - 5 * float(np.median(np.diff(t))):
         return Refusal("not-settled", "the output moved at the very end of the record; go on recording after the step")
     period = float(np.median(np.diff(t)))
-    return Record(t[fine], pv[fine], moves, span, period, share, int(np.count_nonzero(spikes)))
+    return Record(t[fine], pv[fine], moves, span, period, share, int(np.count_nonzero(spikes)), blank)
 
 
 def _stuck(t: FloatArray, pv: FloatArray, moved_s: float) -> Refusal | None:
@@ -147,6 +150,18 @@ def _stillest(t: FloatArray, pv: FloatArray, since_s: float, until_s: float) -> 
     lasts = t[edges[1:] - 1] - t[edges[:-1]]
     longest = int(np.argmax(lasts))
     return float(lasts[longest]), float(pv[edges[longest]])
+
+
+def restless(record: Record) -> bool:
+    """Whether the PV moved before the output did, as far as enough of that was recorded: its first and last third
+    differ by more than their noise and more than a little of all that came."""
+    before = record.y[record.t_s < record.moves.times_s[0]]
+    third = len(before) // 3
+    if len(before) < SEEN_BEFORE:
+        return False
+    moved = abs(float(np.mean(before[-third:]) - np.mean(before[:third])))
+    noise = float(np.std(np.diff(before))) / math.sqrt(third)  # of the difference of two means, were it white
+    return moved > max(3.0 * noise, RESTLESS * float(np.ptp(record.y)))
 
 
 def _spikes(pv: FloatArray, fine: NDArray[np.bool_]) -> NDArray[np.bool_]:
