@@ -211,7 +211,7 @@ async def test_where_the_starch_of_a_run_went(user: User) -> None:
     await user.should_see("Measurements that do not fit")
     await user.should_see("drain")
     [chart] = user.find(ui.echart).elements
-    [series] = chart.options["series"]
+    [series] = chart.options["baseOption"]["series"]
     assert [(link["target"], link["value"]) for link in series["links"]] == [
         ("wet end", 54.0),
         ("pulp", 3.0),
