@@ -130,7 +130,10 @@ class Store:
                     opened.notes.append(("evidence.chain_begun", stated, False))
                 opened.notes += register_tags(self._connection, self._line_id, self._tags)
                 self._ids = tag_ids(self._connection, self._line_id)
-                look_back(self._connection, self._line_id, self._ids, opened)
+                try:
+                    look_back(self._connection, self._line_id, self._ids, opened)
+                except ValueError as error:
+                    raise StoreMalformed(str(error)) from error
                 self._marks = marks(self._connection, self._line_id)
                 self._fresh = fresh(self._connection, self._line_id)
             self._check_after_crash(self._connection, opened)

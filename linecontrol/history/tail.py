@@ -132,8 +132,11 @@ class _Scans:
         )
 
 
+_DAMAGED = "a row of fresh samples is damaged, or was written by another version"
+
+
 def unpack(rows: Iterable[tuple[bytes, str | None]]) -> Columns:
-    """All samples of these rows (samples, texts)."""
+    """All samples of these rows (samples, texts). Raises ValueError for a row that nobody has packed."""
     found: list[Columns] = []
     texts: dict[int, str] = {}
     scans = _Scans()
@@ -143,8 +146,13 @@ def unpack(rows: Iterable[tuple[bytes, str | None]]) -> Columns:
             texts |= {count + int(n): text for n, text in json.loads(more).items()}
         at = 0
         while at < len(samples):
+            if len(samples) - at < _HEAD.size:
+                raise ValueError(_DAMAGED)
             length, status, time_us = _HEAD.unpack_from(samples, at)
             at += _HEAD.size
+            size = (length ^ _RECORDS) * _RECORD.itemsize if length & _RECORDS else 10 * length
+            if len(samples) - at < size:  # looked at before room is made for what it claims to hold
+                raise ValueError(_DAMAGED)
             if length & _RECORDS:
                 length ^= _RECORDS
                 if scans.counts:

@@ -55,6 +55,11 @@ class PlainLine:
     tuning: Any = None
     lab: Any = None
     runs: Any = field(default_factory=lambda: SimpleNamespace(view=lambda: None))
+    alarms: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            rows=list, rows_since=lambda seen: (seen, []), system=SimpleNamespace(version=0)
+        )
+    )
     lock: Any = field(default_factory=lambda: SimpleNamespace(describe=lambda _facts: None))
 
 

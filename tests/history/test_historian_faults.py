@@ -19,12 +19,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.engine.default import DefaultDialect
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Event, Sample, Severity, Status, Tag
-from linecontrol.history import Historian, RunRow, inserts, open_reader
+from linecontrol.history import Historian, RunRow, inserts, open_reader, tail
 from linecontrol.history import store as store_module
 from linecontrol.history.rows import SAMPLE, Batch, Row, SampleRow, micros
 from linecontrol.history.store import Kept, Store, StoreAway
@@ -465,6 +467,39 @@ async def test_a_malformed_file_found_at_the_start_is_set_aside_whole(
     assert str(aside) in alarm.text
     await second.stop()
     check_nothing_lost_or_twice(ask, second, 1, events=0)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    "row", ["02000000", "ffffff7f" * 4, "03000000000000005bc2217030610600" * 9], ids=["torn", "huge", "odd"]
+)
+async def test_fresh_samples_that_nobody_can_read_are_set_aside_with_their_file(
+    row: str, historian: MakeHistorian, scan: MakeScan, ask: Ask, db: Path, tmp_path: Path
+) -> None:
+    first = historian()
+    await first.start()
+    first.offer(scan(0))
+    await first.stop()
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        assert connection.execute("UPDATE tail SET samples = ?", (bytes.fromhex(row),)).rowcount > 0
+    second = historian()
+    await second.start()
+    second.offer(scan(1))
+    await second.stop()
+    (aside,) = set_aside(tmp_path)
+    with contextlib.closing(sqlite3.connect(aside)) as connection:
+        assert connection.execute("SELECT hex(samples) FROM tail").fetchone() == (row.upper(),)
+    assert [value for (value,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ'")] == [1.0]
+    assert ask("SELECT severity FROM event WHERE kind = 'historian.malformed'") == [("alarm",)]
+
+
+@given(st.binary(max_size=300))
+def test_whatever_lies_in_a_row_of_fresh_samples_takes_no_more_room_than_it_fills(row: bytes) -> None:
+    try:
+        found = tail.unpack([(row, None)])
+    except ValueError:
+        return
+    assert 10 * len(found.tags) <= len(row)
 
 
 @pytest.mark.usefixtures("hasty")
