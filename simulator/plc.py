@@ -12,6 +12,7 @@ permits hold and the controller's heartbeat moves.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 
@@ -58,6 +59,8 @@ class Plc:
         self.ignore_writes = False
         self.revision = 0
         """Goes up with every change a reader could see."""
+        self.written: deque[tuple[str, float]] = deque(maxlen=64)
+        """Outputs written lately and what they then showed: for whoever looks less often than clients write."""
         special = {station.heartbeat, station.owner, station.boot, station.alive}
         self._runs = tuple(name for name in self.points if _is(name, "XC-", "01"))
         self._outputs = tuple(
@@ -154,6 +157,7 @@ class Plc:
             return self._run(name[3], value > 0.5)
         elif not self.tripped:
             self.registers[name] = value
+            self.written.append((name, self.value(name)))
             if name == "TV-303" and value == 0.0:
                 self._heater_off_seen = self.heater_tripped
             self._force_heater()

@@ -68,13 +68,14 @@ class Watchman:
             own = row.profile.roles.get("heartbeat")  # written so often that a step misses values
             for tag in row.tags:
                 if tag.type is not DataType.STRING and tag.name != own:
-                    shown = deque[float](maxlen=2 * MEMORY if tag.writable else MEMORY)
+                    shown = deque[float](maxlen=3 * MEMORY if tag.writable else MEMORY)
                     read = partial(twin.floor.cabinets[name].plc.value, tag.name)
                     self._rows.append(_Row(tag, read, shown, 0.5 * tag.step))
         self._writable = [row for row in self._rows if row.tag.writable]
+        self._shown = {row.tag.name: row.shown for row in self._rows}
         self._note_shown()
         rows = config.line.guard
-        self._limits = [] if rows is None else list(rows.critical_limits)
+        self._limits = [] if rows is None else [limit for limit in rows.critical_limits if limit.diverts]
         self._guard = rows
         self._deviates_since: float | None = None
 
@@ -82,6 +83,10 @@ class Watchman:
         """Before every plant step: what commands have put into the registers since the last one."""
         for _, read, shown, _ in self._writable:
             shown.append(read())
+        for cabinet in self._twin.floor.cabinets.values():
+            for name, value in cabinet.plc.written:  # of two writes within a step, the first may have been read back
+                self._shown[name].append(value)
+            cabinet.plc.written.clear()
 
     def look(self, now_s: float) -> None:
         """After every plant step; ``now_s`` since the start."""

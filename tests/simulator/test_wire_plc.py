@@ -56,6 +56,18 @@ def test_a_heartbeat_that_changes_in_time_keeps_it_running(station: str) -> None
     assert plc.value(RUN[station]) == 1.0
 
 
+def test_every_output_that_was_written_is_remembered_as_it_showed_and_nothing_that_was_refused() -> None:
+    plc = started("screening")
+    plc.write("FV-104", 3.94)
+    plc.write("FV-104", 4.35)
+    plc.write("FV-104", math.inf)
+    plc.overrides["FV-104"] = lambda value: value + 1.0
+    plc.write("FV-104", 5.0)
+    let_trip(plc)
+    plc.write("FV-104", 9.0)
+    assert list(plc.written) == [("FV-104", 3.94), ("FV-104", 4.35), ("FV-104", 6.0)]
+
+
 @pytest.mark.parametrize("station", STATIONS)
 def test_a_heartbeat_written_but_not_changed_trips(station: str) -> None:
     plc = started(station)
