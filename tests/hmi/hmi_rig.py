@@ -87,8 +87,18 @@ class Stage:
             body = {"command": "abort", "reason": "the test is over"}
             await self.controller.ask("POST", f"/runs/{view['run_id']}/commands", body)
             await self.controller.until_view(lambda view: view["state"] == "Aborted")
+        await self.commanded()
         await self.reset()
         await self.pass_checks()
+
+    async def commanded(self) -> None:
+        """Every station takes commands: one that was away before is claimed anew, and latches what it will."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                rows = (await self.controller.ask("GET", "/runs/permissives?recipe=kudzu-lobata-standard")).json()
+                if all(row["is_met"] for row in rows if row["name"].startswith("station.")):
+                    return
+                await asyncio.sleep(0.1)
 
     async def reset(self) -> None:
         """What latched while a measurement was away, or only late on a busy machine, bars every start until then."""
