@@ -9,7 +9,10 @@ import sys
 
 def main() -> None:
     """Entry point of ``linecontrol`` and ``python -m linecontrol``."""
-    from linecontrol.cli.commands import app
+    from linecontrol.core.garbage import starting
+
+    with starting():
+        from linecontrol.cli.commands import app
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

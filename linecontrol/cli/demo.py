@@ -78,7 +78,7 @@ async def _demo(
     as_json: bool,
     display: int | None,
 ) -> int:
-    import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
+    import linecontrol.api.app  # noqa: F401 - slow to import: while the simulator starts, not beside a fast plant
     from linecontrol.line.assembly import assemble
     from linecontrol.line.recipes import prepare
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop
 from linecontrol.cli.serving import Served, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
+from linecontrol.core.garbage import starting
 from linecontrol.core.model import Event, Severity
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def told(line: Line) -> Tell:
 
 
 def _tls(reach: Reach, folder: Path, names: Sequence[str]) -> Tls | None:
+    if not reach.has_tls:
+        return None
     from linecontrol.api import tls
     from linecontrol.api.door import Tls
 
     if reach.certificate is not None and reach.private_key is not None:
         return tls.check(Tls(reach.certificate.resolve(), reach.private_key.resolve()))
-    if not reach.is_self_made:
-        return None
     any_host = reach.host in ("0.0.0.0", "::")  # noqa: S104 - looked at, not listened on
     made = tls.self_made(folder / "access", [*names, *(() if any_host else (reach.host,))], datetime.now(UTC))
     people.print(f"Certificate of this computer's own: {made.certificate}", soft_wrap=True)
@@ -119,8 +120,8 @@ def shown_alone(url: str | None, data: Path | None, reach: Reach) -> None:
 
 
 async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, display: tuple[str, int] | None) -> int:
-    import linecontrol.api.app  # noqa: F401 - slow to import: before scans begin, not while they wait
-    from linecontrol.line.assembly import assemble
+    with starting():  # the API is loaded when the line is driven: a plant that waits for control comes first
+        from linecontrol.line.assembly import assemble
 
     config = read_line(line_name)
     folder = data_folder(data) if data else data_folder(None) / config.line.name
@@ -129,33 +130,42 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
     with stop_on_signals() as stop:
         line = assemble(config, data=folder, speed=speed)
         line.listeners.append(lambda event: people.print(f"{event.severity.value:8}{event.text}", markup=False))
-        async with (
-            line,
-            serving(line, reach.host, reach.port, must_have_port=True, tls=tls, names=names) as served,
-        ):
-            people.print(
-                f"Line {config.line.name!r} is being driven. API: {served.url}/docs  Data: {folder}", soft_wrap=True
-            )
-            _tell_of_first(served)
-            async with contextlib.AsyncExitStack() as stack:
-                if display is not None:
-                    shown = Shown(
-                        served.url,
-                        folder,
-                        display[1],
-                        display[0],
-                        access=served.door.folder,
-                        api_certificate=None if tls is None else tls.certificate,
-                        tls=tls,
-                        names=names,
-                    )
-                    address = await stack.enter_async_context(displayed(shown, told(line)))
-                    if address is not None:
-                        people.print(f"Display: {address}", soft_wrap=True)
-                await line.ready(stop)
-                await stop.wait()
-            people.print("Stopping: the line goes to its safe state.")
+        async with line:
+            await line.first_look()
+            async with serving(line, reach.host, reach.port, must_have_port=True, tls=tls, names=names) as served:
+                people.print(
+                    f"Line {config.line.name!r} is being driven. API: {served.url}/docs  Data: {folder}", soft_wrap=True
+                )
+                _tell_of_first(served)
+                async with _display(display, served, line, names):
+                    await line.ready(stop)
+                    await stop.wait()
+                people.print("Stopping: the line goes to its safe state.")
     return DONE
+
+
+@contextlib.asynccontextmanager
+async def _display(
+    where: tuple[str, int] | None, served: Served, line: Line, names: Sequence[str]
+) -> AsyncIterator[None]:
+    if where is None:
+        yield
+        return
+    tls = served.door.tls
+    shown = Shown(
+        served.url,
+        line.data,
+        where[1],
+        where[0],
+        access=served.door.folder,
+        api_certificate=None if tls is None else tls.certificate,
+        tls=tls,
+        names=names,
+    )
+    async with displayed(shown, told(line)) as address:
+        if address is not None:
+            people.print(f"Display: {address}", soft_wrap=True)
+        yield
 
 
 def _tell_of_first(served: Served) -> None:

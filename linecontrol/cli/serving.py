@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ async def serving(
         is_demo: there is a demo user, whom local programs act as.
         names: host names it may be asked for by, besides this computer's own.
     """
+    await asyncio.to_thread(import_module, "linecontrol.api.app")  # half a second of modules: no scan waits for them
     from linecontrol.api.door import LOOPBACK, open_door
     from linecontrol.api.server import ApiThread
 

@@ -15,7 +15,7 @@ from linecontrol.core.model import Text, Value
 class Row(BaseModel):
     """A mapping in a file. Unknown keys are refused, values cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
 
 
 def _scalar(value: Any) -> Value:

@@ -123,6 +123,7 @@ class Station:
         self._boot: Value | None = None
         self._garbled: str | None = None
         self.senseless_since: float | None = None
+        self._asked = asyncio.Event()
         self._settled = asyncio.Event()
         self._reset_watch()
         self._stale_after_s = clock.patience(max(3 * scan_s, 3.0), 3.0)
@@ -160,6 +161,10 @@ class Station:
         if not self.is_claimed:
             return f"{self.name} is being claimed; try again in {self._duty.claim_s:.0f} s"
         return None
+
+    async def asked(self) -> None:
+        """Wait until the device has been asked once: it has answered a scan, or not."""
+        await self._asked.wait()
 
     async def settled(self) -> None:
         """Wait until it is known whether this controller may drive the device (claimed, or found foreign)."""
@@ -283,6 +288,7 @@ class Station:
         self._image.publish(Scan(self.name, at, dict.fromkeys(self.tags, Sample(None, status, at))))
 
     def _went_down(self, error: LinkError) -> None:
+        self._asked.set()
         now = self._clock.now()
         first_try = self.down_since is None and not self.is_up
         if self.is_up and not self._is_stalled and (arrived := self.link.earlier()):
@@ -298,6 +304,7 @@ class Station:
         self._reset_watch()
 
     def _came_up(self) -> None:
+        self._asked.set()
         now = self._clock.now()
         if self.down_since is not None:
             lasted_s = now - self.down_since

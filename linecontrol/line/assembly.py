@@ -19,6 +19,7 @@ from linecontrol.analysis.extraction import Extraction
 from linecontrol.config import LineConfig
 from linecontrol.core.clock import Clock
 from linecontrol.core.errors import ConfigError, LineBusy, LineError
+from linecontrol.core.garbage import starting
 from linecontrol.core.gate import CommandGate
 from linecontrol.core.image import LosslessFeed, ProcessImage
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
@@ -54,6 +55,7 @@ from linecontrol.links.soft import SoftLink
 from linecontrol.recipe.model import ControlRecipe
 
 SETTLE_PATIENCE_REAL_S = 5.0
+FIRST_LOOK_REAL_S = 2.0
 
 
 def assemble(
@@ -88,6 +90,12 @@ class Line:
 
     # -- life
     async def __aenter__(self) -> Self:
+        with starting():
+            await self._enter()
+            gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
+        return self
+
+    async def _enter(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             self.lock = self.wiring.lock(self.config, self.data)
             self.lock.take()
@@ -109,9 +117,6 @@ class Line:
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
         self.is_running = True
-        gc.collect()
-        gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
@@ -151,7 +156,8 @@ class Line:
         own_tags = [*loop_tags, *moisture_tags(config.line.loops), *lab_tags(config), *quality_tags(config), *run_rows]
         tags = [*config.tags, *own_tags]
         self.historian = self.wiring.historian(config, self.data, tags, self._tell)
-        await asyncio.gather(self.historian.start(), self.wiring.load(config.stations.values()))
+        await self.wiring.load(config.stations.values())  # not beside the other: two threads that load modules
+        await self.historian.start()  # hold each other up
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
         self.lab = LabBook(self)
@@ -274,6 +280,13 @@ class Line:
                 f"another controller (token {token:08x}) drives {', '.join(foreign)}: its heartbeat is moving there. "
                 "Stop that one first."
             )
+
+    async def first_look(self, patience_s: float = FIRST_LOOK_REAL_S) -> None:
+        """Wait until every station has been asked once, but no longer than so many real seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                for station in self.stations.values():
+                    await station.asked()
 
     async def _all_settled(self) -> None:
         for station in self.stations.values():

@@ -25,7 +25,7 @@ Expression = Annotated[str, StringConstraints(pattern=r"^=", max_length=200)]
 UnitText = Annotated[str, StringConstraints(max_length=12, pattern=r"^[A-Za-z0-9°%/ ·]*$")]
 FormulaValue = bool | float
 MAX_PHASES = 400
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Parameter(BaseModel):

@@ -41,13 +41,13 @@ class Quantity(NamedTuple):
 class Words(BaseModel):
     """A text in both languages of the house."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
     en: Line
     zh: Line
 
 
 class Params(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     def uses(self) -> list[Use]:
         return []

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special  # not scipy.stats, which takes a second to import
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -74,11 +73,13 @@ def gross_errors(names: Sequence[str], columns: FloatArray, residual: FloatArray
         names: measured quantities. columns, residual: of ``solve.Solution``, whitened.
         u: standard uncertainty of each measurement, which says what counts as small.
     """
+    from scipy.special import chdtrc  # slow to import, and a balance comes when a run has ended
+
     chi2, dof = float(residual @ residual), len(residual)
     z = _tests(names, columns, residual, u)
     alike = _alike(names, columns, u)
     limit = _sidak_limit(len(_distinct(columns, u)))
-    p_global = float(special.chdtrc(dof, chi2)) if dof else math.nan
+    p_global = float(chdtrc(dof, chi2)) if dof else math.nan
     p = decision(columns, residual, u)
     found: list[Suspect] = []
     rest, seen = residual, columns
@@ -101,11 +102,13 @@ def decision(columns: FloatArray, residual: FloatArray, u: FloatArray, draws: in
 
 
 def _smaller_p(residuals: FloatArray, directions: FloatArray) -> FloatArray:
-    p_global = special.chdtrc(residuals.shape[1], np.sum(residuals**2, axis=1))
+    from scipy.special import chdtrc, ndtr
+
+    p_global = chdtrc(residuals.shape[1], np.sum(residuals**2, axis=1))
     if not len(directions):
         return np.asarray(p_global)
     largest = np.max(np.abs(residuals @ directions.T), axis=1)
-    p_largest = -np.expm1(len(directions) * np.log1p(-np.minimum(2.0 * special.ndtr(-largest), 1.0 - 1e-16)))
+    p_largest = -np.expm1(len(directions) * np.log1p(-np.minimum(2.0 * ndtr(-largest), 1.0 - 1e-16)))
     return np.asarray(np.minimum(p_global, p_largest))
 
 
@@ -132,7 +135,9 @@ def _distinct(columns: FloatArray, u: FloatArray) -> FloatArray:
 
 
 def _sidak_limit(tests: int) -> float:
-    return float(-special.ndtri(0.5 * (1.0 - (1.0 - ALPHA) ** (1.0 / tests)))) if tests else math.nan
+    from scipy.special import ndtri
+
+    return float(-ndtri(0.5 * (1.0 - (1.0 - ALPHA) ** (1.0 / tests)))) if tests else math.nan
 
 
 def _tests(names: Sequence[str], columns: FloatArray, residual: FloatArray, u: FloatArray) -> dict[str, float]:

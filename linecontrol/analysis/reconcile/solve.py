@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 
 from linecontrol.analysis.reconcile.expression import Expression
 from linecontrol.analysis.reconcile.flowsheet import Flowsheet
@@ -160,6 +159,8 @@ class _Step:
     """The linear problem about one point."""
 
     def __init__(self, system: _System, x: FloatArray, z: FloatArray) -> None:
+        from scipy.linalg import eigh  # slow to import, and a balance comes when a run has ended
+
         self.system = system
         n = len(system.measured)
         c, jacobian = system.linear(x, z)
@@ -172,7 +173,7 @@ class _Step:
         self.of_x = of_x
         a = left @ of_x
         h = a @ system.v @ a.T
-        size, vectors = scipy.linalg.eigh(h) if h.size else (np.zeros(0), np.zeros((0, 0)))
+        size, vectors = eigh(h) if h.size else (np.zeros(0), np.zeros((0, 0)))
         floor = RANK * max(float(size.max(initial=0.0)), 1e-300)
         keep = size > floor
         if np.any(~keep):  # balances of exact values only: they hold, or nothing can make them

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_banded
 
 from linecontrol.guard.genealogy.passage import Passage, Spread
 
@@ -129,6 +128,8 @@ def _tank(turns: Array, weights: Array) -> tuple[Array, float]:
     """
     keeps = np.exp(-turns)
     mean = np.where(turns > 1e-9, -np.expm1(-turns) / np.maximum(turns, 1e-9), 1.0)
+    from scipy.linalg import solve_banded  # slow to import, and no bag is full before the first scan
+
     bands = np.ones((2, len(weights)))
     bands[0, 1:] = -keeps[1:]
     next_out = np.append(mean[1:] * weights[1:], 0.0)
