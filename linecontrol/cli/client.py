@@ -10,8 +10,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from linecontrol.cli.output import BAD_INPUT, FAILED, stop
 from linecontrol.line.lock import running_controllers
 
@@ -54,6 +52,8 @@ def console_token(access: Path) -> str | None:
 
 def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = None) -> Any:
     """One request. A refusal ends the program with its reason: exit 2 for bad input, 3 for what the plant refuses."""
+    import httpx  # slow to import, and no controller that starts asks another
+
     base = base_url(url)
     holder = next((row for row in running_controllers() if row.get("api") == base), {})
     token = _given["token"] or (console_token(Path(holder["access"])) if "access" in holder else None)

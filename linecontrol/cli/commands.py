@@ -4,50 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from linecontrol import __version__
-from linecontrol.cli import access, alarms, client, history, interlocks, lab, lots, moisture, quality, recipes, trace
-from linecontrol.cli.assess import assess
-from linecontrol.cli.attribute import attribute
-from linecontrol.cli.compare import compare
+from linecontrol.cli import client
 from linecontrol.cli.display import DISPLAY_PORT
-from linecontrol.cli.export import export, report
 from linecontrol.cli.histories import Where
+from linecontrol.cli.lazy import Root
 from linecontrol.cli.options import Json, Url
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
-from linecontrol.cli.reconcile import reconcile
-from linecontrol.cli.statistics import power, spc, surface
-from linecontrol.cli.tune import tune
-from linecontrol.core.errors import ConfigError, LineError
+from linecontrol.cli.output import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    guarded,
+    guarded_value,
+    paper,
+    people,
+    print_json,
+    record_table,
+    stop,
+)
+from linecontrol.core.garbage import starting
 
 app = typer.Typer(
+    cls=Root,
     help="Controller for a closed kudzu starch line: screening, grinding and drying over Modbus and OPC UA.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
 )
-
-app.add_typer(alarms.app, name="alarms")
-app.add_typer(interlocks.app, name="interlocks")
-app.add_typer(quality.deviations_app, name="deviations")
-app.add_typer(quality.calibrations_app, name="calibrations")
-app.command()(quality.ccp)
-app.add_typer(history.app, name="history")
-app.add_typer(lab.app, name="lab")
-app.add_typer(recipes.app, name="recipes")
-app.add_typer(lots.app, name="lots")
-app.command()(trace.bags)
-app.command()(trace.recall)
-app.command()(trace.evidence)
-app.command()(trace.verify)
-app.add_typer(access.users, name="users")
-app.add_typer(access.tokens, name="tokens")
-app.command()(access.audit)
-app.add_typer(moisture.app, name="moisture")
 
 Who = Annotated[
     str | None, typer.Option("--who", help="Your name, for the record; default: that of your account here.")
@@ -235,7 +223,9 @@ def serve(
     ] = "127.0.0.1",
 ) -> None:
     """Drive a line until SIGTERM or Ctrl-C. Recipes are started with `run`, or over the API."""
-    from linecontrol.cli.serve import Reach, run_serve
+    with starting():  # no API yet: a plant that waits for control comes first
+        import linecontrol.line.assembly  # noqa: F401
+        from linecontrol.cli.serve import Reach, run_serve
 
     reach = Reach(host, port, name or (), tls_cert, tls_key, tls_self_made)
     raise typer.Exit(run_serve(line, data, reach, speed, (display_host, display_port) if display else None))
@@ -454,30 +444,3 @@ def certificate(
     from linecontrol.cli.certificate import run_certificate
 
     raise typer.Exit(guarded(lambda: run_certificate(out, host, as_json=as_json)))
-
-
-app.command()(tune)
-app.command()(assess)
-app.command()(reconcile)
-app.command()(compare)
-app.command()(spc)
-app.command()(power)
-app.command()(surface)
-app.command()(attribute)
-app.command()(export)
-app.command()(report)
-
-
-def guarded_value(work: Any) -> Any:
-    """What ``work`` returns; our own errors end the program with a sentence."""
-    try:
-        return work()
-    except ConfigError as error:
-        stop(str(error), BAD_INPUT)
-    except (LineError, OSError) as error:
-        stop(str(error), FAILED)
-
-
-def guarded(work: Any) -> int:
-    """Run ``work``; our own errors end with a sentence and the right exit code, not a traceback."""
-    return int(guarded_value(work))

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from linecontrol.cli.options import Json, Url
-from linecontrol.cli.output import BAD_INPUT, REFUSED, paper, print_json, stop
+from linecontrol.cli.output import BAD_INPUT, REFUSED, guarded_value, paper, print_json, stop
 
 app = typer.Typer(
     help="The dryer's model, and the moisture set point near the limit.", no_args_is_help=True, rich_markup_mode=None
@@ -59,7 +59,6 @@ def record(
     as_json: Json = False,
 ) -> None:
     """Write what the history has of the dryer during a run, as a record for commissioning."""
-    from linecontrol.cli.commands import guarded_value
     from linecontrol.line.moisture_record import write_csv
 
     columns, run_id = guarded_value(lambda: _columns(run, line, data))
@@ -85,7 +84,6 @@ def commission(
 
     Exit 4: the record cannot tell what must be known; the reason says what would do.
     """
-    from linecontrol.cli.commands import guarded_value
     from linecontrol.config import read_line
     from linecontrol.line.moisture_model import NotCommissioned, commissioned
     from linecontrol.line.moisture_record import moisture_loop
@@ -165,7 +163,6 @@ def _in_hand(url: str | None) -> str:
 
 def _recorded(run: str, risk: float, line: str, data: Path | None) -> dict[str, Any]:
     """The advice on a run from its history; needs no controller. Ends the program with a sentence when it cannot."""
-    from linecontrol.cli.commands import guarded_value
     from linecontrol.cli.records import folder_of
     from linecontrol.config import read_line
     from linecontrol.history import open_reader

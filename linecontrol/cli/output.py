@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from linecontrol.core.errors import ConfigError, LineError
+
 DONE, BAD_INPUT, FAILED, REFUSED = 0, 2, 3, 4
 
 people = Console(stderr=True, highlight=False)
@@ -33,6 +35,21 @@ def stop(message: str, code: int) -> NoReturn:
     """Say why on stderr and end with this exit code."""
     people.print(message, style="bold" if code else None, markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def guarded_value(work: Any) -> Any:
+    """What ``work`` returns; our own errors end the program with a sentence."""
+    try:
+        return work()
+    except ConfigError as error:
+        stop(str(error), BAD_INPUT)
+    except (LineError, OSError) as error:
+        stop(str(error), FAILED)
+
+
+def guarded(work: Any) -> int:
+    """Run ``work``; our own errors end with a sentence and the right exit code, not a traceback."""
+    return int(guarded_value(work))
 
 
 ROWS: tuple[tuple[str, str, str], ...] = (

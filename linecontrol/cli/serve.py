@@ -15,7 +15,6 @@ from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop
 from linecontrol.cli.serving import Served, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
-from linecontrol.core.garbage import starting
 from linecontrol.core.model import Event, Severity
 
 if TYPE_CHECKING:
@@ -120,8 +119,7 @@ def shown_alone(url: str | None, data: Path | None, reach: Reach) -> None:
 
 
 async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, display: tuple[str, int] | None) -> int:
-    with starting():  # the API is loaded when the line is driven: a plant that waits for control comes first
-        from linecontrol.line.assembly import assemble
+    from linecontrol.line.assembly import assemble
 
     config = read_line(line_name)
     folder = data_folder(data) if data else data_folder(None) / config.line.name
