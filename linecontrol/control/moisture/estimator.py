@@ -184,13 +184,15 @@ class MoistureEstimator:
             return
         gain = self._ph / self._var
         self.x += gain * self.innovation
-        self.p -= np.outer(gain, self._ph)
+        self.p -= gain[:, None] * self._ph
         self.p = 0.5 * (self.p + self.p.T)
-        self.x[2:-1] = np.clip(self.x[2:-1], *SCALES)
+        scales = self.x[2:-1]
+        np.minimum(np.maximum(scales, SCALES[0]), SCALES[1], out=scales)
         way_s = self.model.moisture.paths["heat"].delay_s
         self.x[-1] = min(max(float(self.x[-1]), -0.7 * way_s), LATEST_S)
+        late_s = float(self.x[-1])
         for channel in self.output.channels.values():
-            channel.extra_s = float(self.x[-1])
+            channel.extra_s = late_s
         self._look_again()
 
     # -- what it says
