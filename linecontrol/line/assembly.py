@@ -109,8 +109,9 @@ class Line:
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
         self.is_running = True
-        gc.collect()
-        gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
+        if not self.clock.is_virtual:
+            gc.collect()
+            gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
         return self
 
     async def __aexit__(
