@@ -19,7 +19,7 @@ from linecontrol.cli.display import Shown, displayed
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serve import told
-from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
+from linecontrol.cli.serving import driven, run_event_loop, serving, stop_on_signals
 from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError
 from linecontrol.line.links import at_endpoints
@@ -88,7 +88,7 @@ async def _demo(
         async with simulator(config, speed, seed, more) as simulated:
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
             async with (
-                line,
+                driven(line),
                 serving(line, "127.0.0.1", port, is_demo=True) as served,
                 contextlib.AsyncExitStack() as stack,
             ):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import Shown, displayed, run_display
 from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop
-from linecontrol.cli.serving import Served, run_event_loop, serving, stop_on_signals
+from linecontrol.cli.serving import Served, driven, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
 from linecontrol.core.model import Event, Severity
@@ -128,7 +128,7 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
     with stop_on_signals() as stop:
         line = assemble(config, data=folder, speed=speed)
         line.listeners.append(lambda event: people.print(f"{event.severity.value:8}{event.text}", markup=False))
-        async with line:
+        async with driven(line):
             await line.first_look()
             async with serving(line, reach.host, reach.port, must_have_port=True, tls=tls, names=names) as served:
                 people.print(

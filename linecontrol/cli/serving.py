@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from linecontrol.core.garbage import starting
+
 if TYPE_CHECKING:
     from linecontrol.api.door import Door, Tls
     from linecontrol.line.assembly import Line
@@ -68,6 +70,15 @@ def free_socket(host: str, port: int) -> socket.socket:
             continue
         return found
     raise AssertionError  # pragma: no cover
+
+
+@contextlib.asynccontextmanager
+async def driven(line: Line) -> AsyncIterator[None]:
+    """The line of this process, from its start to its safe state."""
+    async with contextlib.AsyncExitStack() as stack:
+        with starting():
+            await stack.enter_async_context(line)
+        yield
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from linecontrol.core.clock import Clock
 from linecontrol.core.errors import LinkError
@@ -57,7 +57,7 @@ class CommandGate:
         self._rules = rules
         self._interlock_of = interlock_of
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._under_way: set[asyncio.Future[Receipt]] = set()
+        self._under_way: set[asyncio.Task[Any] | None] = set()
 
     def objection(self, command: Command) -> str | None:
         """Why this command would be refused right now; None = it would be written."""
@@ -94,15 +94,17 @@ class CommandGate:
     def begin(self, command: Command) -> asyncio.Task[Receipt]:
         """``submit`` for an asker that does not wait. The task is not to be cancelled."""
         task = asyncio.create_task(self._carry_out(command))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._under_way.add(task)  # an event loop keeps no task alive
         return task
 
     async def _carry_out(self, command: Command) -> Receipt:
-        async with self._locks[command.tag]:
-            receipt = await self._execute(command)
-        self._journal(receipt)
-        return receipt
+        try:
+            async with self._locks[command.tag]:
+                receipt = await self._execute(command)
+            self._journal(receipt)
+            return receipt
+        finally:
+            self._under_way.discard(asyncio.current_task())
 
     async def _execute(self, command: Command) -> Receipt:
         if (why := self._objection(command)) is not None:

@@ -117,11 +117,11 @@ class DataType(StrEnum):
     @property
     def limits(self) -> tuple[float, float]:
         """Smallest and largest raw value the type can hold."""
-        return _LIMITS[self.value]
+        return _LIMITS[self._value_]
 
     @property
     def is_float(self) -> bool:
-        return self in (DataType.FLOAT32, DataType.FLOAT64)
+        return self is DataType.FLOAT32 or self is DataType.FLOAT64
 
 
 _LIMITS = {
@@ -159,6 +159,7 @@ class Tag:
         bit: bit of a register for a bool, 0 = least significant; None = the whole register is 0 or 1.
         methods: OPC UA method nodes called for a write of True and of False (start, stop); empty = plain write.
         deadband: the history may be off by this much [tag unit]; 0 = every change is kept.
+        step: smallest change the wire can carry [tag unit]; the read-back of a write must lie within half of it.
     """
 
     name: str
@@ -177,15 +178,14 @@ class Tag:
     methods: tuple[str, str] | tuple[()] = ()
     choices: tuple[tuple[int, str], ...] = ()
     deadband: float = 0.0
+    step: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def step(self) -> float:
-        """Smallest change the wire can carry [tag unit]; the read-back of a write must lie within half of it."""
-        if self.type is DataType.FLOAT32:
-            return max(abs(self.high) if math.isfinite(self.high) else 1.0, 1.0) * 2.0**-23
-        if self.type is DataType.FLOAT64:
-            return max(abs(self.high) if math.isfinite(self.high) else 1.0, 1.0) * 2.0**-50
-        return abs(self.scale)
+    def __post_init__(self) -> None:
+        step = abs(self.scale)
+        if self.type.is_float:
+            largest = max(abs(self.high) if math.isfinite(self.high) else 1.0, 1.0)
+            step = largest * (2.0**-23 if self.type is DataType.FLOAT32 else 2.0**-50)
+        object.__setattr__(self, "step", step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from linecontrol.core.model import Command, Sample, Tag, Text, Value
+from linecontrol.core.model import Command, DataType, Sample, Tag, Text, Value
 
 # Safe outputs and the guard pass where a person or a recipe may not.
 PRIVILEGED = frozenset({"guard", "system"})
@@ -42,11 +42,11 @@ def is_writable(command: Command, situation: Situation) -> str | None:
 def has_right_kind(command: Command, situation: Situation) -> str | None:
     """A bool for a bool, a finite number for a number, one of the choices where there are choices."""
     tag, value = situation.tag, command.value
-    if tag.type.value == "string":
+    if tag.type is DataType.STRING:
         return None if isinstance(value, str) else f"{tag.name} takes a text, not {value!r}"
     if isinstance(value, str):
         return f"{tag.name} takes a number, not {value!r}"
-    if tag.type.value == "bool":
+    if tag.type is DataType.BOOL:
         return None if value in (0, 1) else f"{tag.name} takes true or false, not {value!r}"
     if isinstance(value, bool) or not math.isfinite(value):
         return f"{tag.name} takes a finite number, not {value!r}"

@@ -67,11 +67,12 @@ class LoopTicker:
         self.missed = 0
 
     async def next(self) -> Tick:
-        index, missed = next_due(self._start, self._period_s, self._index, self._loop.time())
+        now = self._loop.time()
+        index, missed = next_due(self._start, self._period_s, self._index, now)
         self._index = index
         self.missed += missed
         due = self._start + index * self._period_s
-        while self._loop.time() < due:  # a timer may fire early, this one never does
+        while now < due:  # a timer may fire early, this one never does
             waiter = self._loop.create_future()
             timer = self._loop.call_at(due, _wake, waiter)
             try:
@@ -79,6 +80,7 @@ class LoopTicker:
             except asyncio.CancelledError:
                 timer.cancel()
                 raise
+            now = self._loop.time()
         return Tick(index, due, missed)
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from linecontrol.analysis.extraction import Extraction
 from linecontrol.config import LineConfig
 from linecontrol.core.clock import Clock
 from linecontrol.core.errors import ConfigError, LineBusy, LineError
-from linecontrol.core.garbage import starting
 from linecontrol.core.gate import CommandGate
 from linecontrol.core.image import LosslessFeed, ProcessImage
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Severity, Value
@@ -90,12 +88,6 @@ class Line:
 
     # -- life
     async def __aenter__(self) -> Self:
-        with starting():
-            await self._enter()
-            gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
-        return self
-
-    async def _enter(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             self.lock = self.wiring.lock(self.config, self.data)
             self.lock.take()
@@ -117,6 +109,7 @@ class Line:
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
         self.is_running = True
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
@@ -143,7 +136,6 @@ class Line:
             self.historian.offer(scan)
         await self.historian.stop()
         self.lock.release()
-        gc.unfreeze()
 
     async def _build(self) -> None:
         config, self.is_closing = self.config, False

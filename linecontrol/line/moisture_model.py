@@ -92,7 +92,19 @@ class CommissionedDryer:
         controller.set_point = set_point
         acts = leads or (is_wanted and strategy is Strategy.PREDICTIVE)
         controller.mode = self._modes[strategy] if acts else self._manual
-        out = controller.step(MoistureSample(**look._asdict()), dt_s)
+        sample = MoistureSample(
+            look.moisture_pct_wb,
+            look.inlet_sp_c,
+            look.inlet_c,
+            look.outlet_c,
+            look.product_c,
+            look.cake_pct_wb,
+            look.feed_kg_h,
+            look.ambient_c,
+            look.ambient_rh_pct,
+            look.is_new,
+        )
+        out = controller.step(sample, dt_s)
         knows = NO_FEED not in out.flags
         return Answer(
             out.inlet_sp_c,

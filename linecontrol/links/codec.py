@@ -186,11 +186,12 @@ def encode(tag: Tag, value: Value) -> Value:
         ValueError: wrong type, not finite, or more than the tag's data type can hold; names tag, value and what is
             accepted. The engineering range ``low..high`` is the gate's business, not checked here.
     """
-    if tag.type is DataType.BOOL:
+    kind = tag.type
+    if kind is DataType.BOOL:
         if isinstance(value, bool) or (isinstance(value, (int, float)) and value in (0, 1)):
             return bool(value)
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: true or false)")
-    if tag.type is DataType.STRING:
+    if kind is DataType.STRING:
         if isinstance(value, str):
             return value
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: a text)")
@@ -198,8 +199,8 @@ def encode(tag: Tag, value: Value) -> Value:
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: {_accepted(tag)})")
     divisor = decimals(tag)
     exact = (value - tag.offset) * divisor if divisor else (value - tag.offset) / tag.scale
-    low, high = tag.type.limits
-    raw: float = exact if tag.type.is_float else round(exact)
+    low, high = kind.limits
+    raw: float = exact if kind.is_float else round(exact)
     if not low <= raw <= high or not math.isfinite(raw):
         raise ValueError(f"{tag.name}: {value!r} cannot be written (accepted: {_accepted(tag)})")
     return raw

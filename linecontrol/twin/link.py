@@ -11,7 +11,7 @@ from typing import NamedTuple
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters, Reading
 from linecontrol.core.model import DataType, Status, Tag, Value
-from linecontrol.links.codec import converter, encode, engineering
+from linecontrol.links.codec import Convert, converter, encode, engineering
 from linecontrol.links.frames import exception
 from simulator.encode import WireOrder
 from simulator.encode import decode as from_words
@@ -56,10 +56,21 @@ class TwinFace:
 
 
 class _Row(NamedTuple):
-    """How a tag is read: from what its register shows over the raw number on the wire to a reading."""
+    """How a tag is read: from what its register shows over the raw number on the wire to a reading.
+
+    Attributes:
+        raw: what makes the raw number of what the register shows; None = it is that number.
+    """
 
     name: str
-    reading: Callable[[float], Reading]
+    raw: Callable[[float], float] | None
+    convert: Convert
+
+    def reading(self, shown: float) -> Reading:
+        """``shown`` NaN: there is no value."""
+        if shown != shown:
+            return _NO_VALUE
+        return self.convert(shown if self.raw is None else self.raw(shown), None)
 
 
 class TwinLink:
@@ -80,7 +91,7 @@ class TwinLink:
         self._device_s = 0.0
         self._order = plc.station.order  # as commissioned; a fault may change the device's
         self._tags = {tag.name: tag for tag in tags}
-        self._rows = {tag.name: _row(tag) for tag in tags}
+        self._rows = {tag.name: _Row(tag.name, _raw(tag), converter(tag)) for tag in tags}
         self._all = list(self._rows.values())
         self._show = plc.reader(tuple(self._rows))
         self._before = [math.nan] * len(self._all)  # what the registers showed last, and the readings of that: most
@@ -199,9 +210,13 @@ class TwinLink:
         if rows is not None:
             return {row.name: row.reading(self._plc.value(row.name)) for row in rows}
         shown, readings = self._show(), self._readings
-        for row, now, before in zip(self._all, shown, self._before, strict=True):
-            if now != before:
-                readings[row.name] = row.reading(now)
+        for (name, raw, convert), now, before in zip(self._all, shown, self._before, strict=True):
+            if now == before:
+                continue
+            if now != now:
+                readings[name] = _NO_VALUE
+            else:  # as ``reading`` does, without a call more for each
+                readings[name] = convert(now if raw is None else raw(now), None)
         self._before = shown
         return readings.copy()
 
@@ -239,13 +254,6 @@ class TwinLink:
         """The value that one side reads where the other wrote this one."""
         point = self._plc.points[name]
         return from_words(point.kind, to_words(point.kind, value, written, point.scaling), read, point.scaling)
-
-
-def _row(tag: Tag) -> _Row:
-    raw, convert = _raw(tag), converter(tag)
-    if raw is None:
-        return _Row(tag.name, lambda shown: convert(shown, None) if shown == shown else _NO_VALUE)
-    return _Row(tag.name, lambda shown: convert(raw(shown), None) if shown == shown else _NO_VALUE)
 
 
 def _raw(tag: Tag) -> Callable[[float], float] | None:

@@ -14,6 +14,7 @@ from typing import Any
 from linecontrol.config import LineConfig, StationConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError, Problem
 from linecontrol.core.model import Event, Tag
+from linecontrol.core.ticker import LoopTicker
 from linecontrol.line.assembly import Line, assemble
 from linecontrol.line.gains_kept import NoKeeper
 from linecontrol.line.wiring import Wiring
@@ -215,11 +216,10 @@ class Twin:
 
     async def pass_time(self) -> None:
         """Step the plant and its PLCs until cancelled."""
-        loop, floor, due = asyncio.get_running_loop(), self.floor, 0.0
+        floor, beat = self.floor, LoopTicker(STEP_S)
         judge, watchman, laboratory = self.judge, self.watchman, self.laboratory
         while True:
-            due += STEP_S
-            await asyncio.sleep(due - loop.time())
+            due = (await beat.next()).due
             if watchman is not None:
                 watchman.note_written()
             await floor.faults.advance(floor.time_s)

@@ -55,6 +55,11 @@ async def test_the_migrations_make_exactly_the_tables_the_program_uses(historian
     engine.dispose()
 
 
+def test_a_new_file_is_made_as_all_migrations_make_it() -> None:
+    made = migrate._NEWEST.read_text(encoding="utf-8")
+    assert made == migrate.newest_sqlite(), "write what newest_sqlite() answers to migrations/newest.sql"
+
+
 def test_every_revision_file_is_known_to_the_program() -> None:
     script = ScriptDirectory(str(migrate._MIGRATIONS))
     assert tuple(reversed([one.revision for one in script.walk_revisions()])) == REVISIONS

@@ -112,16 +112,16 @@ class Channel:
         if step_s != self._ahead_s:
             self._ahead_s, self._keeps_ahead = step_s, self.path.keeps(step_s)
         keep1, keep2 = self._keeps_ahead
+        times, values, acting, place = self._times, self._values, [], 0
+        due = middle = t_s + 0.5 * step_s - self.delay_s
+        while due <= t_s and len(acting) < len(coming):  # what is on its way already, found as ``at`` does
+            place = bisect_right(times, due + 1e-9, place)
+            acting.append(values[place - 1 if place else 0])
+            due = middle + len(acting) * step_s
+        first = int((due - t_s) / step_s)
+        acting += coming[first : first + len(coming) - len(acting)]
         x1, x, found = self.x1, self.x, []
-        times, values, place = self._times, self._values, 0
-        middle = t_s + 0.5 * step_s - self.delay_s
-        for k in range(len(coming)):
-            due = middle + k * step_s
-            if due <= t_s:  # it is on its way already; as ``at`` finds it, from where the step before was found
-                place = bisect_right(times, due + 1e-9, place)
-                value = values[place - 1 if place else 0]
-            else:
-                value = coming[int((due - t_s) / step_s)]
+        for value in acting:
             x1 = value + (x1 - value) * keep1
             x = x1 + (x - x1) * keep2
             found.append(x)

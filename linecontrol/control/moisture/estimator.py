@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
-
 import numpy as np
 
 from linecontrol.control.moisture.dynamics import Channel, step_response
@@ -91,6 +89,10 @@ class MoistureEstimator:
         edges = [*(b * self.step_s for b in BLOCKS), math.inf]
         self._on = [step_response(self.ahead_s - path.delay_s - edge, lags) for edge in edges[:-1]]
         self._shifted_s, self._blocks = math.nan, np.empty((0, 0))
+        keep = math.exp(-self.step_s / model.moisture.out_lag_s)
+        self._fading: FloatArray = keep ** np.arange(1, STEPS + 1)  # the common lag at the ends of the next steps: of
+        late = np.subtract.outer(np.arange(STEPS), np.arange(STEPS))  # where it stands, and of where it would settle
+        self._lagging: FloatArray = np.where(late >= 0, (1.0 - keep) * keep ** np.maximum(late, 0), 0.0)
 
     def _doubts(self) -> list[float]:
         found = []
@@ -184,13 +186,15 @@ class MoistureEstimator:
             return
         gain = self._ph / self._var
         self.x += gain * self.innovation
-        self.p -= np.outer(gain, self._ph)
+        self.p -= gain[:, None] * self._ph
         self.p = 0.5 * (self.p + self.p.T)
-        self.x[2:-1] = np.clip(self.x[2:-1], *SCALES)
+        scales = self.x[2:-1]
+        np.minimum(np.maximum(scales, SCALES[0]), SCALES[1], out=scales)
         way_s = self.model.moisture.paths["heat"].delay_s
         self.x[-1] = min(max(float(self.x[-1]), -0.7 * way_s), LATEST_S)
+        late_s = float(self.x[-1])
         for channel in self.output.channels.values():
-            channel.extra_s = float(self.x[-1])
+            channel.extra_s = late_s
         self._look_again()
 
     # -- what it says
@@ -240,18 +244,15 @@ class MoistureEstimator:
                 coming = self._coming_loads.get(name) or self._load(name, channel)
             acting[name] = np.array(coming)
         model, scales = self.model.moisture, dict(zip(self.names, self.x[2:-1].tolist(), strict=True))
-        settled: Any = model.constant
+        settled: FloatArray = np.zeros(STEPS)
         for term, coefficient in zip(model.terms, model.coefficients, strict=True):
-            effect: float | FloatArray = coefficient * (scales[term[0]] if len(term) == 1 else 1.0)
-            for name in term:
-                effect = effect * acting[name]
-            settled = settled + effect
-        keep = math.exp(-self.step_s / model.out_lag_s)
-        y, found = self.without_correction, []
-        for value in np.broadcast_to(settled, STEPS).tolist():
-            y = value + (y - value) * keep
-            found.append(y)
-        return np.array(found) + self._disturbance()
+            first, *others = term
+            effect = (coefficient * scales[first] if not others else coefficient) * acting[first]
+            for name in others:
+                effect *= acting[name]
+            settled += effect
+        settled += model.constant
+        return self._lagging @ settled + self.without_correction * self._fading + self._disturbance()
 
     def _disturbance(self) -> float | FloatArray:
         """What the inputs do not explain, at the ends of the next steps [% wb].

@@ -7,12 +7,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.moisture.estimator import MoistureEstimator, Output
 from linecontrol.control.moisture.model import DryerModel
-from linecontrol.control.moisture.moves import BLOCKS, STEPS, best_moves
+from linecontrol.control.moisture.moves import BLOCKS, STEPS, Moves
+from linecontrol.control.moisture.record import FloatArray
 from linecontrol.control.moisture.sample import MoistureSettings
 from linecontrol.control.pid import Pid, PidSettings, PidState
 from linecontrol.control.tuning.models import Process, half_rule
@@ -165,21 +164,25 @@ class PredictiveLaw:
 
     def __init__(self, estimator: MoistureEstimator, mean_c: float) -> None:
         self._estimator, self._mean_c = estimator, mean_c
+        self._moves: Moves | None = None
 
     def step(self, sp: float, applied_c: float, settings: MoistureSettings, dt_s: float, dearer: float = 1.0) -> float:
         """Inlet set point [°C]. ``dearer``: moves cost so many times more than usual."""
         estimator = self._estimator
-        slope = estimator.heat_slope
-        e = estimator.free_response(applied_c - self._mean_c) - sp
-        weight = settings.calm * dearer * slope * slope * STEPS
-        n = len(BLOCKS)
-        low, high = np.full(n, settings.low_c - applied_c), np.full(n, settings.high_c - applied_c)
+        # In kelvin of inlet air rather than in moisture: what the moves are worked out from then seldom changes.
+        e_k = (estimator.free_response(applied_c - self._mean_c) - sp) / estimator.heat_slope
+        others = len(BLOCKS) - 1
+        low, high = settings.low_c - applied_c, settings.high_c - applied_c
         reach = settings.rate_k_per_s * dt_s
         # A range that was moved past the present set point is walked into at the rate allowed.
-        low[0] = min(max(low[0], -reach), reach)
-        high[0] = max(min(high[0], reach), -reach)
-        move = best_moves(e, slope * estimator.block_responses(), weight, low, high)
-        return applied_c + float(move[0])
+        first_low, first_high = min(max(low, -reach), reach), max(min(high, reach), -reach)
+        moves = self._moves_for(estimator.block_responses(), settings.calm * dearer * STEPS)
+        return applied_c + moves.best(e_k, [first_low, *[low] * others], [first_high, *[high] * others])[0]
+
+    def _moves_for(self, blocks: FloatArray, weight: float) -> Moves:
+        if self._moves is None or self._moves.blocks is not blocks or self._moves.weight != weight:
+            self._moves = Moves(blocks, weight)
+        return self._moves
 
 
 def feed_forward(estimator: MoistureEstimator, outlet: Output | None, sp: float, mean_c: float) -> tuple[float, float]:

@@ -57,13 +57,13 @@ class OutputModel:
         found = dict.fromkeys(self.paths, 0.0)
         rest = self.constant
         for term, coefficient in zip(self.terms, self.coefficients, strict=True):
+            if len(term) == 1:
+                found[term[0]] += coefficient * acting[term[0]]
+                continue
             value = coefficient
             for name in term:
                 value *= acting[name]
-            if len(term) == 1:
-                found[term[0]] += value
-            else:
-                rest += value
+            rest += value
         found[""] = rest
         return found
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from operator import le
 
 import numpy as np
@@ -21,52 +20,77 @@ BLOCKS = (0, 1, 2, 4, 7, 11, 16, 22)  # steps of the horizon at which the set po
 STEPS = 40
 
 
-@cache
-def _squared_moves(n: int) -> FloatArray:
-    """The form of the moves' squares: asked for every scan, and the same one each time."""
-    change = np.eye(n) - np.eye(n, k=-1)
-    return np.asarray(change.T @ change, dtype=np.float64)
-
-
 def best_moves(e: FloatArray, blocks: FloatArray, weight: float, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Set points of the blocks less the present one.
+    """Set points of the blocks less the present one; see ``Moves``."""
+    return np.array(Moves(blocks, weight).best(e, low.tolist(), high.tolist()))
 
-    A primal active-set method: each step goes to the optimum with the bounds held so far, or to the first bound on the
-    way; a bound is let go when the cost falls away from it. The result keeps the bounds in any case.
+
+class Moves:
+    """The programme for these answers and this weight. What does not depend on the error is worked out once: answers
+    and weight seldom change, and every scan asks.
 
     Args:
-        e: (steps,) expected error without moves. blocks: (steps, n) answer to a unit in one block alone.
-        weight: of squared moves, > 0. low, high: (n,) bounds, low <= high.
+        blocks: (steps, n) answer to a unit in one block alone. weight: of squared moves, > 0.
     """
-    n = blocks.shape[1]
-    h = blocks.T @ blocks + weight * _squared_moves(n)
-    g = blocks.T @ e
-    u = np.linalg.solve(h, -g)
-    lows, highs, at = low.tolist(), high.tolist(), u.tolist()
-    if all(map(le, lows, at)) and all(map(le, at, highs)):
-        return np.asarray(u, dtype=np.float64)
-    u = _within(at, lows, highs)
-    held = (u <= low) | (u >= high)
-    for _ in range(4 * n):
-        free = np.flatnonzero(~held)
-        step = np.zeros(n)
-        if free.size:
-            step[free] = np.linalg.solve(h[free[:, None], free], -(g + h @ u)[free])
-        first, reach = _first_bound(u.tolist(), step.tolist(), lows, highs)
-        if reach < 1.0:
-            u = _within((u + max(reach, 0.0) * step).tolist(), lows, highs)
-            u[first] = high[first] if step[first] > 0.0 else low[first]  # to the last bit: it tells which bound holds
-            held[first] = True
-            continue
-        u = _within((u + step).tolist(), lows, highs)
-        slope = h @ u + g
-        push = np.where(held & (u <= low), -slope, np.where(held, slope, -np.inf))  # > 0: the bound is not wanted
-        push[low >= high] = -np.inf
-        worst = int(np.argmax(push))
-        if push[worst] <= 1e-9:
-            break
-        held[worst] = False
-    return np.asarray(u, dtype=np.float64)
+
+    def __init__(self, blocks: FloatArray, weight: float) -> None:
+        n = blocks.shape[1]
+        change = np.eye(n) - np.eye(n, k=-1)
+        self.blocks, self.weight = blocks, weight
+        self._h = h = blocks.T @ blocks + weight * (change.T @ change)
+        self._free = -np.linalg.solve(h, blocks.T)  # times the error: the moves without bounds
+        # The same of the other blocks when the first one is given, and what a unit in that one makes of them.
+        self._others = -np.linalg.solve(h[1:, 1:], blocks[:, 1:].T)
+        self._by_first = -np.linalg.solve(h[1:, 1:], h[1:, 0])
+
+    def best(self, e: FloatArray, lows: Sequence[float], highs: Sequence[float]) -> list[float]:
+        """Set points of the blocks less the present one, exact, and within the bounds in any case.
+
+        Args:
+            e: (steps,) expected error without moves. lows, highs: n bounds each, low <= high.
+        """
+        free: list[float] = (self._free @ e).tolist()
+        if _are_within(free, lows, highs):
+            return free
+        # The rate holds the first move, as nearly always: then the others are the best that go with it.
+        first = min(max(free[0], lows[0]), highs[0])
+        u = [first, *(self._others @ e + first * self._by_first).tolist()]
+        return u if first != free[0] and _are_within(u, lows, highs) else self._searched(e, free, lows, highs)
+
+    def _searched(
+        self, e: FloatArray, free: Sequence[float], lows: Sequence[float], highs: Sequence[float]
+    ) -> list[float]:
+        """By a primal active-set method: each step goes to the optimum with the bounds held so far, or to the first
+        bound on the way; a bound is let go when the cost falls away from it."""
+        h, g = self._h, self.blocks.T @ e
+        n, low, high = len(free), np.array(lows), np.array(highs)
+        u = _within(free, lows, highs)
+        held = (u <= low) | (u >= high)
+        for _ in range(4 * n):
+            loose = np.flatnonzero(~held)
+            step = np.zeros(n)
+            if loose.size:
+                step[loose] = np.linalg.solve(h[loose[:, None], loose], -(g + h @ u)[loose])
+            first, reach = _first_bound(u.tolist(), step.tolist(), lows, highs)
+            if reach < 1.0:
+                u = _within((u + max(reach, 0.0) * step).tolist(), lows, highs)
+                u[first] = high[first] if step[first] > 0.0 else low[first]  # to the last bit: it tells which bound holds
+                held[first] = True
+                continue
+            u = _within((u + step).tolist(), lows, highs)
+            slope = h @ u + g
+            push = np.where(held & (u <= low), -slope, np.where(held, slope, -np.inf))  # > 0: the bound is not wanted
+            push[low >= high] = -np.inf
+            worst = int(np.argmax(push))
+            if push[worst] <= 1e-9:
+                break
+            held[worst] = False
+        found: list[float] = u.tolist()
+        return found
+
+
+def _are_within(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> bool:
+    return all(map(le, lows, values)) and all(map(le, values, highs))
 
 
 def _within(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> FloatArray:
