@@ -109,8 +109,10 @@ class Line:
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
         self.is_running = True
-        gc.collect()
-        gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
+        self._has_frozen = not gc.get_freeze_count()  # in a process of many lines, whoever makes them sees to it
+        if self._has_frozen:
+            gc.collect()
+            gc.freeze()  # what lives as long as the line is not looked at again: no long pause of a scan
         return self
 
     async def __aexit__(
@@ -138,7 +140,8 @@ class Line:
             self.historian.offer(scan)
         await self.historian.stop()
         self.lock.release()
-        gc.unfreeze()
+        if self._has_frozen:
+            gc.unfreeze()
 
     async def _build(self) -> None:
         config, self.is_closing = self.config, False
