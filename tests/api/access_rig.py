@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import sqlite3
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import httpx
 from fastapi import FastAPI
@@ -25,6 +29,8 @@ from linecontrol.core.errors import StateError
 from linecontrol.core.image import ProcessImage
 from linecontrol.core.model import DataType, Event, Tag, Text
 from linecontrol.history import Historian
+from linecontrol.history.migrate import bring_up_to_date
+from linecontrol.history.sql import engine_for, parse_url, sqlite_path
 
 PASSWORD = "kudzu grows fast"
 ROLES = [role.value for role in Role]
@@ -68,8 +74,10 @@ class Plant:
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        url = f"sqlite:///{self.data / 'history.sqlite3'}"
-        self.historian: Any = Historian(url, self.data / "spool", "demo", TAGS)
+        path = self.data / "history.sqlite3"
+        if not path.exists():
+            path.write_bytes(empty_history())
+        self.historian: Any = Historian(f"sqlite:///{path}", self.data / "spool", "demo", TAGS)
         for name in (
             "gate",
             "tuning",
@@ -109,6 +117,33 @@ class Plant:
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
+
+
+@functools.cache
+def empty_history() -> bytes:
+    """A database of the newest schema without anything in it: making it takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.sqlite3"
+        url = parse_url(f"sqlite:///{path}")
+        engine = engine_for(url)
+        bring_up_to_date(engine, sqlite_path(url))
+        engine.dispose()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.read_bytes()
+
+
+_describe = FastAPI.openapi
+
+
+def described_once(app: FastAPI) -> dict[str, Any]:
+    """The description of the API, which takes longest of its start and is the same in all tests: made once."""
+    if app.title not in _DESCRIPTIONS:
+        _DESCRIPTIONS[app.title] = _describe(app)
+    return _DESCRIPTIONS[app.title]
+
+
+_DESCRIPTIONS: dict[str, dict[str, Any]] = {}
 
 
 CHEAP = {"time_cost": 1, "memory_cost": 1024, "parallelism": 1}
@@ -158,7 +193,7 @@ class Site:
         return found
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def site(data: Path, *, plant: Plant | None = None, **options: Any) -> AsyncIterator[Site]:
     """The API of a plant of stubs, on a free port. ``options`` as of ``open_door``."""
     made = plant or Plant(data)
@@ -169,7 +204,8 @@ async def site(data: Path, *, plant: Plant | None = None, **options: Any) -> Asy
     url = f"{'https' if door.tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
     headers = {"Authorization": f"Bearer {door.console}"}
     try:
-        await api.start()
+        with mock.patch.object(FastAPI, "openapi", described_once):
+            await api.start()
         async with (
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, headers=headers, verify=False) as console,
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, verify=False) as anonymous,

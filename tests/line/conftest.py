@@ -9,6 +9,8 @@ from line_rig import end_what_was_left
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
+    frozen = gc.get_freeze_count()
     yield
     end_what_was_left()
     gc.collect()
+    assert gc.get_freeze_count() >= frozen // 2, "a line let go what it had not frozen"
