@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from linecontrol.core.garbage import starting
+from linecontrol.core.processor import take_short_turns
 
 if TYPE_CHECKING:
     from linecontrol.api.door import Door, Tls
@@ -26,8 +27,9 @@ T = TypeVar("T")
 
 
 def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run on the fastest loop there is, with threads that give way to it soon."""
+    """asyncio.run on the fastest loop there is, with threads and programs that give way to it soon."""
     sys.setswitchinterval(_SWITCH_S)
+    take_short_turns()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
 

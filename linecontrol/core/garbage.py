@@ -11,8 +11,8 @@ from collections.abc import Iterator
 def starting() -> Iterator[None]:
     """For the start of a program that goes on for long, or not at all.
 
-    While modules load and a line is built nothing is garbage: to look for it took a fifth of the start. What is there at
-    the end lives as long as the program and is not looked at again, so no collection holds up a scan for long.
+    While modules load and a line is built nothing is garbage: to look for it took a fifth of the start. What is there
+    at the end lives as long as the program and is not looked at again, so no collection holds up a scan for long.
     """
     gc.disable()
     try:

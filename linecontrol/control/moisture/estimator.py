@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import pairwise
+
 import numpy as np
 
 from linecontrol.control.moisture.dynamics import Channel, step_response
