@@ -21,10 +21,11 @@ class Operator:
 
     Args:
         steps: of the plant in each second.
+        root_kg: what is fed.
     """
 
-    def __init__(self, plant: Plant, moisture_pct_wb: float = 12.8, steps: int = 2) -> None:
-        self.plant, self._steps = plant, steps
+    def __init__(self, plant: Plant, moisture_pct_wb: float = 12.8, steps: int = 2, root_kg: float = _ROOT_KG) -> None:
+        self.plant, self._steps, self._root_kg = plant, steps, root_kg
         self.moisture_sp = moisture_pct_wb
         self.inlet_sp, self._valve, self._moisture_sum = 118.0, 30.0, 0.0
         self.stage = "warm-up"
@@ -54,7 +55,7 @@ class Operator:
         if self.stage == "warm-up" and shown["TT-303"] > 112.0:
             act.update({"SC-101": 30, "FV-104": 22.5, "FV-203": 21, "FV-204": 44, "SC-206": 30})
             self.stage = "feed"
-        if self.stage == "feed" and shown["WQ-102"] >= _ROOT_KG:
+        if self.stage == "feed" and shown["WQ-102"] >= self._root_kg:
             act["SC-101"] = 0
             self.stopped_s, self.stage = now_s, "run out"
         if now_s > self.stopped_s + 300.0:
