@@ -88,7 +88,7 @@ class Operator:
 def _trial(seed: int) -> tuple[Plant, Operator, float]:
     """A run; returns the minutes after which less than 3 % of the starch was left in the line."""
     plant = Plant(seed)
-    operator = Operator(plant)
+    operator = Operator(plant, steps=1)
     drained_min = math.inf
     while plant.time_s < operator.stopped_s + 2400.0 and plant.time_s < 9000.0:
         operator.second()
@@ -133,7 +133,7 @@ def test_a_trial_run_makes_powder_within_the_published_ranges(seed: int) -> None
 def test_yield_told_from_measured_tags_agrees_with_the_truth() -> None:
     """Within three of its standard uncertainties: starch analyser 3 %, scales 0.6 %, purity 1 %, meter 0.3 %."""
     plant = Plant(9)
-    operator = Operator(plant)
+    operator = Operator(plant, steps=1)
     starch_kg = powder_kg = 0.0
     last = plant.measure()
     while plant.time_s < operator.stopped_s + 1800.0 and plant.time_s < 9000.0:
