@@ -19,9 +19,7 @@ METAL = "metal-shower:packing@1050+15"
 
 
 def shift(*faults: str, without: Sequence[str] = ()) -> Outcome:
-    trial = Trial(
-        RECIPE, seed=3, values=VALUES, faults=faults, powder=True, policy="checks", without=without
-    )
+    trial = Trial(RECIPE, seed=3, values=VALUES, faults=faults, powder=True, policy="checks", without=without)
     return run_trial(trial)
 
 
