@@ -7,14 +7,14 @@ from dataclasses import replace
 from short_run import SHORT
 
 from linecontrol.core.model import Event
-from linecontrol.twin.trial import EPOCH, Outcome, run_trial
+from linecontrol.twin.trial import EPOCH, Outcome, Trial, run_trial
 
 SMALL = replace(SHORT, seed=51, watched=True)
 # What that seed's run does [s]: feeds roots from 331, runs the centrifuge empty from 680, brings wet cake from 784.
 
 
-def after(*faults: str, seed: int = 51) -> Outcome:
-    outcome = run_trial(replace(SMALL, seed=seed, faults=faults))
+def after(*faults: str, seed: int = 51, trial: Trial = SMALL) -> Outcome:
+    outcome = run_trial(replace(trial, seed=seed, faults=faults))
     assert outcome.breaches == ()
     assert outcome.record["state"] == "Complete", outcome.record["reason"]
     return outcome
@@ -41,7 +41,8 @@ def test_a_program_that_stands_still_holds_the_run_and_is_made_safe_when_it_runs
 
 
 def test_a_loop_on_its_way_by_hand_does_not_walk_over_a_safe_output() -> None:
-    outcome = after("exception:drying@777+60")
+    # In a run with the recipe's own values it shuts DIC-204 by hand at 1631, and is held while that is on its way.
+    outcome = after("exception:drying@1625+60", trial=replace(SMALL, values={"root_kg": 60.0}))
     assert outcome.kept is not None
     held_at = told(outcome, "run.held")[0].time
     again_at = next(e.time for e in told(outcome, "run.state") if "Held to Restarting" in e.text)
