@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from linecontrol.cli.commands import app
 from linecontrol.cli.simulate import plan, read_seeds, replay
 from linecontrol.config import check_paths
 from linecontrol.core.errors import ConfigError
+from linecontrol.twin import campaign
 from linecontrol.twin.design import points, read_design
+from linecontrol.twin.trial import Trial
 from simulator.validation import Check, Kind, Row, Span
 
 ASK = {
@@ -39,19 +42,32 @@ def simulate(*words: str) -> Result:
     return CliRunner().invoke(app, ["simulate", *words])
 
 
-def test_json_is_all_that_stdout_has_and_the_same_twice() -> None:
-    words = (*SET, "--runs", "2", "--json")
-    one, other = simulate(*words), simulate(*words, "--jobs", "2")
-    assert one.exit_code == 0, one.stderr
-    assert one.stdout == other.stdout
-    found = json.loads(one.stdout)
+@pytest.fixture(scope="module")
+def two_runs() -> Result:
+    return simulate(*SET, "--runs", "2", "--json")
+
+
+def test_json_is_all_that_stdout_has_and_the_same_twice(two_runs: Result) -> None:
+    assert two_runs.exit_code == 0, two_runs.stderr
+    assert two_runs.stdout == simulate(*SET, "--runs", "2", "--json", "--jobs", "2").stdout
+    found = json.loads(two_runs.stdout)
     assert [row["trial"]["seed"] for row in found["trials"]] == [1, 2]
     assert found["summary"][0]["measures"]["extraction_yield"]["n"] == 2
 
 
-def test_a_table_for_people() -> None:
+def test_a_table_for_people(two_runs: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column for each policy; the runs are those of above, one of them as if nobody had kept the moisture."""
+
+    def made_before(trials: Sequence[Trial], *_: object) -> list[campaign.Row]:
+        asked.extend(trial.policy for trial in trials)
+        auto, other = json.loads(two_runs.stdout)["trials"]
+        return [auto, {**other, "trial": {**other["trial"], "policy": "hold"}}]
+
+    asked: list[str] = []
+    monkeypatch.setattr(cli_simulate, "rows_of", made_before)
     done = simulate(*SET, "--policy", "auto", "--policy", "hold")
     assert done.exit_code == 0, done.stderr
+    assert asked == ["auto", "hold"]
     for word in ("auto", "hold", "Extraction yield, true", "Bad bags", "Energy per kg"):
         assert word in " ".join(done.stdout.split())
 

@@ -24,6 +24,12 @@ def mixed() -> dict[str, np.ndarray]:
     return record(MAKES["mixed"], 1)
 
 
+@pytest.fixture(scope="module")
+def model(mixed: dict[str, np.ndarray]) -> DryerModel:
+    """What commissioning makes of that record."""
+    return commission(mixed)
+
+
 @pytest.mark.parametrize("name", MAKES)
 def test_it_finds_gain_delay_and_loads_of_any_make(name: str) -> None:
     make = MAKES[name]
@@ -47,9 +53,9 @@ def test_it_finds_gain_delay_and_loads_of_any_make(name: str) -> None:
     assert DryerModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model
 
 
-def test_two_levels_of_heat_never_make_a_curve(mixed: dict[str, np.ndarray]) -> None:
+def test_two_levels_of_heat_never_make_a_curve(mixed: dict[str, np.ndarray], model: DryerModel) -> None:
     """A hump while the dryer warms up looks like a square of the heat, and taken for one it turns the gain round."""
-    plain = commission(mixed).moisture
+    plain = model.moisture
     heat, at, dt_s = plain.paths["heat"], mixed["inlet_sp_c"], float(mixed["time_s"][1] - mixed["time_s"][0])
     risen = (at - at.min()) / np.ptp(at)
     risen = np.concatenate([np.full(round(heat.delay_s / dt_s), risen[0]), risen])[: len(risen)]
@@ -60,23 +66,23 @@ def test_two_levels_of_heat_never_make_a_curve(mixed: dict[str, np.ndarray]) -> 
     assert humped.moisture.gain("heat")[0] == pytest.approx(plain.gain("heat")[0], rel=0.2)
 
 
-def test_a_csv_file_gives_the_same_as_arrays(mixed: dict[str, np.ndarray], tmp_path: FilePath) -> None:
+def test_a_csv_file_gives_the_same_as_arrays(
+    mixed: dict[str, np.ndarray], model: DryerModel, tmp_path: FilePath
+) -> None:
     path = tmp_path / "record.csv"
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(mixed)
         rows.writerows(zip(*(column.tolist() for column in mixed.values()), strict=True))
-    assert commission(path) == commission(mixed)
+    assert commission(path) == model
 
 
-def test_it_does_not_matter_when_the_record_began(mixed: dict[str, np.ndarray]) -> None:
+def test_it_does_not_matter_when_the_record_began(mixed: dict[str, np.ndarray], model: DryerModel) -> None:
     later = mixed | {"time_s": mixed["time_s"] + 1.7e9}
-    assert commission(later).moisture.gain("heat")[0] == pytest.approx(
-        commission(mixed).moisture.gain("heat")[0], rel=1e-3
-    )
+    assert commission(later).moisture.gain("heat")[0] == pytest.approx(model.moisture.gain("heat")[0], rel=1e-3)
 
 
-def test_holes_bad_quality_and_a_stuck_meter_are_left_out(mixed: dict[str, np.ndarray]) -> None:
+def test_holes_bad_quality_and_a_stuck_meter_are_left_out(mixed: dict[str, np.ndarray], model: DryerModel) -> None:
     damaged = {name: values.copy() for name, values in mixed.items()}
     damaged["moisture_pct_wb"][1000:1400] = damaged["moisture_pct_wb"][1000]  # stands still for 13 minutes
     damaged["moisture_pct_wb"][5000:5050] = math.nan
@@ -84,9 +90,9 @@ def test_holes_bad_quality_and_a_stuck_meter_are_left_out(mixed: dict[str, np.nd
     good = np.ones(len(damaged["time_s"]), dtype=bool)
     good[2000:2100] = False
     damaged["outlet_c"][2000:2100] = -17.0
-    model = commission(damaged, qualities={"outlet_c": good.tolist()})
-    assert model.moisture.gain("heat")[0] == pytest.approx(commission(mixed).moisture.gain("heat")[0], rel=0.15)
-    assert model.outlet is not None
+    found = commission(damaged, qualities={"outlet_c": good.tolist()})
+    assert found.moisture.gain("heat")[0] == pytest.approx(model.moisture.gain("heat")[0], rel=0.15)
+    assert found.outlet is not None
 
 
 @pytest.mark.parametrize("missing", ["cake_pct_wb", "feed_kg_h", "outlet_c", "inlet_c", "ambient_rh_pct"])
@@ -163,9 +169,8 @@ def test_a_csv_file_is_refused_with_line_and_column(tmp_path: FilePath) -> None:
         commission(path)
 
 
-def test_feed_forward_does_not_meet_a_load_before_it_comes(mixed: dict[str, np.ndarray]) -> None:
+def test_feed_forward_does_not_meet_a_load_before_it_comes(model: DryerModel) -> None:
     """Cake that is still in a mixing hopper is not dried yet; cake that is nearly in the dryer is."""
-    model = commission(mixed)
     moved = {}
     for lag_s in (1.0, 900.0):
         paths = model.moisture.paths | {"water": Path(0.0, lag_s)}

@@ -24,8 +24,7 @@ PRESENT = IsaGains(0.2, 300.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("gain", [2.0, -2.0])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("gain", "seed"), [(2.0, 1), (-2.0, 2)])
 def test_a_settling_process_is_found_and_left_as_it_was(kind: Kind, gain: float, seed: int) -> None:
     sign = 1 if gain > 0.0 else -1
     test = LiveTest(plan(kind, sign=sign))

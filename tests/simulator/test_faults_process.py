@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -145,10 +146,19 @@ async def test_a_broken_blade_makes_an_empty_drum_hum(steady: Plant) -> None:
     plant = copy.deepcopy(steady)
     floor = bare_floor(plant)
     run(plant, 3, SC_101=0.0)
-    before = plant.measure()["JT-201"]
+    before = power_kw(plant)
     await begin(floor, "blade-break:rasp")
     run(plant, 1)
-    assert plant.measure()["JT-201"] > before + 1.0
+    assert power_kw(plant) > before + 1.0
+
+
+def power_kw(plant: Plant) -> float:
+    """Of the rasp, as shown over twenty seconds: one reading is 0.2 off."""
+    shown = []
+    for _ in range(20):
+        plant.step(1.0)
+        shown.append(plant.measure()["JT-201"])
+    return statistics.fmean(shown)
 
 
 async def test_after_a_power_dip_all_turns_again_and_the_burner_purges_first(steady: Plant) -> None:

@@ -105,8 +105,8 @@ def test_opening_the_underflow_thins_the_milk_and_closing_it_too_far_loses_starc
 def test_peeler_makes_a_sawtooth() -> None:
     plant = started(1, 20.0)
     shown = []
-    for _ in range(1200):
-        plant.step(0.5)
+    for _ in range(600):
+        plant.step(1.0)
         shown.append(plant.peeler.cake_pct_wb)
     assert max(shown) - min(shown) > 1.0
     assert 37.0 < sum(shown) / len(shown) < 40.0

@@ -21,10 +21,11 @@ class Operator:
 
     Args:
         steps: of the plant in each second.
+        root_kg: what is fed.
     """
 
-    def __init__(self, plant: Plant, moisture_pct_wb: float = 12.8, steps: int = 2) -> None:
-        self.plant, self._steps = plant, steps
+    def __init__(self, plant: Plant, moisture_pct_wb: float = 12.8, steps: int = 2, root_kg: float = _ROOT_KG) -> None:
+        self.plant, self._steps, self._root_kg = plant, steps, root_kg
         self.moisture_sp = moisture_pct_wb
         self.inlet_sp, self._valve, self._moisture_sum = 118.0, 30.0, 0.0
         self.stage = "warm-up"
@@ -54,7 +55,7 @@ class Operator:
         if self.stage == "warm-up" and shown["TT-303"] > 112.0:
             act.update({"SC-101": 30, "FV-104": 22.5, "FV-203": 21, "FV-204": 44, "SC-206": 30})
             self.stage = "feed"
-        if self.stage == "feed" and shown["WQ-102"] >= _ROOT_KG:
+        if self.stage == "feed" and shown["WQ-102"] >= self._root_kg:
             act["SC-101"] = 0
             self.stopped_s, self.stage = now_s, "run out"
         if now_s > self.stopped_s + 300.0:
@@ -87,7 +88,7 @@ class Operator:
 def _trial(seed: int) -> tuple[Plant, Operator, float]:
     """A run; returns the minutes after which less than 3 % of the starch was left in the line."""
     plant = Plant(seed)
-    operator = Operator(plant)
+    operator = Operator(plant, steps=1)
     drained_min = math.inf
     while plant.time_s < operator.stopped_s + 2400.0 and plant.time_s < 9000.0:
         operator.second()
@@ -132,7 +133,7 @@ def test_a_trial_run_makes_powder_within_the_published_ranges(seed: int) -> None
 def test_yield_told_from_measured_tags_agrees_with_the_truth() -> None:
     """Within three of its standard uncertainties: starch analyser 3 %, scales 0.6 %, purity 1 %, meter 0.3 %."""
     plant = Plant(9)
-    operator = Operator(plant)
+    operator = Operator(plant, steps=1)
     starch_kg = powder_kg = 0.0
     last = plant.measure()
     while plant.time_s < operator.stopped_s + 1800.0 and plant.time_s < 9000.0:

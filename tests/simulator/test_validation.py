@@ -187,13 +187,16 @@ def test_yield_moves_with_the_root_and_with_the_line(bench: Bench) -> None:
     assert value("starch caught by cyclones or settling, mechanised", concentrator__cyclone_passes=1.0) < 0.95
 
 
-def test_a_leak_in_the_books_breaks_a_bound() -> None:
-    on = Bench()
-    plant = abused(on)
+def test_a_leak_in_the_books_breaks_a_bound(bench: Bench) -> None:
+    pulp = abused(bench).books.exits["pulp"]
+    starch_kg = pulp[0]
     name = "starch that no book accounts for"
-    assert not BY_NAME[name].run(on).is_broken
-    plant.books.exits["pulp"][0] += 0.01  # ten grams of starch that never came in
-    assert BY_NAME[name].run(on).is_broken
+    assert not BY_NAME[name].run(bench).is_broken
+    pulp[0] += 0.01  # ten grams of starch that never came in
+    try:
+        assert BY_NAME[name].run(bench).is_broken
+    finally:
+        pulp[0] = starch_kg
 
 
 def test_the_bounds_of_the_duct_can_be_broken(monkeypatch: pytest.MonkeyPatch) -> None:

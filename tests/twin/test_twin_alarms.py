@@ -5,13 +5,18 @@ A clean day: ``python tests/benchmarks/alarms.py day`` (minutes).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from short_run import SHORT, VALUES
+
 from linecontrol.core.model import Event
 from linecontrol.guard.alarms.kpis import floods_of, peak
-from linecontrol.twin.trial import Outcome, Trial, run_trial
+from linecontrol.twin.trial import Outcome, run_trial
 
 
 def run(seed: int, *faults: str) -> Outcome:
-    return run_trial(Trial("kudzu-lobata-standard", seed=seed, values={"root_kg": 100.0}, faults=faults))
+    values = {**VALUES, "root_kg": 100.0, "centrifuge_runout_s": 420.0}
+    return run_trial(replace(SHORT, seed=seed, values=values, faults=faults))
 
 
 def of(outcome: Outcome, *verbs: str) -> list[Event]:

@@ -24,7 +24,7 @@ from linecontrol.twin.trial import Outcome, Trial, run_trial
 from simulator import material as m
 from simulator.plant import Plant
 
-SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 60.0, "start_level": 5.0})
+SHORT = Trial("kudzu-lobata-standard", values={"root_kg": 60.0, "start_level": 5.0, "feed_pct": 40.0})
 FAR = 4.0  # standard uncertainties that a reconciled stream may be off; one in 16,000
 
 

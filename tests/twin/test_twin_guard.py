@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from short_run import VALUES as SHORT
 
 from linecontrol.core.errors import ConfigError
 from linecontrol.history import BagRow, DeviationRow
@@ -13,13 +14,12 @@ from linecontrol.twin.trial import EPOCH, Outcome, Trial, line_at_step, run_tria
 from linecontrol.twin.unguarded import guards_of, without
 
 RECIPE = "kudzu-lobata-standard"
-METAL = "metal-shower:packing@1750+15"
+VALUES = {**SHORT, "root_kg": 60.0, "centrifuge_runout_s": 420.0}  # dries from 900 s for ten minutes
+METAL = "metal-shower:packing@1050+15"
 
 
 def shift(*faults: str, without: Sequence[str] = ()) -> Outcome:
-    trial = Trial(
-        RECIPE, seed=3, values={"root_kg": 60.0}, faults=faults, powder=True, policy="checks", without=without
-    )
+    trial = Trial(RECIPE, seed=3, values=VALUES, faults=faults, powder=True, policy="checks", without=without)
     return run_trial(trial)
 
 
@@ -34,7 +34,7 @@ def kept(outcome: Outcome) -> list[DeviationRow]:
 
 
 def test_metal_is_kept_out_of_the_bags_that_leave() -> None:
-    guarded = shift(METAL, "burner-trip:heater@2100+120")
+    guarded = shift(METAL, "burner-trip:heater@1250+120")
     assert guarded.record["state"] == "Complete"
     found = verdict(guarded.powder, bags(guarded))
     assert found["bad_released"] == 0.0

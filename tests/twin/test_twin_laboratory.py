@@ -9,18 +9,21 @@ from random import Random
 from typing import Any
 
 import pytest
+from short_run import VALUES
 
 from linecontrol.line.assembly import Line
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.operators import Attendant
 from linecontrol.twin.trial import Trial, Twin
 
-TRIAL = Trial("kudzu-lobata-standard", values={"root_kg": 800.0}, faults=("offset:drying:MT-306=-0.9",), watched=True)
-LATE_S = 1200.0
+TRIAL = Trial(
+    "kudzu-lobata-standard", values={**VALUES, "root_kg": 450.0}, faults=("offset:drying:MT-306=-0.9",), watched=True
+)
+EVERY_S, LATE_S = 300.0, 600.0
 
 
 class Laboratory(Attendant):
-    """Takes a sample every ten minutes; its oven is twenty minutes late and ±0.1 wrong."""
+    """Takes a sample every five minutes; its oven is ten minutes late and ±0.1 wrong."""
 
     def __init__(self, twin: Twin, run_id: str, *, enters: bool) -> None:
         super().__init__(twin.line, run_id, "operator:li")
@@ -35,7 +38,7 @@ class Laboratory(Attendant):
             return
         self.true.append((now, moisture))
         if now >= self._next:
-            self._next = now + 600.0
+            self._next = now + EVERY_S
             self._oven.append((now, moisture + self._rng.gauss(0.0, 0.1)))
         if self._enters and self._oven and now - self._oven[0][0] >= LATE_S:
             at, value = self._oven.pop(0)
@@ -84,7 +87,7 @@ def test_late_values_bring_a_wrong_meters_powder_back_below_the_limit() -> None:
         return sum(values) / len(values)
 
     assert late(without) > 13.4  # the meter says 12.8
-    # What is left is the doubt of nine values and the swings of twenty minutes.
+    # What is left is the doubt of ten values and the swings of twenty minutes.
     assert abs(late(with_lab) - 12.8) < 0.55
     (bias,) = with_lab.biases
     sensors_bias = -0.9

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
+from short_run import VALUES
 
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.loop import Mode
@@ -22,6 +23,7 @@ from linecontrol.twin.trial import Trial, Twin
 from simulator.faults import read_fault
 
 RECIPE = "kudzu-lobata-standard"
+HOT = {"root_kg": 1000.0, "start_level": 300.0, "warm_up_per_min": 25.0}  # the cake that begins drying never comes
 WHO = {"who": "operator:li", "reason": "a test"}
 
 
@@ -46,7 +48,7 @@ class Shift:
     async def hot(self) -> None:
         """The dryer is hot and waits for wet cake: TIC-303 is in AUTO, at rest."""
         await self.until(lambda: "cake" in self._phase())
-        await self.line.clock.sleep(240.0)
+        await self.line.clock.sleep(120.0)
 
     def _phase(self) -> str:
         view = self.line.runs.view()
@@ -133,7 +135,7 @@ def test_the_air_loop_is_found_and_given_back(kind: Kind) -> None:
         assert abs(shift.line.image.latest("TT-303").number - 96.0) < 3.0
         assert shift.line.runs.state is RunState.RUNNING
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_the_moisture_loop_moves_the_air_loops_set_point(wish: TestWish) -> None
     """The load wanders as much as the answer does: a sensible model, or an honest refusal, and never harm."""
 
     async def play(shift: Shift) -> None:
-        await shift.cascade(900.0)
+        await shift.cascade(300.0)
         before = state_of(shift.line, "MIC-306")
         inner = state_of(shift.line, "TIC-303")
         desk = shift.line.tuning
@@ -172,12 +174,12 @@ def test_the_moisture_loop_moves_the_air_loops_set_point(wish: TestWish) -> None
             assert 0.5 < -found[1].candidates[0].gains.k < 20.0
         assert shift.line.runs.state is RunState.RUNNING
 
-    on_shift(play, root_kg=2000.0, moisture_sp=12.0)
+    on_shift(play, **{**VALUES, "root_kg": 1000.0}, moisture_sp=12.0)
 
 
 def test_the_outer_loop_follows_while_its_inner_loop_is_under_test() -> None:
     async def play(shift: Shift) -> None:
-        await shift.cascade(600.0)
+        await shift.cascade(300.0)
         await shift.moving()
         out = shift.line.bank.outputs["MIC-306"]
         assert out.following
@@ -188,7 +190,7 @@ def test_the_outer_loop_follows_while_its_inner_loop_is_under_test() -> None:
         assert not shift.line.bank.outputs["MIC-306"].following
         assert shift.line.bank.mode_of("TIC-303") is Mode.CAS
 
-    on_shift(play, root_kg=300.0)
+    on_shift(play, **{**VALUES, "root_kg": 200.0})
 
 
 def test_an_abort_brings_output_mode_and_gains_back() -> None:
@@ -209,7 +211,7 @@ def test_an_abort_brings_output_mode_and_gains_back() -> None:
         assert "operator:wang: the customer is here" in ended.text
         assert ended.data["who"] == "operator:wang"
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 def test_a_loop_under_test_refuses_people_and_gives_way_to_the_recipe() -> None:
@@ -234,7 +236,7 @@ def test_a_loop_under_test_refuses_people_and_gives_way_to_the_recipe() -> None:
         await line.clock.sleep(3.0)
         assert line.bank.show()["TIC-303.SP"] == 90.0
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 def test_a_pv_limit_ends_it_and_the_loop_goes_on() -> None:
@@ -248,7 +250,7 @@ def test_a_pv_limit_ends_it_and_the_loop_goes_on() -> None:
         assert abs(shift.line.image.latest("TT-303").number - 96.0) < 12.0
         assert state_of(shift.line, "TIC-303") == before
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_whatever_breaks_in_the_middle_the_test_ends_and_safe_outputs_hold(fault
         with pytest.raises(StateError, match="run is Held"):
             shift.line.tuning.start("TIC-303", TestWish(), **WHO)
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 def test_hold_in_the_middle_makes_the_line_safe_at_once() -> None:
@@ -292,7 +294,7 @@ def test_hold_in_the_middle_makes_the_line_safe_at_once() -> None:
         assert shift.line.image.latest("TV-303").value == 0.0
         assert shift.line.bank.mode_of("TIC-303") is Mode.MAN
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 def test_nobody_looks_and_the_line_stops() -> None:
@@ -304,7 +306,7 @@ def test_nobody_looks_and_the_line_stops() -> None:
         await shift.line.clock.sleep(400.0)
         await shift.moving()  # and the controller is ended in the middle of this one
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 def test_bad_gains_are_taken_back_by_themselves_and_good_ones_stay() -> None:
@@ -337,7 +339,7 @@ def test_bad_gains_are_taken_back_by_themselves_and_good_ones_stay() -> None:
         assert bank.gains_of("TIC-303") == old
         assert not desk.view("TIC-303")["differs_from_line_file"]
 
-    on_shift(play, root_kg=2000.0, start_level=300.0)
+    on_shift(play, **HOT)
 
 
 def test_what_cannot_be_is_refused_with_its_reason() -> None:
@@ -365,4 +367,4 @@ def test_what_cannot_be_is_refused_with_its_reason() -> None:
         with pytest.raises(LineError):
             desk.view("XIC-9")
 
-    on_shift(play, root_kg=1000.0, start_level=300.0)
+    on_shift(play, **HOT)
