@@ -17,6 +17,8 @@ hypothesis.settings.load_profile("suite")
 # Before numpy is loaded: its matrices here are small, and its threads would only take the other tests' processors.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+gc.disable()  # until all tests are collected, which makes hardly any garbage and millions of objects
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / part) for part in ("line", "control", "guard", "hmi", "analysis")]
 
@@ -66,6 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Some millions of objects that stay to the end need not be looked at in every test that makes many of its own."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

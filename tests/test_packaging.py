@@ -82,7 +82,9 @@ def test_an_installed_wheel_runs_the_demo_in_an_empty_folder(tmp_path: Path) -> 
     assert str(site) in subprocess.run(where, capture_output=True, text=True, check=True, cwd=empty).stdout
     checked = subprocess.run([*command, "check"], capture_output=True, text=True, cwd=empty, check=False, timeout=60)
     assert checked.returncode == 0, checked.stdout
-    more = ["demo", "--speed", "120", "--set", "root_kg=50", "--json", "--data", tmp_path / "data"]
+    more = ["demo", "--speed", "200", "--json", "--data", tmp_path / "data"]
+    for value in ("root_kg=50", "warm_up_per_min=40", "start_level=4"):
+        more += ["--set", value]
     done = subprocess.run([*command, *more], capture_output=True, text=True, cwd=empty, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert '"state": "Complete"' in done.stdout

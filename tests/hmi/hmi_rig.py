@@ -111,6 +111,23 @@ class Stage:
                 await asyncio.sleep(0.1)
         await self.controller.ask("POST", "/alarms/acknowledge", {"comment": because["reason"]})
 
+    async def begin(self, wish: dict[str, Any]) -> None:
+        """Start a run. What latched only after the line was at rest is reset as an operator would do it.
+
+        A start that is refused to the end fails with the refusal's own words.
+        """
+        said: list[str] = []
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while (answer := await self.controller.ask("POST", "/runs", wish)).status_code != 201:
+                    assert answer.status_code == 409, answer.text
+                    said.append(answer.text)
+                    await self.commanded()
+                    await self.reset()
+                    await self.pass_checks()
+        except TimeoutError:
+            raise AssertionError(f"no run could be started: {said[-1:]}") from None
+
     async def _latched(self) -> list[dict[str, Any]]:
         rows = (await self.controller.ask("GET", "/interlocks")).json()
         return [row for row in rows if row["is_latched"] and not row["is_met"]]

@@ -16,7 +16,7 @@ from line_rig import PATIENCE_S
 
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 UP = 'body[data-link="up"]'
-SPEED = 60.0
+SPEED = 120.0
 
 
 async def test_an_operator_who_reads_chinese_runs_the_line(line: Stage) -> None:
@@ -123,8 +123,7 @@ async def test_a_run_whose_controller_was_killed_asks_whether_to_go_on(line: Sta
         await page.goto(line.display.url + "/stations/drying")
         await page.wait_for_selector(UP)
         run = {"recipe": "kudzu-lobata-standard", "values": {"root_kg": 2000}}
-        begun = await line.controller.ask("POST", "/runs", run)
-        assert begun.status_code == 201, begun.text
+        await line.begin(run)
         await line.controller.until_view(lambda view: view["state"] == "Running")
         await line.controller.kill()
         await is_grey(page, time.monotonic())

@@ -188,12 +188,13 @@ async def test_every_page_can_be_read_and_reached_with_the_keyboard(line: Stage)
     found = {}
     alike = {f"stations-{word}" for word in PARTS["station"][1:]} | {"alarms-proposals", "site-links"}
     async with browser_page(line, role="admin") as page:
+        await page.goto(line.display.url + "/site/links")
+        await page.wait_for_selector('body[data-link="up"]')
+        await drawn(page)
         for name, path in addresses().items():
             if name in alike or name.startswith("runs-") or "1.1" in path:
                 continue
-            await page.goto(line.display.url + path)
-            await page.wait_for_selector('body[data-link="up"]')
-            await drawn(page)
+            await go(page, path)
             wrong = [*await page.evaluate(READABLE), *await page.evaluate(UNREACHABLE)]
             if wrong:
                 found[name] = wrong
@@ -216,6 +217,18 @@ async def test_every_page_can_be_read_and_reached_with_the_keyboard(line: Stage)
         await page.wait_for_url("**/alarms")
 
 
+async def go(page: Any, path: str) -> None:
+    """To another page as by a link, which does not load the display anew, and wait until it has come."""
+    follow = """(path) => {
+      for (const e of document.querySelectorAll(".main > .nicegui-sub-pages > *")) e.dataset.left = "";
+      window.counted = undefined; const link = document.body.appendChild(document.createElement("a"));
+      link.href = path; link.click(); link.remove(); }"""
+    await page.evaluate(follow, path)
+    await page.wait_for_url(f"**{path}")
+    await page.wait_for_function("() => !document.querySelector('[data-left]')")
+    await drawn(page)
+
+
 async def drawn(page: Any) -> None:
     """Wait until the page has come and no more is added to it."""
     still = """() => { const n = document.querySelectorAll(".main > .nicegui-sub-pages *").length, was = window.counted;
@@ -235,6 +248,5 @@ async def test_every_page_is_in_reach_on_a_phone(line: Stage) -> None:
             await page.locator(f'.more-menu .place[href="{path}"]').click()
             await page.wait_for_url(f"**{path}")
         for path in ("/", "/run", "/stations/drying", "/alarms", "/tuning", "/runs", "/users", "/audit", "/recipes"):
-            await page.goto(line.display.url + path)
-            await drawn(page)
+            await go(page, path)
             assert await page.evaluate(WIDE) is False, path

@@ -14,6 +14,8 @@ from linecontrol.history.trace import bags_of_lot, traced
 from linecontrol.history.verify import verify
 
 SPEED = 120.0
+SOON = {"warm_up_per_min": 40, "start_level": 4, "root_kg": 150}
+"""The first powder comes soon."""
 
 
 async def bags_of(controller: Controller, run_id: str) -> list[dict[str, Any]]:
@@ -52,7 +54,7 @@ async def test_an_open_bag_survives_the_controller(tmp_path: Path) -> None:
         await first.start()
         lot = {"lot_id": "west", "species": "lobata", "received_kg": 900, "who": "li"}
         assert (await first.ask("POST", "/lots", lot)).status_code == 201
-        wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "west", "run_id": "r"}
+        wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "west", "run_id": "r", "values": SOON}
         await command(first, "/runs", wish, 201)
         before = await until_bag(first, "r", 2.0)
         await first.kill()

@@ -1,4 +1,5 @@
-"""The controller killed in the middle of a run: nothing is lost, the run is Held and says why, Restart goes on."""
+"""Two controllers at one line are refused. One killed in the middle of a run: nothing is lost, the run is Held and says
+why, Restart goes on."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +10,7 @@ from line_rig import Controller, line_file, simulator
 from linecontrol.history import open_reader
 
 SPEED = 60.0
-CALM = 15.0  # where nothing waits for the plant, which costs processor time all the while
+SOON = {"warm_up_per_min": 40, "root_kg": 1000}  # hot soon, and roots enough for as long as a busy machine takes
 
 
 async def feeding(controller: Controller, least_kg: float) -> None:
@@ -17,7 +18,7 @@ async def feeding(controller: Controller, least_kg: float) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_kill_in_a_run_then_restart_loses_nothing_and_goes_on(tmp_path: Path) -> None:
+async def test_no_second_controller_beside_one_that_lives_and_the_next_after_a_kill_goes_on(tmp_path: Path) -> None:
     log = tmp_path / "sequence.csv"
     data = tmp_path / "data"
     async with simulator(SPEED, ["--sequence-log", str(log)]) as sim:
@@ -27,14 +28,16 @@ async def test_kill_in_a_run_then_restart_loses_nothing_and_goes_on(tmp_path: Pa
         started = await start_run(first)
         run_id = started["run_id"]
         await feeding(first, 20.0)
+        await others_refuse(line, tmp_path / "two", first)
         before = await first.run_view()
-        await first.kill()
+        await first.kill()  # a crashed holder's lock is taken over
 
         second = Controller(line, data, SPEED)
         await second.start()
         try:
-            held = await second.until_view(lambda view: view["state"] == "Held")
+            held = await second.until_view(lambda view: view["state"] == "Held" and view["record"]["lot"] == "A-17")
             assert held["run_id"] == run_id
+            assert (await second.run_view())["record"]["season"] == "2026-winter"
             assert "controller stopped at" in held["reason"]
             assert "Restart" in held["reason"]
             assert held["since"] is not None
@@ -68,7 +71,7 @@ async def start_run(controller: Controller) -> dict[str, str]:
     assert (await controller.ask("POST", "/lots", lot)).status_code == 201
     async with asyncio.timeout(60):
         while True:
-            wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "A-17"}
+            wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "A-17", "values": SOON}
             answer = await controller.ask("POST", "/runs", wish)
             if answer.status_code == 201:
                 found: dict[str, str] = answer.json()
@@ -90,28 +93,15 @@ async def restart(controller: Controller, run_id: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_second_controller_refuses_here_and_on_another_machine(tmp_path: Path) -> None:
+async def others_refuse(line: Path, folder: Path, holder: Controller) -> None:
     """Another state folder stands for another machine: the lock file is not seen, the moving heartbeat is."""
-    async with simulator(CALM) as sim:
-        line = line_file(tmp_path, sim.endpoints)
-        first = Controller(line, tmp_path / "one", CALM)
-        await first.start()
-        await start_run(first)
-
-        here = Controller(line, tmp_path / "two", CALM)
-        there = Controller(line, tmp_path / "two", CALM, state=tmp_path / "elsewhere")
-        for second, told in ((here, f"process {first.process.pid} of"), (there, "another controller (token")):
-            await second.start()
-            assert await second.ended() == 3
-            assert told in "".join(second.said)
-            assert (await first.run_view())["state"] == "Running"
-        await first.kill()
-
-        third = Controller(line, tmp_path / "one", CALM)  # a crashed holder's lock is taken over
-        await third.start()
-        await third.until_view(lambda view: view["state"] == "Held" and view["record"]["lot"] == "A-17")
-        assert (await third.run_view())["record"]["season"] == "2026-winter"
-        assert await third.stop() == 0
+    here = Controller(line, folder, SPEED)
+    there = Controller(line, folder, SPEED, state=folder / "elsewhere")
+    for second, told in ((here, f"process {holder.process.pid} of"), (there, "another controller (token")):
+        await second.start()
+        assert await second.ended() == 3
+        assert told in "".join(second.said)
+        assert (await holder.run_view())["state"] == "Running"
 
 
 async def test_sigterm_leaves_safe_outputs_and_exits_cleanly(tmp_path: Path) -> None:

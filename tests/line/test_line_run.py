@@ -13,10 +13,14 @@ from line_rig import demo_at, driven, simulator, until
 
 from linecontrol.twin.trial import Trial, run_trial
 
+ROOT_KG = 200.0
+"""Of less, what begins and ends a run weighs too much in its water and energy to be compared with the twin's."""
+
 
 @pytest.mark.timeout(300)
 def test_demo_takes_roots_to_powder(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "linecontrol", "demo", "--speed", "120", "--json", "--data", str(tmp_path)]
+    command = [sys.executable, "-m", "linecontrol", "demo", "--speed", "120", "--set", f"root_kg={ROOT_KG:g}", "--json"]
+    command += ["--data", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout.splitlines()[-1])
@@ -26,7 +30,7 @@ def test_demo_takes_roots_to_powder(tmp_path: Path) -> None:
     assert record["reads"]["modbus"] >= 1000
     assert record["reads"]["opcua"] >= 1000
     assert abs(record["moisture_mean_pct_wb"] - record["values"]["moisture_sp"]) <= 0.5
-    assert abs(record["root_kg"] - 300.0) < 10.0
+    assert abs(record["root_kg"] - ROOT_KG) < 7.0
     assert len(done.stdout.splitlines()) == 1  # stdout is JSON and nothing else
     shown = subprocess.run(
         [sys.executable, "-m", "linecontrol", "show", "last", "--data", str(tmp_path), "--json"],
@@ -45,7 +49,7 @@ def agrees_with_the_twin(record: dict[str, Any]) -> None:
 
     Scans fall differently (2.4 s of line time apart here, 1 s in the twin), so noise and control differ, not the lot.
     """
-    twin = run_trial(Trial("kudzu-lobata-standard", seed=1)).record
+    twin = run_trial(Trial("kudzu-lobata-standard", seed=1, values={"root_kg": ROOT_KG})).record
     assert twin["state"] == "Complete"
     assert abs(twin["root_kg"] - record["root_kg"]) <= 3.0
     assert twin["root_starch_kg"] == pytest.approx(record["root_starch_kg"], rel=0.02)
