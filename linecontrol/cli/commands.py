@@ -308,7 +308,7 @@ def _command(name: str, text: str) -> None:
         if as_json:
             print_json(view)
         else:
-            typer.echo(f"{view['run_id']}: {view['state']}")
+            typer.echo(f"{view['run_id'] or wanted}: {view['state']}")
 
     command.__doc__ = text
     app.command(name)(command)
@@ -363,7 +363,7 @@ def runs(
     if as_json:
         print_json(rows)
     else:
-        paper.print(runs_table(rows))
+        paper.print(runs_table(rows, paper))
 
 
 @app.command()
@@ -404,15 +404,17 @@ def check(
     else:
         for problem in problems:
             typer.echo(str(problem))
-        people.print(
-            f"{count} files checked, {len(problems)} problems found" if problems else f"{count} files are right"
-        )
+        files, wrong = f"{count} file{'s' * (count != 1)}", f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+        verdict = f"{files} checked, {wrong} found" if problems else f"{files} {'is' if count == 1 else 'are'} right"
+        people.print(verdict)
     raise typer.Exit(BAD_INPUT if problems else DONE)
 
 
 @app.command()
 def schema(
-    kind: Annotated[str | None, typer.Argument(help="brand, station, line or recipe; default: all.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="brand, station, line, recipe, schedule, ...; default: all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write <kind>.schema.json files to.")] = None,
 ) -> None:
     """JSON Schema of each file kind, so that an editor completes and checks them."""

@@ -69,14 +69,15 @@ class Progress:
 def run_view(view: Mapping[str, Any]) -> Group:
     """The run as a panel of tables."""
     record = view["record"]
+    left = "" if view.get("is_ended") else f", about {_clock(view['remaining_s'])} left"
     head = Text.assemble(
-        (f"{view['run_id']}  {view['state']}", "bold"),
-        f"   elapsed {_clock(view['elapsed_s'])}, about {_clock(view['remaining_s'])} left",
+        (f"{view['run_id']}  {view['state']}", "bold"), f"   elapsed {_clock(view['elapsed_s'])}{left}"
     )
-    parts: list[Any] = [head, ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70)]
+    parts: list[Any] = [head]
     if view.get("reason"):
-        parts.append(Text(f"{view['reason']}", style="bold yellow"))
+        parts.append(Text(f"Why: {view['reason']}", style="bold yellow"))
     parts += [Text(prompt_text(prompt), style="bold yellow") for prompt in view.get("prompts", ())]
+    parts.append(ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70))
     units = Table(show_header=True, header_style="dim", box=None, pad_edge=False)
     for title in ("Unit", "Operation", "Phase", ""):
         units.add_column(title)

@@ -154,7 +154,10 @@ class Station:
         if self._is_stalled:
             return f"the program of the PLC {self.name} is not running"
         if not self.is_accepted:
-            return f"writing to {self.name} is locked until a probe has been accepted (linecontrol probe)"
+            return (
+                f"writing to {self.name} is locked until a probe is accepted (linecontrol probe --accept) "
+                "and the controller started again"
+            )
         if self.foreign_owner is not None:
             return f"another controller (token {self.foreign_owner:08x}) drives {self.name}"
         if not self.is_claimed:

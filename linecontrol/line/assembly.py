@@ -263,10 +263,12 @@ class Line:
         """
         waiting = asyncio.create_task(self._all_settled())
         stopper = asyncio.create_task(_until(stop or asyncio.Event()))
-        await asyncio.wait({waiting, stopper}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (waiting, stopper):
-            task.cancel()
-        await asyncio.gather(waiting, stopper, return_exceptions=True)
+        try:
+            await asyncio.wait({waiting, stopper}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when the waiting itself is given up, as by Ctrl-C
+            for task in (waiting, stopper):
+                task.cancel()
+            await asyncio.gather(waiting, stopper, return_exceptions=True)
         foreign = [name for name, station in self.stations.items() if station.foreign_owner is not None]
         if foreign:
             token = self.stations[foreign[0]].foreign_owner

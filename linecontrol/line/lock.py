@@ -36,7 +36,7 @@ class LineLock:
     ) -> None:
         key = hashlib.sha256("\n".join(sorted(endpoints)).encode()).hexdigest()[:16]
         self._folder = folder or default_folder()
-        self.path = self._folder / f"{line}-{key}.lock"
+        self.path = self._folder / f"line-{key}.lock"  # not of the line's name: another name makes no other line
         self._line = line
         self._details = details
         self._fd: int | None = None
@@ -89,7 +89,10 @@ class LineLock:
             else "another process"
         )
         more = f" (its data: {holder['data']})" if "data" in holder else ""
-        return f"the line {self._line!r} is already driven by {who}{more}; stop that one first"
+        name = holder.get("line", self._line)
+        known = f"the line {self._line!r} is" if name == self._line else f"the stations of line {self._line!r} are"
+        other = "" if name == self._line else f" as line {name!r}"
+        return f"{known} already driven by {who}{other}{more}; stop that one first"
 
 
 def running_controllers(folder: Path | None = None) -> list[dict[str, str]]:
