@@ -78,7 +78,7 @@ def _print(one: StationProbe, *, accepted: bool) -> None:
         paper.print(f"{one.station}: {notice}.", markup=False, soft_wrap=True)
     silent = [row.tag.name for row in one.findings if row.reading.value is None and not row.problem]
     if silent:
-        text = f"{one.station}: no value of {', '.join(silent)}: there is nothing to measure now, as no powder before a run"
+        text = f"{one.station}: no value of {', '.join(silent)}: there is nothing to measure now (powder, before a run)"
         paper.print(f"{text}, or the sensor has failed.", markup=False, soft_wrap=True)
     paper.print(f"{one.station}: {_verdict(one, accepted=accepted)}\n", markup=False, soft_wrap=True)
 
