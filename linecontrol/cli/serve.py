@@ -128,7 +128,7 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
     tls = _tls(reach, folder, names)
     with stop_on_signals() as stop:
         line = assemble(config, data=folder, speed=speed)
-        line.listeners.append(lambda event: people.print(f"{event.severity.value:8}{event.text}", markup=False))
+        line.listeners.append(lambda event: people.print(log_line(event), markup=False, soft_wrap=True))
         async with (
             line,
             serving(line, reach.host, reach.port, must_have_port=True, tls=tls, names=names) as served,
@@ -156,6 +156,20 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
                 await stop.wait()
             people.print("Stopping: the line goes to its safe state.")
     return DONE
+
+
+def log_line(event: Event) -> str:
+    """An event for the log: local time, what it is to a person, and its text.
+
+    What ends is told as ``over``, and what follows from an alarm that was told already as ``info``.
+    """
+    at = datetime.fromtimestamp(event.time, UTC).astimezone()
+    level = event.severity.value
+    if event.severity is not Severity.INFO and event.active is False:
+        level = "over"
+    elif event.data.get("annunciated") is False:
+        level = Severity.INFO.value
+    return f"{at:%Y-%m-%d %H:%M:%S}  {level:8}{event.text}"
 
 
 def _tell_of_first(served: Served) -> None:

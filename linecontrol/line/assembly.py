@@ -329,7 +329,9 @@ class Line:
             self._failing.pop(asker, None)
         elif not self.is_closing and self._failing.get(asker) != receipt.reason:
             self._failing[asker] = receipt.reason  # a loop tries each second: told once, until it works or fails anew
-            text = f"{receipt.command.who}: {receipt.command.tag} = {receipt.command.value} failed: {receipt.reason}"
+            value = receipt.command.value
+            shown = f"{value:.6g}" if isinstance(value, float) else value
+            text = f"{receipt.command.who}: {receipt.command.tag} = {shown} failed: {receipt.reason}"
             self.emit(Event(receipt.time, "command.failed", receipt.command.tag, text, Severity.WARNING))
 
     async def _feed_historian(self) -> None:
