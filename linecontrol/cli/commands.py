@@ -17,7 +17,7 @@ from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.export import export, report
 from linecontrol.cli.histories import Where
 from linecontrol.cli.options import Json, Url
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, stop, told_error
 from linecontrol.cli.reconcile import reconcile
 from linecontrol.cli.statistics import power, spc, surface
 from linecontrol.cli.tune import tune
@@ -477,7 +477,7 @@ def guarded_value(work: Any) -> Any:
     except ConfigError as error:
         stop(str(error), BAD_INPUT)
     except (LineError, OSError) as error:
-        stop(str(error), FAILED)
+        stop(told_error(error), FAILED)
 
 
 def guarded(work: Any) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import Shown, displayed
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, told_error
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serve import told
 from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
@@ -61,7 +61,7 @@ def run_demo(
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
     except (LineError, OSError) as error:
-        people.print(str(error), markup=False, soft_wrap=True)
+        people.print(told_error(error), markup=False, soft_wrap=True)
         return FAILED
 
 

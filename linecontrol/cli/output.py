@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,7 +14,28 @@ from rich.table import Table
 
 DONE, BAD_INPUT, FAILED, REFUSED = 0, 2, 3, 4
 
-people = Console(stderr=True, highlight=False)
+
+class Patient(Console):
+    """A console for what goes on for hours: when nobody takes its output any more, it goes quiet and raises nothing.
+
+    The reader of a log may end, its disk may be full, a terminal may be closed; the line is driven all the same.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # so that Python has nothing left to say at its end
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+
+people = Patient(stderr=True, highlight=False)
 paper = Console(highlight=False)
 
 
@@ -27,6 +49,13 @@ def one_thread() -> None:
     wait for each other make them ten times slower on a busy machine."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+
+def told_error(error: Exception) -> str:
+    """What a person is told: of a file or folder that cannot be used, its name before the system's reason."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    return str(error)
 
 
 def stop(message: str, code: int) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import Shown, displayed, run_display
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop, told_error
 from linecontrol.cli.serving import Served, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
@@ -50,7 +50,7 @@ def run_serve(line: str, data: Path | None, reach: Reach, speed: float, display:
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
     except (LineError, OSError) as error:
-        people.print(str(error), markup=False, soft_wrap=True)
+        people.print(told_error(error), markup=False, soft_wrap=True)
         return FAILED
 
 
