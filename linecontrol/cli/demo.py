@@ -16,7 +16,17 @@ from typing import Any
 from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import Shown, displayed
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table, told_error
+from linecontrol.cli.output import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    paper,
+    people,
+    print_json,
+    record_table,
+    told_error,
+)
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serve import told
 from linecontrol.cli.serving import run_event_loop, serving, stop_on_signals
@@ -25,7 +35,6 @@ from linecontrol.core.errors import ConfigError, LineError
 from linecontrol.line.links import at_endpoints
 from linecontrol.twin.trial import plant_parameters
 
-INTERRUPTED = 130
 READY_WITHIN_S = 30.0
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-DONE, BAD_INPUT, FAILED, REFUSED = 0, 2, 3, 4
+DONE, BAD_INPUT, FAILED, REFUSED, INTERRUPTED = 0, 2, 3, 4, 130
 
 
 class Patient(Console):

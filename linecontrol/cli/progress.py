@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from linecontrol.cli.output import people
+from linecontrol.cli.output import INTERRUPTED, people, stop
 
 PLAIN_PERIOD_S = 10.0
 
@@ -140,16 +140,22 @@ def status_view(found: Mapping[str, Any]) -> Group:
 
 
 def follow(url: str | None, run_id: str, *, quiet: bool) -> dict[str, Any]:
-    """Show a run of a controller in another process until it ends; returns its record."""
+    """Show a run of a controller in another process until it ends; returns its record.
+
+    Ctrl-C ends the showing and not the run, which is said.
+    """
     from linecontrol.cli.client import ask
 
-    with Progress(quiet=quiet) as progress:
-        while True:
-            view = ask("GET", url, "/runs/current")
-            if view is None or view["run_id"] != run_id or view["is_ended"]:
-                break
-            progress.show(view)
-            time.sleep(0.5)
+    try:
+        with Progress(quiet=quiet) as progress:
+            while True:
+                view = ask("GET", url, "/runs/current")
+                if view is None or view["run_id"] != run_id or view["is_ended"]:
+                    break
+                progress.show(view)
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        stop(f"Run {run_id} goes on. See it: linecontrol status. End it: linecontrol stop, or abort.", INTERRUPTED)
     record: dict[str, Any] = ask("GET", url, f"/runs/{run_id}")
     return record
 
