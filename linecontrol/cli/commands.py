@@ -25,6 +25,7 @@ from linecontrol.core.errors import ConfigError, LineError
 
 app = typer.Typer(
     help="Controller for a closed kudzu starch line: screening, grinding and drying over Modbus and OPC UA.",
+    epilog="Exit codes: 0 done, 2 bad input, 3 the plant or the run failed, 4 judged and refused, 130 Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
