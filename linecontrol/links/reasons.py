@@ -7,14 +7,14 @@ import os
 import socket
 
 _WORDS = {
-    errno.ECONNREFUSED: "nothing listens there: is the PLC's server switched on, and is the port right?",
+    errno.ECONNREFUSED: "nothing listens there: the PLC's server is off, or the port is wrong",
     errno.EHOSTUNREACH: "there is no way to this address: look at cable, switch and address",
     errno.ENETUNREACH: "there is no way to this network: look at this computer's network settings",
     errno.ETIMEDOUT: "nobody answers at this address: look at power, cable and address",
     errno.ECONNRESET: "the device broke off the connection",
     errno.EPIPE: "the device broke off the connection",
-    errno.EACCES: "this user may not open the port: is it in the group of serial ports (dialout)?",
-    errno.ENOENT: "there is no such port: is the adapter plugged in, and is its name right?",
+    errno.EACCES: "this user may not open the port: put it into the group of serial ports (dialout)",
+    errno.ENOENT: "there is no such port: its adapter is not plugged in, or the name is wrong",
     errno.EBUSY: "another program holds the port",
 }
 

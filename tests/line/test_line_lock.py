@@ -29,3 +29,20 @@ def test_the_same_devices_under_another_name_are_the_same_line(tmp_path: Path) -
     assert {row["line"] for row in running_controllers(tmp_path)} == {"hall-1"}
     first.release()
     lock(tmp_path, "copy").take()
+
+
+def test_a_data_folder_takes_the_history_of_one_controller(tmp_path: Path) -> None:
+    data, details = tmp_path / "data", {"line": "hall-1"}
+    first = LineLock("hall-1", DEVICES, details, tmp_path / "locks", data)
+    first.take()
+    other = LineLock("hall-1", DEVICES[:1], {}, tmp_path / "locks", data)
+    with pytest.raises(
+        LineBusy, match=r"the data folder .*data is in use: line 'hall-1', process \d+ .*give another --data"
+    ):
+        other.take()
+    third = lock(tmp_path / "locks", "hall-1", DEVICES[:1])
+    third.take()  # what was taken before the refusal is let go
+    third.release()
+    first.release()
+    assert running_controllers(tmp_path / "locks") == []
+    LineLock("hall-1", DEVICES, details, tmp_path / "locks", data).take()
