@@ -232,7 +232,7 @@ class Station:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
             columns = _columns(readings)
-            self._tell_quality(_bad(readings, columns[1]), arrival)
+            self._tell_quality(_bad(readings, columns[1]), readings, arrival)
             if earlier:
                 self._publish([*earlier, readings], arrival)
             else:
@@ -264,7 +264,7 @@ class Station:
             )
             self._emit(Event(at, "link.lost", self.name, text, Severity.WARNING, data={"lost": lost}))
 
-    def _tell_quality(self, bad: set[str], at: float) -> None:
+    def _tell_quality(self, bad: set[str], readings: Mapping[str, Reading], at: float) -> None:
         """One event per scan for what the device has begun, or ceased, to refuse or to measure badly."""
         if bad == self._bad:
             return
@@ -272,7 +272,8 @@ class Station:
         self._bad = bad
         if lost:
             severity = Severity.ALARM if 2 * len(bad) > len(self.tags) else Severity.WARNING
-            text = f"{self.name}: BAD: {_named(lost)}."
+            named = _named([f"{name} ({readings[name].status.text})" for name in lost])
+            text = f"{self.name}: BAD: {named}."
             self._emit(Event(at, "quality.bad", self.name, text, severity, active=True, data={"tags": lost}))
         if found:
             text = f"{self.name}: no longer BAD: {_named(found)}."
