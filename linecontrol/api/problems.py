@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -71,7 +71,7 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 def problem(
     request: Request, status: int, detail: str, errors: list[dict[str, Any]] | None = None, kind: str = "about:blank"
-) -> JSONResponse:
+) -> Response:
     """The answer; ``kind`` is its ``type``, for what a program must tell from others of its status."""
     body = Problem(
         type=kind,
@@ -81,48 +81,54 @@ def problem(
         instance=request.url.path,
         errors=errors or [],
     )
-    return JSONResponse(body.model_dump(), status_code=status, media_type="application/problem+json")
+    # Written by pydantic: a refused NaN that is told of becomes null, where json.dumps would fail on it.
+    return Response(body.model_dump_json(), status_code=status, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
     """Map every error of ours, of FastAPI and of Starlette."""
 
     @app.exception_handler(ConfigError)
-    async def _config(request: Request, error: ConfigError) -> JSONResponse:
+    async def _config(request: Request, error: ConfigError) -> Response:
         rows = [{"field": p.key, "message": p.message, "accepted": p.accepted} for p in error.problems]
         return problem(request, 422, str(error), rows)
 
     @app.exception_handler(Refused)
-    async def _refused(request: Request, error: Refused) -> JSONResponse:
+    async def _refused(request: Request, error: Refused) -> Response:
         return problem(request, 401, str(error))
 
     @app.exception_handler(NotSigned)
-    async def _not_signed(request: Request, error: NotSigned) -> JSONResponse:
+    async def _not_signed(request: Request, error: NotSigned) -> Response:
         return problem(request, 403, str(error), kind=NOT_SIGNED)
 
     @app.exception_handler(TooOften)
-    async def _too_often(request: Request, error: TooOften) -> JSONResponse:
+    async def _too_often(request: Request, error: TooOften) -> Response:
         answer = problem(request, 429, str(error))
         answer.headers["Retry-After"] = str(math.ceil(error.wait_s))
         return answer
 
     @app.exception_handler(StateError)
-    async def _state(request: Request, error: StateError) -> JSONResponse:
+    async def _state(request: Request, error: StateError) -> Response:
         return problem(request, 409, str(error))
 
     @app.exception_handler(StorageError)
-    async def _storage(request: Request, error: StorageError) -> JSONResponse:
+    async def _storage(request: Request, error: StorageError) -> Response:
         return problem(request, 503, str(error))
 
     @app.exception_handler(LineError)
-    async def _line(request: Request, error: LineError) -> JSONResponse:
+    async def _line(request: Request, error: LineError) -> Response:
         return problem(request, 502, str(error))
 
     @app.exception_handler(RequestValidationError)
-    async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _validation(request: Request, error: RequestValidationError) -> Response:
         rows = [{"field": ".".join(str(x) for x in e["loc"]), "message": e["msg"]} for e in error.errors()]
         return problem(request, 422, "; ".join(f"{row['field']}: {row['message']}" for row in rows), rows)
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         return problem(request, error.status_code, str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def _ours(request: Request, _: Exception) -> Response:
+        """A fault of this program. Its traceback goes to the controller's log, and not to whoever asks."""
+        return problem(request, 500, "the controller failed at this; its log says how")

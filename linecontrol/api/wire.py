@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,7 +101,7 @@ def receipt_row(receipt: Receipt) -> dict[str, Any]:
         "time": iso(receipt.time),
         "who": command.who,
         "tag": command.tag,
-        "value": command.value,
+        "value": _sayable(command.value),
         "reason": command.reason,
         "outcome": receipt.outcome.value,
         "why": receipt.reason,
@@ -108,6 +109,11 @@ def receipt_row(receipt: Receipt) -> dict[str, Any]:
         "old": receipt.old,
         "readback": receipt.readback,
     }
+
+
+def _sayable(value: Value) -> Value:
+    """What somebody asked for; JSON has no word for NaN and infinity, so these are refused and told of as texts."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _finite(value: float) -> float | None:

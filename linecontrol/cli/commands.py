@@ -31,6 +31,7 @@ from linecontrol.core.garbage import starting
 app = typer.Typer(
     cls=Root,
     help="Controller for a closed kudzu starch line: screening, grinding and drying over Modbus and OPC UA.",
+    epilog="Exit codes: 0 done, 2 bad input, 3 the plant or the run failed, 4 judged and refused, 130 Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
@@ -298,7 +299,7 @@ def _command(name: str, text: str) -> None:
         if as_json:
             print_json(view)
         else:
-            typer.echo(f"{view['run_id']}: {view['state']}")
+            typer.echo(f"{view['run_id'] or wanted}: {view['state']}")
 
     command.__doc__ = text
     app.command(name)(command)
@@ -353,7 +354,7 @@ def runs(
     if as_json:
         print_json(rows)
     else:
-        paper.print(runs_table(rows))
+        paper.print(runs_table(rows, paper))
 
 
 @app.command()
@@ -394,15 +395,17 @@ def check(
     else:
         for problem in problems:
             typer.echo(str(problem))
-        people.print(
-            f"{count} files checked, {len(problems)} problems found" if problems else f"{count} files are right"
-        )
+        files, wrong = f"{count} file{'s' * (count != 1)}", f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+        verdict = f"{files} checked, {wrong} found" if problems else f"{files} {'is' if count == 1 else 'are'} right"
+        people.print(verdict)
     raise typer.Exit(BAD_INPUT if problems else DONE)
 
 
 @app.command()
 def schema(
-    kind: Annotated[str | None, typer.Argument(help="brand, station, line or recipe; default: all.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="brand, station, line, recipe, schedule, ...; default: all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write <kind>.schema.json files to.")] = None,
 ) -> None:
     """JSON Schema of each file kind, so that an editor completes and checks them."""

@@ -16,7 +16,17 @@ from typing import Any
 from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import Shown, displayed
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, paper, people, print_json, record_table
+from linecontrol.cli.output import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    paper,
+    people,
+    print_json,
+    record_table,
+    told_error,
+)
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serve import told
 from linecontrol.cli.serving import driven, run_event_loop, serving, stop_on_signals
@@ -25,7 +35,6 @@ from linecontrol.core.errors import ConfigError, LineError
 from linecontrol.line.links import at_endpoints
 from linecontrol.twin.trial import plant_parameters
 
-INTERRUPTED = 130
 READY_WITHIN_S = 30.0
 
 
@@ -61,7 +70,7 @@ def run_demo(
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
     except (LineError, OSError) as error:
-        people.print(str(error), markup=False, soft_wrap=True)
+        people.print(told_error(error), markup=False, soft_wrap=True)
         return FAILED
 
 
@@ -86,6 +95,8 @@ async def _demo(
     prepare(config, recipe, values)  # a wrong value is refused before anything is started
     with stop_on_signals() as stop:
         async with simulator(config, speed, seed, more) as simulated:
+            if stop.is_set():  # while nothing is driven yet there is nothing to take to its safe state
+                return INTERRUPTED
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
             async with (
                 driven(line),
@@ -131,13 +142,14 @@ async def _demo(
 def _what_next(folder: Path, run_id: str) -> None:
     paper.print(f"\nThe record, every sample, event and command lie in {folder / 'history.sqlite3'}", soft_wrap=True)
     paper.print("Try next:")
+    program = "python3 run.py" if Path("run.py").is_file() else "linecontrol"
     for command, what in (
-        (f"linecontrol show {run_id} --data {folder} --json", "this record for a program"),
-        (f"linecontrol runs --data {folder}", "all runs"),
-        ("linecontrol demo --set moisture_sp=12.2 --seed 2", "another lot, a drier powder"),
-        ("linecontrol demo --speed 1 --stay", "in real time; open the API page and send commands"),
+        (f"show {run_id} --data {folder} --json", "this record for a program"),
+        (f"runs --data {folder}", "all runs"),
+        ("demo --set moisture_sp=12.2 --seed 2", "another lot, a drier powder"),
+        ("demo --speed 1 --stay", "in real time; open the API page and send commands"),
     ):
-        paper.print(f"  python3 run.py {command.removeprefix('linecontrol ')}", style="bold", soft_wrap=True)
+        paper.print(f"  {program} {command}", style="bold", soft_wrap=True)
         paper.print(f"      {what}", style="dim")
 
 

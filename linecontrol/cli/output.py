@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,9 +14,30 @@ from rich.table import Table
 
 from linecontrol.core.errors import ConfigError, LineError
 
-DONE, BAD_INPUT, FAILED, REFUSED = 0, 2, 3, 4
+DONE, BAD_INPUT, FAILED, REFUSED, INTERRUPTED = 0, 2, 3, 4, 130
 
-people = Console(stderr=True, highlight=False)
+
+class Patient(Console):
+    """A console for what goes on for hours: when nobody takes its output any more, it goes quiet and raises nothing.
+
+    The reader of a log may end, its disk may be full, a terminal may be closed; the line is driven all the same.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # so that Python has nothing left to say at its end
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+
+people = Patient(stderr=True, highlight=False)
 paper = Console(highlight=False)
 
 
@@ -31,6 +53,13 @@ def one_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
+def told_error(error: Exception) -> str:
+    """What a person is told: of a file or folder that cannot be used, its name before the system's reason."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    return str(error)
+
+
 def stop(message: str, code: int) -> NoReturn:
     """Say why on stderr and end with this exit code."""
     people.print(message, style="bold" if code else None, markup=False, soft_wrap=True)
@@ -44,7 +73,7 @@ def guarded_value(work: Any) -> Any:
     except ConfigError as error:
         stop(str(error), BAD_INPUT)
     except (LineError, OSError) as error:
-        stop(str(error), FAILED)
+        stop(told_error(error), FAILED)
 
 
 def guarded(work: Any) -> int:

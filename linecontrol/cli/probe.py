@@ -37,7 +37,12 @@ def run_probe(line: str, only: str | None, accept_by: str | None, *, as_json: bo
     if accept_by and passed:
         path = accept(config, passed, accept_by)
         acceptances = read_acceptances(config)
-        people.print(f"Accepted by {accept_by}: {', '.join(passed)} (written to {path})", markup=False, soft_wrap=True)
+        people.print(
+            f"Accepted by {accept_by}: {', '.join(passed)} (written to {path}). "
+            "A controller that is running takes it over when it is started again.",
+            markup=False,
+            soft_wrap=True,
+        )
     if as_json:
         print_json(
             [
@@ -60,32 +65,49 @@ def run_probe(line: str, only: str | None, accept_by: str | None, *, as_json: bo
 
 
 def _print(one: StationProbe, *, accepted: bool) -> None:
+    if one.error:
+        paper.print(f"{one.station}: cannot be read. {one.error}\n", markup=False, soft_wrap=True)
+        return
+    paper.print(_table(one))
+    for finding in one.findings:  # below the table, where there is room for the whole of it
+        if finding.problem:
+            text = f"{finding.tag.name} ({finding.tag.address}) looks wrong: {finding.problem}"
+            hint = f"; {finding.hint}" if finding.hint else ""
+            paper.print(f"{one.station}: {text}{hint}", markup=False, soft_wrap=True, style="bold red")
+    for notice in one.notices:
+        paper.print(f"{one.station}: {notice}.", markup=False, soft_wrap=True)
+    silent = [row.tag.name for row in one.findings if row.reading.value is None and not row.problem]
+    if silent:
+        text = f"{one.station}: no value of {', '.join(silent)}: there is nothing to measure now (powder, before a run)"
+        paper.print(f"{text}, or the sensor has failed.", markup=False, soft_wrap=True)
+    paper.print(f"{one.station}: {_verdict(one, accepted=accepted)}\n", markup=False, soft_wrap=True)
+
+
+def _verdict(one: StationProbe, *, accepted: bool) -> str:
+    count = sum(bool(finding.problem) for finding in one.findings)
+    if not count:
+        unlock = "; writing is locked until somebody accepts it: linecontrol probe --accept YOUR-NAME"
+        return f"everything looks right{'' if accepted else unlock}"
+    look = "1 tag looks wrong" if count == 1 else f"{count} tags look wrong"
+    return f"{look}; {'it was accepted earlier, so writing is not locked' if accepted else 'writing stays locked'}"
+
+
+def _table(one: StationProbe) -> Table:
     table = Table(title=f"{one.station}  {escape(one.endpoint)}", title_justify="left", box=None, pad_edge=False)
     for title, justify in (("Tag", "left"), ("Address", "left"), ("Raw", "left"), ("Value", "right"), ("", "left")):
-        table.add_column(title, justify=justify)  # type: ignore[arg-type]
-    table.add_column("Expected")
-    table.add_column("Looks wrong")
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for title in ("Quality", "Expected", ""):
+        table.add_column(title, no_wrap=True)
     for finding in one.findings:
         value = finding.reading.value
-        shown = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-        note = ", ".join(word for word in (finding.problem, finding.hint) if word)
         table.add_row(
             finding.tag.name,
             escape(finding.tag.address),
             finding.raw,
-            shown,
+            "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value),
             finding.tag.unit,
+            finding.reading.status.quality.value,
             finding.expected,
-            f"[bold red]{escape(note)}[/bold red]" if note else "",
+            "[bold red]WRONG[/bold red]" if finding.problem else "",
         )
-    if one.error:
-        paper.print(f"{one.station}  {one.endpoint}: {one.error}", markup=False, soft_wrap=True)
-        return
-    paper.print(table)
-    for notice in one.notices:
-        paper.print(f"{one.station}: {notice}.", markup=False, soft_wrap=True)
-    count = sum(bool(finding.problem) for finding in one.findings)
-    verdict = f"{count} tags look wrong; writing stays locked" if count else "everything looks right"
-    if not count and not accepted:
-        verdict += "; writing is locked until somebody accepts it: linecontrol probe --accept YOUR-NAME"
-    paper.print(f"{one.station}: {verdict}\n", markup=False, soft_wrap=True)
+    return table

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from linecontrol.cli.output import people
+from linecontrol.cli.output import INTERRUPTED, people, stop
 
 PLAIN_PERIOD_S = 10.0
 
@@ -69,14 +69,15 @@ class Progress:
 def run_view(view: Mapping[str, Any]) -> Group:
     """The run as a panel of tables."""
     record = view["record"]
+    left = "" if view.get("is_ended") else f", about {_clock(view['remaining_s'])} left"
     head = Text.assemble(
-        (f"{view['run_id']}  {view['state']}", "bold"),
-        f"   elapsed {_clock(view['elapsed_s'])}, about {_clock(view['remaining_s'])} left",
+        (f"{view['run_id']}  {view['state']}", "bold"), f"   elapsed {_clock(view['elapsed_s'])}{left}"
     )
-    parts: list[Any] = [head, ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70)]
+    parts: list[Any] = [head]
     if view.get("reason"):
-        parts.append(Text(f"{view['reason']}", style="bold yellow"))
+        parts.append(Text(f"Why: {view['reason']}", style="bold yellow"))
     parts += [Text(prompt_text(prompt), style="bold yellow") for prompt in view.get("prompts", ())]
+    parts.append(ProgressBar(total=1.0, completed=view["fraction"] or 0.0, width=70))
     units = Table(show_header=True, header_style="dim", box=None, pad_edge=False)
     for title in ("Unit", "Operation", "Phase", ""):
         units.add_column(title)
@@ -139,16 +140,22 @@ def status_view(found: Mapping[str, Any]) -> Group:
 
 
 def follow(url: str | None, run_id: str, *, quiet: bool) -> dict[str, Any]:
-    """Show a run of a controller in another process until it ends; returns its record."""
+    """Show a run of a controller in another process until it ends; returns its record.
+
+    Ctrl-C ends the showing and not the run, which is said.
+    """
     from linecontrol.cli.client import ask
 
-    with Progress(quiet=quiet) as progress:
-        while True:
-            view = ask("GET", url, "/runs/current")
-            if view is None or view["run_id"] != run_id or view["is_ended"]:
-                break
-            progress.show(view)
-            time.sleep(0.5)
+    try:
+        with Progress(quiet=quiet) as progress:
+            while True:
+                view = ask("GET", url, "/runs/current")
+                if view is None or view["run_id"] != run_id or view["is_ended"]:
+                    break
+                progress.show(view)
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        stop(f"Run {run_id} goes on. See it: linecontrol status. End it: linecontrol stop, or abort.", INTERRUPTED)
     record: dict[str, Any] = ask("GET", url, f"/runs/{run_id}")
     return record
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from linecontrol.cli.client import data_folder
@@ -94,40 +96,42 @@ def folder_of(data: Path | None, run_id: str) -> tuple[Path, str]:
     return folder, name
 
 
-def runs_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Runs side by side; the yield is the reconciled one where there is one, else as measured."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Run", overflow="fold")
-    table.add_column("Recipe", overflow="fold")
-    table.add_column("State")
-    for title in (
-        "Roots\nkg",
-        "Powder\nkg",
-        "Moisture\n% wb",
-        "Yield\n%",
-        "Energy\nkWh/kg",
-        "Water\nL/kg",
-        "CO₂\nkg/kg",
-        "Cost\nper kg",
-    ):
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in rows:
-        best = "_reconciled" if row.get("extraction_yield_reconciled") is not None else ""
-        found, spread = (row.get(f"extraction_yield{best}{end}") for end in ("", "_u"))
-        table.add_row(
-            str(row["run_id"]),
-            str(row["recipe"]),
-            str(row["state"]),
-            _number(row.get("root_kg"), 1),
-            _number(row.get("powder_kg"), 1),
-            _number(row.get("moisture_mean_pct_wb"), 2),
-            _share(found, spread),
-            _number(row.get("energy_kwh_per_kg"), 2),
-            _number(row.get("water_l_per_kg"), 1),
-            _number(row.get("co2_kg_per_kg"), 2),
-            _number(row.get("cost_per_kg"), 2),
-        )
+def runs_table(rows: Sequence[dict[str, Any]], console: Console) -> Table:
+    """Runs side by side, in as many columns as the window has room for; the run's name is never broken.
+
+    The yield is the reconciled one where there is one, else as measured.
+    """
+    boundless = console.options.update(max_width=1000)
+    for fewer in range(len(_SPARE) + 1):
+        left_out = _SPARE[:fewer]
+        table = _runs_table(rows, left_out)
+        if Measurement.get(console, boundless, table).maximum <= console.width:
+            break
+    if left_out:
+        table.caption = f"Not shown for want of room: {', '.join(left_out)}. A wider window shows more, --json all."
+        table.caption_justify = "left"
     return table
+
+
+_SPARE = ("Recipe", "Cost", "CO₂", "Water", "Energy", "Roots")  # given up in this order
+
+
+def _runs_table(rows: Sequence[dict[str, Any]], left_out: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    shown: list[Callable[[dict[str, Any]], str]] = []
+    for title, unit, text in _COLUMNS:
+        if title not in left_out:
+            is_name = title in ("Run", "Recipe", "State")
+            table.add_column(f"{title}\n{unit}".strip(), justify="left" if is_name else "right", no_wrap=True)
+            shown.append(text)
+    for row in rows:
+        table.add_row(*(text(row) for text in shown))
+    return table
+
+
+def _best_yield(row: dict[str, Any]) -> str:
+    best = "_reconciled" if row.get("extraction_yield_reconciled") is not None else ""
+    return _share(row.get(f"extraction_yield{best}"), row.get(f"extraction_yield{best}_u"))
 
 
 def _share(value: float | None, u: float | None) -> str:
@@ -136,3 +140,18 @@ def _share(value: float | None, u: float | None) -> str:
 
 def _number(value: Any, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+_COLUMNS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
+    ("Run", "", lambda row: str(row["run_id"])),
+    ("Recipe", "", lambda row: str(row["recipe"])),
+    ("State", "", lambda row: str(row["state"])),
+    ("Roots", "kg", lambda row: _number(row.get("root_kg"), 1)),
+    ("Powder", "kg", lambda row: _number(row.get("powder_kg"), 1)),
+    ("Moisture", "% wb", lambda row: _number(row.get("moisture_mean_pct_wb"), 2)),
+    ("Yield", "%", _best_yield),
+    ("Energy", "kWh/kg", lambda row: _number(row.get("energy_kwh_per_kg"), 2)),
+    ("Water", "L/kg", lambda row: _number(row.get("water_l_per_kg"), 1)),
+    ("CO₂", "kg/kg", lambda row: _number(row.get("co2_kg_per_kg"), 2)),
+    ("Cost", "per kg", lambda row: _number(row.get("cost_per_kg"), 2)),
+)

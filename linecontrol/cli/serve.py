@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from linecontrol.cli.client import data_folder
 from linecontrol.cli.display import Shown, displayed, run_display
-from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop
+from linecontrol.cli.output import BAD_INPUT, DONE, FAILED, people, stop, told_error
 from linecontrol.cli.serving import Served, driven, run_event_loop, serving, stop_on_signals
 from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, LineError
@@ -50,7 +50,7 @@ def run_serve(line: str, data: Path | None, reach: Reach, speed: float, display:
         people.print(str(error), markup=False, soft_wrap=True)
         return BAD_INPUT
     except (LineError, OSError) as error:
-        people.print(str(error), markup=False, soft_wrap=True)
+        people.print(told_error(error), markup=False, soft_wrap=True)
         return FAILED
 
 
@@ -127,7 +127,7 @@ async def _serve(line_name: str, data: Path | None, reach: Reach, speed: float, 
     tls = _tls(reach, folder, names)
     with stop_on_signals() as stop:
         line = assemble(config, data=folder, speed=speed)
-        line.listeners.append(lambda event: people.print(f"{event.severity.value:8}{event.text}", markup=False))
+        line.listeners.append(lambda event: people.print(log_line(event), markup=False, soft_wrap=True))
         async with driven(line):
             await line.first_look()
             async with serving(line, reach.host, reach.port, must_have_port=True, tls=tls, names=names) as served:
@@ -164,6 +164,20 @@ async def _display(
         if address is not None:
             people.print(f"Display: {address}", soft_wrap=True)
         yield
+
+
+def log_line(event: Event) -> str:
+    """An event for the log: local time, what it is to a person, and its text.
+
+    What ends is told as ``over``, and what follows from an alarm that was told already as ``info``.
+    """
+    at = datetime.fromtimestamp(event.time, UTC).astimezone()
+    level = event.severity.value
+    if event.severity is not Severity.INFO and event.active is False:
+        level = "over"
+    elif event.data.get("annunciated") is False:
+        level = Severity.INFO.value
+    return f"{at:%Y-%m-%d %H:%M:%S}  {level:8}{event.text}"
 
 
 def _tell_of_first(served: Served) -> None:

@@ -8,7 +8,7 @@ from linecontrol.config.document import Document, load_document, parse_document
 from linecontrol.config.endpoint import Endpoint, EndpointError, parse_endpoint
 from linecontrol.config.files import shipped_dir
 from linecontrol.config.line import LineFile, Loop
-from linecontrol.config.reading import read_model
+from linecontrol.config.reading import read_model, told
 from linecontrol.config.resolve import LineConfig, StationConfig, read_line
 from linecontrol.config.schema_files import schema
 from linecontrol.config.station import Probe, StationProfile
@@ -39,4 +39,5 @@ __all__ = [
     "read_model",
     "schema",
     "shipped_dir",
+    "told",
 ]

@@ -73,6 +73,10 @@ class Document:
         """A problem at a key path of this file."""
         return Problem(self.file, self.line_of(loc), self.key(loc), message, accepted)
 
+    def steps(self, loc: Loc) -> int:
+        """How many parts of a key path lead to something in this file."""
+        return self._nearest(loc)[1]
+
     def _nearest(self, loc: Loc) -> tuple[Mark, int]:
         """The mark of the longest part of the path that is in the file, and how many steps it has."""
         mark = self._root
@@ -131,8 +135,9 @@ def parse_document(content: bytes | str, path: Path | str) -> Document:
         data, root = builder.document(yaml.parse(text.removeprefix("\ufeff"), Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        hint = "texts that begin with % or @, or hold ': ' or ' #', in quotes"
         said = error.problem or error.context or "not YAML"
+        hint = "texts that begin with % or @, or hold ': ' or ' #', in quotes"
+        hint = "spaces at the beginning of a line, no tabs" if "tab character" in said else hint
         lines = text.count("\n", 0, -1) + 1  # libyaml places the end one line beyond
         place = min(mark.line + 1, lines) if mark else None
         raise _refusal(path, place, f"is not YAML: {said}", hint) from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from linecontrol.core.errors import ConfigError
+from linecontrol.core.errors import ConfigError, Problem
 
 FOLDERS = {"brand": "brands", "station": "stations", "line": "lines", "alarms": "alarms"}
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -59,7 +59,13 @@ def model_path(name: str, line_file: Path) -> Path:
 
 
 def line_path(line: Path | str) -> Path:
-    """The line file meant: a path, or the bare name of a shipped line such as ``demo``."""
+    """The line file meant: a path, or the bare name of a shipped line such as ``demo``. Raises ConfigError."""
     if isinstance(line, Path) or line.endswith((".yaml", ".yml")) or "/" in line or "\\" in line:
         return Path(line)
-    return shipped_dir() / FOLDERS["line"] / f"{line}.yaml"
+    path = shipped_dir() / FOLDERS["line"] / f"{line}.yaml"
+    if not path.is_file():
+        shipped = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise ConfigError(
+            [Problem("", None, "line", f"there is no line {line!r}", f"{shipped}, or a file, as my-line.yaml")]
+        )
+    return path

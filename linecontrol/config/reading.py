@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -94,18 +95,40 @@ def _drop_key(data: Any, loc: Loc) -> None:
         data.pop(loc[-1], None)
 
 
-def _problems(doc: Document, model: type[BaseModel], errors: list[ErrorDetails]) -> Iterator[Problem]:
+def told(doc: Document, model: type[BaseModel], errors: Sequence[ErrorDetails]) -> list[Problem]:
+    """Pydantic's errors for this document in words a technician can act on, each place once."""
+    return list(_problems(doc, model, errors))
+
+
+def _problems(doc: Document, model: type[BaseModel], errors: Sequence[ErrorDetails]) -> Iterator[Problem]:
     seen: set[tuple[int, str]] = set()
-    for at, error in enumerate(errors):
+    for at, error in enumerate(_without_choices(doc, errors)):
         if at >= MAX_PROBLEMS:
             yield doc.problem((), f"{len(errors) - at} more problems are not shown")
             return
-        loc = tuple(part for part in error["loc"] if part != "[key]")
-        message, accepted = _words(doc, model, error, loc)
-        problem = doc.problem(loc, message, accepted)
+        message, accepted = _words(doc, model, error, error["loc"])
+        problem = doc.problem(error["loc"], message, accepted)
         if (problem.line or 0, problem.key) not in seen:
             seen.add((problem.line or 0, problem.key))
             yield problem
+
+
+_CHOICE = re.compile(r"bool|int|float|str|constrained-\w+|function-.*|.*\[.*\]")
+
+
+def _without_choices(doc: Document, errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Errors at places of the file.
+
+    Where a value may be of several kinds, pydantic adds the kind to the place and tells an error for each. That it is
+    neither true nor false comes last here: nearly always a number was meant.
+    """
+    placed: list[ErrorDetails] = []
+    for error in errors:
+        loc = tuple(part for part in error["loc"] if part != "[key]")
+        while len(loc) > doc.steps(loc) and _CHOICE.fullmatch(str(loc[-1])):
+            loc = loc[:-1]
+        placed.append({**error, "loc": loc})
+    return sorted(placed, key=lambda error: "boolean" in error["msg"])
 
 
 _TYPES = {
@@ -156,7 +179,17 @@ def _words(doc: Document, model: type[BaseModel], error: ErrorDetails, loc: Loc)
         most, least = ctx.get("max_length"), ctx.get("min_length")
         accepted = f"up to {most}" if most is not None else f"at least {least}"
         return f"holds {ctx.get('actual_length')} entries", accepted
-    return error["msg"], ""
+    return in_two(error["msg"].removeprefix("Value error, "), shown)
+
+
+def in_two(message: str, shown: str) -> tuple[str, str]:
+    """What is wrong, and what is accepted where the message says so."""
+    text, found, accepted = message.rpartition(" (accepted: ")
+    if found:
+        return text, accepted.removesuffix(")")
+    if message.startswith("Input should be "):
+        return f"{shown} is not accepted", message.removeprefix("Input should be ")
+    return message, ""
 
 
 def _shown(doc: Document, loc: Loc, value: Any) -> str:

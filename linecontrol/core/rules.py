@@ -45,15 +45,18 @@ def has_right_kind(command: Command, situation: Situation) -> str | None:
     if tag.type is DataType.STRING:
         return None if isinstance(value, str) else f"{tag.name} takes a text, not {value!r}"
     if isinstance(value, str):
-        return f"{tag.name} takes a number, not {value!r}"
+        return f"{tag.name} takes {_choices(tag) if tag.choices else 'a number'}, not {value!r}"
     if tag.type is DataType.BOOL:
         return None if value in (0, 1) else f"{tag.name} takes true or false, not {value!r}"
     if isinstance(value, bool) or not math.isfinite(value):
         return f"{tag.name} takes a finite number, not {value!r}"
     if tag.choices and value not in {choice for choice, _ in tag.choices}:
-        accepted = ", ".join(f"{number} = {word}" for number, word in tag.choices)
-        return f"{tag.name} takes one of {accepted}, not {value:g}"
+        return f"{tag.name} takes {_choices(tag)}, not {value:g}"
     return None
+
+
+def _choices(tag: Tag) -> str:
+    return "one of " + ", ".join(f"{number} = {word}" for number, word in tag.choices)
 
 
 def is_in_range(command: Command, situation: Situation) -> str | None:

@@ -155,7 +155,10 @@ class Station:
         if self._is_stalled:
             return f"the program of the PLC {self.name} is not running"
         if not self.is_accepted:
-            return f"writing to {self.name} is locked until a probe has been accepted (linecontrol probe)"
+            return (
+                f"writing to {self.name} is locked until a probe is accepted (linecontrol probe --accept) "
+                "and the controller started again"
+            )
         if self.foreign_owner is not None:
             return f"another controller (token {self.foreign_owner:08x}) drives {self.name}"
         if not self.is_claimed:
@@ -234,7 +237,7 @@ class Station:
             self._publish_bad(Status.BAD_DEVICE_FAILURE, arrival)
         else:
             columns = _columns(readings)
-            self._tell_quality(_bad(readings, columns[1]), arrival)
+            self._tell_quality(_bad(readings, columns[1]), readings, arrival)
             if earlier:
                 self._publish([*earlier, readings], arrival)
             else:
@@ -266,7 +269,7 @@ class Station:
             )
             self._emit(Event(at, "link.lost", self.name, text, Severity.WARNING, data={"lost": lost}))
 
-    def _tell_quality(self, bad: set[str], at: float) -> None:
+    def _tell_quality(self, bad: set[str], readings: Mapping[str, Reading], at: float) -> None:
         """One event per scan for what the device has begun, or ceased, to refuse or to measure badly."""
         if bad == self._bad:
             return
@@ -274,7 +277,8 @@ class Station:
         self._bad = bad
         if lost:
             severity = Severity.ALARM if 2 * len(bad) > len(self.tags) else Severity.WARNING
-            text = f"{self.name}: BAD: {_named(lost)}."
+            named = _named([f"{name} ({readings[name].status.text})" for name in lost])
+            text = f"{self.name}: BAD: {named}."
             self._emit(Event(at, "quality.bad", self.name, text, severity, active=True, data={"tags": lost}))
         if found:
             text = f"{self.name}: no longer BAD: {_named(found)}."

@@ -49,7 +49,7 @@ def register_line(connection: sa.Connection, name: str) -> int:
 def hold_line(connection: sa.Connection, name: str) -> bool:
     """Hold the line's name in this database for as long as the connection lasts; False when another writer holds it.
 
-    SQLite needs none: a file is on one machine, and there the line's lock keeps a second controller out.
+    SQLite needs none: a file is on one machine, and there the data folder's lock keeps a second controller out.
     """
     if connection.dialect.name != "postgresql":
         return True

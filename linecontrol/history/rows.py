@@ -245,6 +245,11 @@ def as_json(value: object) -> str:
     return text
 
 
+def _value_json(value: Value) -> str:
+    """JSON of what somebody asked for; NaN and infinity, which JSON does not know, as texts."""
+    return as_json(str(value) if isinstance(value, float) and not math.isfinite(value) else value)
+
+
 def event_row(event: Event) -> Row:
     active = None if event.active is None else int(event.active)
     data = as_json(event.data) if event.data else None
@@ -270,8 +275,8 @@ def command_row(receipt: Receipt) -> Row:
         micros(receipt.time),
         asked.who,
         asked.tag,
-        as_json(asked.value),
-        None if asked.expected is None else as_json(asked.expected),
+        _value_json(asked.value),
+        None if asked.expected is None else _value_json(asked.expected),
         asked.reason,
         None if receipt.old is None else as_json(receipt.old),
         None if receipt.readback is None else as_json(receipt.readback),

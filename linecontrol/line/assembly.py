@@ -261,10 +261,12 @@ class Line:
         """
         waiting = asyncio.create_task(self._all_settled())
         stopper = asyncio.create_task(_until(stop or asyncio.Event()))
-        await asyncio.wait({waiting, stopper}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (waiting, stopper):
-            task.cancel()
-        await asyncio.gather(waiting, stopper, return_exceptions=True)
+        try:
+            await asyncio.wait({waiting, stopper}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when the waiting itself is given up, as by Ctrl-C
+            for task in (waiting, stopper):
+                task.cancel()
+            await asyncio.gather(waiting, stopper, return_exceptions=True)
         foreign = [name for name, station in self.stations.items() if station.foreign_owner is not None]
         if foreign:
             token = self.stations[foreign[0]].foreign_owner
@@ -332,7 +334,9 @@ class Line:
             self._failing.pop(asker, None)
         elif not self.is_closing and self._failing.get(asker) != receipt.reason:
             self._failing[asker] = receipt.reason  # a loop tries each second: told once, until it works or fails anew
-            text = f"{receipt.command.who}: {receipt.command.tag} = {receipt.command.value} failed: {receipt.reason}"
+            value = receipt.command.value
+            shown = f"{value:.6g}" if isinstance(value, float) else value
+            text = f"{receipt.command.who}: {receipt.command.tag} = {shown} failed: {receipt.reason}"
             self.emit(Event(receipt.time, "command.failed", receipt.command.tag, text, Severity.WARNING))
 
     async def _feed_historian(self) -> None:

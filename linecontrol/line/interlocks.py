@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
@@ -119,7 +120,8 @@ class InterlockDesk:
         """What must happen to the run in hand, and why; the stronger of several."""
         for act in _HOLDING:
             if found := self.system.blocking(now, act, self._recipe()):
-                return act, _joined(found)
+                silent = [name for name, station in self._line.stations.items() if not station.is_up]
+                return act, hold_text(found, silent)
         return None
 
     def doubts(self, now: float) -> dict[str, str]:
@@ -260,9 +262,14 @@ def interlock_view(standing: Standing, now: float) -> dict[str, Any]:
     }
 
 
-def _joined(found: list[Standing]) -> Text:
+def hold_text(found: Sequence[Standing], silent: Sequence[str]) -> Text:
+    """Why a run is held. Where a condition is not measured for a station is ``silent``, that is said first."""
     texts = [refusal_text(standing.row, standing.told_value) for standing in found]
-    return Text("; ".join(text.en for text in texts), "；".join(text.zh for text in texts))
+    if silent and any(math.isnan(standing.told_value) for standing in found):
+        names = ", ".join(silent)
+        texts.insert(0, Text(f"no answer of {names}: look at cabinet and network", f"{names} 无应答：检查控制柜和网络"))
+    en, zh = ([one.rstrip(".。") for one in side] for side in zip(*((t.en, t.zh) for t in texts), strict=True))
+    return Text("; ".join(en), "；".join(zh))
 
 
 def _both(text: Text) -> dict[str, str]:

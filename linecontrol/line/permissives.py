@@ -95,8 +95,8 @@ def _clears(station: Station) -> Text:
         return Text("Switch the PLC to RUN.", "将 PLC 切换到运行状态。")
     if not station.is_accepted:
         return Text(
-            "A technician probes the station and accepts it (linecontrol probe).",
-            "由技术员校验并确认该工段（linecontrol probe）。",
+            "A technician probes and accepts the station (linecontrol probe --accept); start the controller again.",
+            "由技术员校验并确认该工段（linecontrol probe --accept），再重新启动控制器。",
         )
     if station.foreign_owner is not None:
         return Text("Stop the other controller that drives this station.", "停止正在控制该工段的另一台控制器。")

@@ -119,7 +119,9 @@ def _by_order(tag: Tag, words: Sequence[int]) -> Iterator[tuple[Order, float]]:
 def _problem(tag: Tag, reading: Reading, wanted: Probe | None) -> str:
     if reading.value is None:
         return (
-            "" if wanted is None and reading.status is Status.BAD_SENSOR_FAILURE else f"no value: {reading.status.text}"
+            ""
+            if wanted is None and reading.status is Status.BAD_SENSOR_FAILURE
+            else f"no value ({reading.status.text})"
         )
     if wanted is None or isinstance(reading.value, str):
         return ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from linecontrol.config import Document, LineConfig, load_document, shipped_dir
+from linecontrol.config import Document, LineConfig, load_document, shipped_dir, told
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.core.model import Tag
 from linecontrol.line.loops import loop_settings, loop_words, soft_tags
@@ -51,7 +51,7 @@ def recipe_problems(doc: Document) -> list[Problem]:
     try:
         Recipe.from_mapping(doc.data)
     except ValidationError as error:
-        return [_problem(doc, e["loc"], e["msg"]) for e in error.errors(include_url=False)]
+        return told(doc, Recipe, error.errors(include_url=False))
     return []
 
 
@@ -114,7 +114,3 @@ def prepare(config: LineConfig, name: str, values: Mapping[str, float | bool]) -
         where = ((".".join(str(part) for part in loc), message, accepted) for loc, message, accepted in wrong)
         raise ConfigError([Problem(str(entry.path), None, *row) for row in where])
     return entry.recipe.control(values)
-
-
-def _problem(doc: Document, loc: tuple[int | str, ...], message: str) -> Problem:
-    return doc.problem(loc, message.removeprefix("Value error, "), "")

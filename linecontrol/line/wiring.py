@@ -112,9 +112,9 @@ class Lock(Protocol):
 
 
 def line_lock(config: LineConfig, data: Path) -> LineLock:
-    """The lock of a line on this machine; its device addresses are its identity."""
+    """The lock of a line on this machine, whose device addresses are its identity, and of its data folder."""
     urls = [station.endpoint.url for station in config.stations.values()]
-    return LineLock(config.line.name, urls, {"data": str(data), "line": config.line.name})
+    return LineLock(config.line.name, urls, {"data": str(data), "line": config.line.name}, data=data)
 
 
 def line_historian(config: LineConfig, data: Path, tags: Sequence[Tag], tell: Callable[[Event], None]) -> Historian:

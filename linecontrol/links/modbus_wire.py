@@ -32,6 +32,7 @@ from linecontrol.core.errors import LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters
 from linecontrol.links.frames import EXCEPTION, Asked, Verdict, judge_rtu, judge_tcp, read_asked, write_asked
 from linecontrol.links.plan import BIT_TABLES, Table
+from linecontrol.links.reasons import reason
 from linecontrol.links.settings import ModbusSettings
 
 try:
@@ -52,7 +53,7 @@ _READS: dict[Table, type[ModbusPDU]] = {
 def mapped(error: Exception, place: str) -> LinkError:
     """Our error for one of pymodbus's or of the operating system."""
     if isinstance(error, OSError | ConnectionException | ModbusIOException):
-        return LinkDown(f"{place}: {error}")
+        return LinkDown(f"{place}: {reason(error)}")
     return LinkError(f"{place}: {error}")
 
 
@@ -149,7 +150,7 @@ class Wire:
             raise LinkTimeout(f"{settings.place}: no connection within {settings.timeout_s:g} s") from None
         except _PORT_ERRORS as error:
             self.abort("no connection")
-            raise LinkDown(f"{settings.place}: {error}") from error
+            raise LinkDown(f"{settings.place}: {reason(error)}") from error
         except BaseException:
             self.abort("no connection")
             raise

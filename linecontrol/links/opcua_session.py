@@ -19,6 +19,7 @@ from linecontrol.core.link import LinkCounters
 from linecontrol.core.model import Status
 from linecontrol.links.certificates import Credentials, channel_advice, user_advice
 from linecontrol.links.nodes import identifier
+from linecontrol.links.reasons import reason
 from linecontrol.links.settings import OpcuaSettings
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def mapped(error: Exception, place: str, advice: str = "") -> LinkError:
     from asyncua import ua
     from asyncua.ua.uaerrors import UaStatusCodeError
 
-    text = f"{place}: {str(error) or type(error).__name__}{advice}"
+    text = f"{place}: {reason(error)}{advice}"
     if isinstance(error, UaStatusCodeError):
         name = ua.StatusCode(error.code).name
         text = f"{place}: {name}{advice}"

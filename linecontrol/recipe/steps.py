@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from linecontrol.core.model import Text
 from linecontrol.recipe.formula import ExpressionError, evaluate, is_expression, parse
@@ -130,7 +131,7 @@ def _compile(
     try:
         params = kind.params.model_validate(raw)
     except ValidationError as error:
-        faults += [Fault((*path, "params", *e["loc"]), _plain(e["msg"]), given=e.get("input")) for e in error.errors()]
+        faults += [_param_fault((*path, "params"), kind.params, one) for one in error.errors()]
         return None
     limit_s = kind.limit_s(params) if limit_s is None else limit_s
     expect_s = kind.expect_s(params) if expect_s is None else expect_s
@@ -187,6 +188,15 @@ def _resolve(raw: Any, path: Path, values: Mapping[str, float], faults: list[Fau
     except ExpressionError as error:
         faults.append(Fault(path, str(error), given=raw))
         return None
+
+
+def _param_fault(path: Path, params: type[Params], error: ErrorDetails) -> Fault:
+    where, given = (*path, *error["loc"]), error.get("input")
+    if error["type"] == "extra_forbidden":
+        return Fault(where, "unknown key", ", ".join(params.model_fields), given)
+    if error["type"] == "missing":
+        return Fault(where, "is missing", f"a key {error['loc'][-1]}:", given)
+    return Fault(where, _plain(error["msg"]), given=given)
 
 
 def _plain(message: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import random
 import re
@@ -106,8 +107,17 @@ async def refusals(client: httpx.AsyncClient) -> None:
         assert answer.status_code == code, (path, body, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
         assert words in answer.text, (words, answer.text)
-    broken = await client.post("/commands", content=b'{"tag": "SC-307", "value": NaN')
+    headers = {"Content-Type": "application/json"}
+    broken = await client.post("/commands", content=b'{"tag": "SC-307", "value": 1', headers=headers)
     assert broken.status_code == 422
+    for number in (b"NaN", b"Infinity", b"-Infinity", b"1e999"):  # no JSON, but what some programs write
+        refused = await client.post(
+            "/commands", content=b'{"tag": "SC-307", "value": ' + number + b"}", headers=headers
+        )
+        assert refused.status_code == 409, refused.text
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert "finite" in refused.json()["detail"]
+    assert (await client.get("/tags/SC-307")).json()["value"] == 0
 
 
 async def a_run(line: Line, client: httpx.AsyncClient) -> None:
@@ -299,6 +309,7 @@ async def strange_requests(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     strange = random.Random(1)
     values: list[object] = [None, True, 0, -1, 2**63, 1e308, "", "x" * 600, "\x00", "'", "../..", [], {}, [1], {"a": 1}]
+    values += [math.nan, math.inf, [math.nan], {"a": -math.inf}]
     values += ["葛根", "\u202e", "=1+1", "NaN", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59+00:00", 10**400]
     for _ in range(FUZZ_ROUNDS):
         for path, methods in schema["paths"].items():

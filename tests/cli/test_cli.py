@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,12 @@ from typer.testing import CliRunner
 
 from linecontrol.cli import demo
 from linecontrol.cli.commands import app
+from linecontrol.cli.output import Patient
+from linecontrol.cli.serve import log_line
 from linecontrol.config import load_document, shipped_dir
 from linecontrol.config.schema_files import MODELS
 from linecontrol.core.errors import LineError
+from linecontrol.core.model import Event, Severity
 from simulator.__main__ import _make_plant, _parser
 from simulator.plant import Plant
 
@@ -163,3 +169,28 @@ def test_a_schedule_is_held_against_a_line(tmp_path: Path) -> None:
     missing = linecontrol("check", "day.yaml", "--line", "none.yaml", cwd=tmp_path)
     assert missing.exit_code == 2
     assert "none.yaml" in missing.stderr
+
+
+def test_the_log_may_lose_its_reader_and_the_line_is_driven_on() -> None:
+    """As in ``linecontrol serve 2>&1 | head``, on a full disk, or in a terminal that was closed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        log = Patient(file=gone, highlight=False)
+        log.print("nobody reads this")
+        log.print("nor this")
+    assert log.quiet
+    if (full_disk := Path("/dev/full")).exists():
+        with full_disk.open("w", encoding="utf-8") as full:
+            crowded = Patient(file=full, highlight=False)
+            crowded.print("nowhere to put this")
+            assert crowded.quiet
+
+
+def test_a_line_of_the_log_has_a_time_and_tells_what_is_over() -> None:
+    came = Event(1.0, "link.down", "drying", "drying: no answer", Severity.ALARM, active=True)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:01  alarm   drying: no answer", log_line(came))
+    assert "  over    " in log_line(replace(came, kind="link.up", active=False))
+    follows = replace(came, kind="alarm.raised", data={"annunciated": False})
+    assert "  info    " in log_line(follows)
+    assert "  alarm   " in log_line(replace(follows, data={"annunciated": True}))

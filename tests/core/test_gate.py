@@ -58,6 +58,7 @@ def build(owner: tuple[str, str] | None = None) -> tuple[CommandGate, Writes, li
         (Command("FV-1", math.inf, "operator:li"), "finite"),
         (Command("FV-1", True, "operator:li"), "finite number"),
         (Command("FV-1", "50", "operator:li"), "takes a number"),
+        (Command("XV-1", "bad", "operator:li"), "takes one of 0 = good, 1 = bad, not 'bad'"),
         (Command("FV-1", 100.01, "operator:li"), "accepted: 0 to 100 %"),
         (Command("FV-1", -0.5, "operator:li"), "accepted: 0 to 100 %"),
         (Command("XC-1", 2, "operator:li"), "true or false"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
@@ -358,6 +359,8 @@ async def test_quality_changes_are_one_event_each_way() -> None:
         await bench.scans(is_good)
         told = [(e.kind, e.active, e.data["tags"]) for e in bench.events if e.kind.startswith("quality")]
         assert told == [("quality.bad", True, ["PV", "SP"]), ("quality.good", False, ["PV", "SP"])]
+        text = next(event.text for event in bench.events if event.kind == "quality.bad")
+        assert re.search(r"BAD: PV \(Bad\w+\), SP \(Bad\w+\)\.", text), text  # what the device says of each
 
 
 async def test_a_write_is_read_back_and_shown_at_once() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from linecontrol.core.expression import parse
 from linecontrol.core.model import Text
 from linecontrol.guard.interlocks import Act, Bypass, Interlock, InterlockSystem, Needs, Refuses
+from linecontrol.line.interlocks import hold_text
 
 AIR = Interlock(
     name="IL-1",
@@ -173,3 +174,18 @@ def test_the_side_that_is_broken_is_the_one_that_is_told(low: float, high: float
     refused = found.refusal("TV-303", 1.0, now)
     assert refused is not None
     assert word in refused.en
+
+
+def test_a_hold_says_first_what_does_not_answer_and_ends_each_sentence_once() -> None:
+    found = system(AIR, replace(HEATING, name="IL-9"))
+    now = look(found, math.nan, 0, 30, heater=math.nan)
+    standings = [standing for standing in found.standings.values() if not standing.is_met]
+    assert len(standings) == 2
+    told = hold_text(standings, ["drying"])
+    assert told.en.startswith("no answer of drying: look at cabinet and network; IL-1 ")
+    assert told.zh.startswith("drying 无应答")
+    assert ".;" not in told.en
+    assert not told.en.endswith(".")
+    assert not hold_text(standings, []).en.startswith("no answer")
+    look(found, 100.0, now, 30, heater=5.0)  # measured, and too little: not the link's fault
+    assert not hold_text([found.standings["IL-1"]], ["screening"]).en.startswith("no answer")

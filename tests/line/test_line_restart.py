@@ -2,11 +2,13 @@
 why, Restart goes on."""
 
 import asyncio
+import csv
 from pathlib import Path
 
 import pytest
 from line_rig import Controller, line_file, simulator
 
+from linecontrol.core.model import Sample
 from linecontrol.history import open_reader
 
 SPEED = 60.0
@@ -27,6 +29,8 @@ async def test_no_second_controller_beside_one_that_lives_and_the_next_after_a_k
         await first.start()
         started = await start_run(first)
         run_id = started["run_id"]
+        await feeding(first, 1.0)
+        early = (await first.ask("GET", "/tags/SEQ-100")).json()["value"]
         await feeding(first, 20.0)
         await others_refuse(line, tmp_path / "two", first)
         before = await first.run_view()
@@ -63,6 +67,31 @@ async def test_no_second_controller_beside_one_that_lives_and_the_next_after_a_k
         assert row.state == "Stopped"
         kinds = [event.kind for event in reader.events(limit=10_000)]
         assert kinds.count("historian.started") == 2
+        tags = [f"{name}-{station}" for name in ("SEQ", "CHK") for station in (100, 200, 300)]
+        nothing_lost_but_in_the_gap(reader.samples(tags, 0.0, hold=False), log, early)
+
+
+def nothing_lost_but_in_the_gap(found: dict[str, list[Sample]], log: Path, early: int) -> None:
+    """What is recorded against what the simulator has written down itself, outside our code."""
+    written: dict[str, dict[int, int]] = {}
+    with log.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            written.setdefault(row["station"], {})[int(row["seq"])] = int(row["check"])
+    for station, number in (("screening", 100), ("grinding", 200), ("drying", 300)):
+        rows, checks = found[f"SEQ-{number}"], found[f"CHK-{number}"]
+        values = [int(row.value) for row in rows if row.is_good and row.value is not None]
+        assert values == sorted(set(values)), "twice, or out of order"
+        assert [row.time for row in rows] == [row.time for row in checks], "torn"
+        pairs = {
+            int(row.value or 0): int(check.value or 0) for row, check in zip(rows, checks, strict=True) if row.is_good
+        }
+        assert pairs.items() <= written[station].items(), "not what the PLC had"
+        gaps = [at for at, row in enumerate(rows) if not row.is_good]
+        (gap,) = gaps  # one row without a value, where the recording ended
+        assert rows[gap - 1].is_good
+        assert rows[gap + 1].is_good
+        if station == "screening":
+            assert int(rows[gap - 1].value or 0) >= early, "what had been shown long before the kill is there"
 
 
 async def start_run(controller: Controller) -> dict[str, str]:
