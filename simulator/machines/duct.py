@@ -30,6 +30,8 @@ from simulator.psychrometrics import (
 WALL_NODES = 3
 SLICES_PER_NODE = 4
 SLICES = WALL_NODES * SLICES_PER_NODE
+VAPOUR_KJ_KG_K = 0.4615  # gas constant of water vapour
+_NEAR_BULB_K = 3.0  # nearer than this the wet bulb is found anew in each slice
 _LEAST_SPAN_DB = 0.05  # [kg/kg] between equilibrium and critical moisture, where damp air would close it
 
 
@@ -180,6 +182,7 @@ def dry_through_duct(
             gab_temp_k = kelvin if 253.15 < kelvin < 393.15 else min(max(kelvin, 253.15), 393.15)
             inverse = 1.0 / gab_temp_k - 1.0 / 298.15
             c = gab_c * exp(c_k * inverse)
+            fog = humidity * (1.0 - 1.0 / activity) if activity > 1.0 else 0.0
             if activity > 0.95:
                 activity = 0.95
             ka = gab_k * exp(k_k * inverse) * activity
@@ -189,7 +192,7 @@ def dry_through_duct(
             if span < _LEAST_SPAN_DB:
                 span = _LEAST_SPAN_DB
             driving_k = air_c - bulb_c
-            if driving_k <= 0.0:  # cold walls took it below: the wet powder follows, the bulb sinks with the air
+            if driving_k < _NEAR_BULB_K:  # walls take heat on the way: the wet bulb sinks with the air, the powder follows
                 bulb_c = wet_bulb_c(air_c, humidity, bulb_c)
                 driving_k = air_c - bulb_c
             if driving_k > 0.0:  # powder drier than the isotherm takes water up at the same rate law
@@ -203,6 +206,13 @@ def dry_through_duct(
                 humidity = inlet_humidity + (moisture_in - moisture) / air_per_solid
                 air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
                 free -= lost
+            elif fog > 0.0:  # saturated air that a wall cooled: its fog settles on the powder and warms what is left
+                warming_k = latent / air_cp  # per kg/kg; the air holds more by Clausius and Clapeyron's slope
+                holds_more = humidity * (1.0 + humidity / MOLAR_RATIO) * latent / (VAPOUR_KJ_KG_K * kelvin * kelvin)
+                moisture += air_per_solid * fog / (1.0 + holds_more * warming_k)
+                humidity = inlet_humidity + (moisture_in - moisture) / air_per_solid
+                air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
+                free = moisture - equilibrium
             rate_share = 1.0 if free >= span else (free / span) ** (1.0 + curve) if free > 0.0 else 0.0
             # particle temperature = air - share * (air - wet bulb); solve the heat balance for the air
             solid_kj_k = solids_cp + CP_LIQUID_KJ_KG_K * moisture
