@@ -13,7 +13,7 @@ from line_rig import PATIENCE_S, Controller
 from tuning_rig import RUN, hot, loop
 
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
-SPEED = 30.0  # a page must be seen while a test of a loop is under way, also on a busy machine
+SPEED = 45.0  # a page must be seen while a test of a loop is under way, also on a busy machine
 BAD = {"k": 2.5, "ti_s": 60.0, "b": 1.0}
 """Nearly three times the gain and two thirds of the integral time: near its limit."""
 

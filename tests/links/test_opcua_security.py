@@ -27,6 +27,7 @@ from linecontrol.core.model import Status
 from linecontrol.links.certificates import expiry_notices, make_certificate, read_credentials, self_signed
 from linecontrol.links.opcua import OpcuaLink
 from linecontrol.links.settings import OpcuaSettings
+from simulator.opcua_mends import fill
 
 NAMESPACE = "urn:security:test"
 SERVER_URI = "urn:security:test:server"
@@ -82,7 +83,7 @@ async def served(
 ) -> AsyncIterator[Server]:
     """A server with that certificate; it trusts ``ours`` and nobody else."""
     server = Server(user_manager=users)
-    await server.init()
+    await fill(server)
     server.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}/")
     await server.set_application_uri(SERVER_URI)
     server.set_security_policy(policies or SECURE)
