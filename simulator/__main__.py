@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import json
 import logging
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _log.error("%s", error)
         return 2
     except OSError as error:
-        _log.error("cannot start: %s", error)
+        advice = " (another simulator? end it, or choose --endpoint)" if error.errno == errno.EADDRINUSE else ""
+        _log.error("cannot start: %s%s", error, advice)
         return 3
 
 
@@ -190,7 +192,10 @@ def _named_value(text: str) -> tuple[str, float]:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.0 < value <= 10_000.0:
         raise argparse.ArgumentTypeError(f"{text} is not accepted (accepted: above 0, up to 10000)")
     return value

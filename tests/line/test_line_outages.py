@@ -141,6 +141,11 @@ async def test_starting_while_a_plc_is_down_waits_and_says_so(tmp_path: Path) ->
         line.listeners.append(said.append)
         async with line:
             await until(lambda: sum(e.kind == "link.down" for e in said) == 3)
+            waiting = asyncio.create_task(line.ready())
+            await asyncio.sleep(0)  # it has begun
+            waiting.cancel()  # as by Ctrl-C
+            await asyncio.gather(waiting, return_exceptions=True)
+            assert not [task for task in asyncio.all_tasks() if "_until" in repr(task.get_coro())]
             again = await start_simulator(SPEED, ports=sim.endpoints)
             try:
                 async with asyncio.timeout(60):
