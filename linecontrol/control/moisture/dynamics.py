@@ -112,7 +112,8 @@ class Channel:
         if step_s != self._ahead_s:
             self._ahead_s, self._keeps_ahead = step_s, self.path.keeps(step_s)
         keep1, keep2 = self._keeps_ahead
-        times, values, acting, place = self._times, self._values, [], 0
+        times, values, place = self._times, self._values, 0
+        acting: list[float] = []
         due = middle = t_s + 0.5 * step_s - self.delay_s
         while due <= t_s and len(acting) < len(coming):  # what is on its way already, found as ``at`` does
             place = bisect_right(times, due + 1e-9, place)
