@@ -28,7 +28,7 @@ from linecontrol.line.alarms import AlarmDesk
 from linecontrol.line.bag_acts import BagActs
 from linecontrol.line.bags import BagBook
 from linecontrol.line.balances import BalanceDesk
-from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
+from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags
 from linecontrol.line.checks import CheckRegister
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.haccp import HaccpDesk
@@ -222,7 +222,6 @@ class Line:
             interlock_of=self.interlocks.refusal,
         )
         self.writes = Writes(self.gate, self.image)
-        self.yield_tags = yield_tag_names(config)
         self._feed = LosslessFeed()
         self.image.attach(self._feed)
         self.cycle.show(self.clock.now())

@@ -122,6 +122,11 @@ class Channel:
         first = int((due - t_s) / step_s)
         acting += coming[first : first + len(coming) - len(acting)]
         x1, x, found = self.x1, self.x, []
+        if not keep2:  # one lag, as a load on its way has
+            for value in acting:
+                x1 = value + (x1 - value) * keep1
+                found.append(x1)
+            return found
         for value in acting:
             x1 = value + (x1 - value) * keep1
             x = x1 + (x - x1) * keep2
