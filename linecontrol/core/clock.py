@@ -42,7 +42,7 @@ class Clock:
 
     def now(self) -> float:
         """Line time [s since 1970, UTC]. Never steps, even when the wall clock is set."""
-        return self._epoch + (self.real() - self._start) * self.speed
+        return self._epoch + (self._read() - self._start) * self.speed
 
     def wall(self) -> float:
         """Real UTC [s since 1970] as of the start plus monotonic time; device time stamps are compared with it."""

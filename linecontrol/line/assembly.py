@@ -27,7 +27,7 @@ from linecontrol.line.alarms import AlarmDesk
 from linecontrol.line.bag_acts import BagActs
 from linecontrol.line.bags import BagBook
 from linecontrol.line.balances import BalanceDesk
-from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags, yield_tag_names
+from linecontrol.line.build import divert_guard, known_constant, new_extraction, run_tags
 from linecontrol.line.checks import CheckRegister
 from linecontrol.line.cycle import ControlCycle
 from linecontrol.line.haccp import HaccpDesk
@@ -45,11 +45,11 @@ from linecontrol.line.recipes import RecipeEntry
 from linecontrol.line.rest import RestKeeper
 from linecontrol.line.runs import RunDirector
 from linecontrol.line.samples import SampleBook
+from linecontrol.line.soft import SoftStation
 from linecontrol.line.status import accounting, line_status
 from linecontrol.line.tuning import TuningDesk
 from linecontrol.line.watch import PlantWatch
 from linecontrol.line.wiring import Wiring
-from linecontrol.links.soft import SoftLink
 from linecontrol.recipe.model import ControlRecipe
 
 SETTLE_PATIENCE_REAL_S = 5.0
@@ -99,7 +99,6 @@ class Line:
                 for name, work in (
                     ("historian feed", self._feed_historian()),
                     ("control cycle", self.cycle.run()),
-                    ("soft tags", self.soft.run()),
                     *((f"station {name}", station.run()) for name, station in self.stations.items()),
                 )
             ]
@@ -192,14 +191,13 @@ class Line:
                 on_restart=self._on_plc_restart,
                 is_accepted=is_accepted(config, name, accepted),
             )
-        self.soft_link = SoftLink(own_tags, on_write=self._on_soft_write)
-        self.soft = Station(
+        self.soft = SoftStation(
             STATION,
-            self.soft_link,
             own_tags,
             self.image,
             self.clock,
-            scan_s=config.line.control_period_s,
+            on_write=self._on_soft_write,
+            stale_after_s=self.clock.patience(max(3 * config.line.control_period_s, 3.0), 3.0),
         )
         self.rest = RestKeeper(self)
         self.cycle = ControlCycle(self)
@@ -212,7 +210,6 @@ class Line:
             self.interlocks.load(),
             self.lots.load(),
         )
-        self.cycle.show()
         self.gate = CommandGate(
             self.image,
             {**self.stations, STATION: self.soft},
@@ -222,9 +219,9 @@ class Line:
             interlock_of=self.interlocks.refusal,
         )
         self.writes = Writes(self.gate, self.image)
-        self.yield_tags = yield_tag_names(config)
         self._feed = LosslessFeed()
         self.image.attach(self._feed)
+        self.cycle.show(self.clock.now())
 
     def _strategies(self) -> dict[str, MoistureStrategy]:
         """The model-based strategies of the loops that name a model.

@@ -50,7 +50,6 @@ class BalanceDesk:
         if problems:
             raise ConfigError(problems)
         self.sums: RunSums | None = balance_sums(line.config)
-        self.tags = () if self.sums is None else self.sums.tags
         self._run_id = ""
         self._found: dict[str, Any] = {}
         self._finishing: asyncio.Task[None] | None = None
@@ -69,8 +68,7 @@ class BalanceDesk:
     def tick(self, now: float) -> None:
         """Take in one look at the image."""
         if self.sums is not None:
-            samples = self._line.image.as_of(now)
-            self.sums.advance({name: samples[name] for name in self.tags})
+            self.sums.advance(self._line.image.as_of(now))
 
     def state(self) -> dict[str, Any] | None:
         """For the run's snapshot."""

@@ -81,22 +81,6 @@ def divert_guard(config: LineConfig) -> DivertGuard | None:
     return DivertGuard(settings, limits)
 
 
-def yield_tag_names(config: LineConfig) -> tuple[str, ...]:
-    rows, guard = config.line.yield_, config.line.guard
-    if rows is None or guard is None:
-        return ()
-    return (
-        rows.root_total,
-        rows.root_starch,
-        rows.powder_total,
-        rows.powder_moisture,
-        rows.powder_rate,
-        *guard.diverted_totals,
-        *rows.water_totals,
-        *rows.energy_totals,
-    )
-
-
 def new_extraction(
     config: LineConfig, values: Mapping[str, float | bool], saved: Mapping[str, Any] | None = None
 ) -> Extraction | None:

@@ -65,7 +65,7 @@ class ControlCycle:
         line.rest.tick(now)
         line.alarms.tick(now)
         line.runs.tick(dt_s, now)
-        self.show()
+        self.show(now)
 
     def _interlocked(self, now: float) -> None:
         """What an interlock does to the run in hand."""
@@ -109,16 +109,16 @@ class ControlCycle:
             data = {"zh": "成品粉不再转入返工"}
             line.emit(Event(now, "guard.divert", tag, "Powder is no longer diverted", Severity.ALARM, False, data))
 
-    def show(self) -> None:
-        """Bring the soft tags up to date."""
+    def show(self, now: float) -> None:
+        """Bring the soft tags up to date: with the cycle they are shown, and without it they grow stale."""
         engine = self._line.runs.engine
         values: dict[str, Value | None] = {
             **self._line.bank.show(),
-            **self._line.lab.show(self._line.clock.now()),
+            **self._line.lab.show(now),
             **self._line.quality.show(),
             "RUN.STATE": engine.state.value if engine is not None else "Idle",
             "RUN.MODE": engine.mode.value if engine is not None else "Automatic",
             "RUN.ID": engine.run_id if engine is not None else "",
             "RUN.CYCLES": self.count % 2**32,
         }
-        self._line.soft_link.show(values)
+        self._line.soft.show(values, now)

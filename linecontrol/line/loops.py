@@ -7,7 +7,6 @@ before inner ones, so a cascade passes through in one cycle.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,7 +165,7 @@ class LoopBank:
     def tick(self, dt_s: float, now: float, is_available: Callable[[str], bool]) -> list[Write]:
         """One control cycle. ``is_available(tag)``: this actuator may be written to now."""
         writes = []
-        look = functools.partial(self._image.at, now=now)
+        look = self._image.as_of(now).__getitem__
         for name in self._order:
             loop, row, wish = self._loops[name], self.settings[name], self._wishes.pop(name, _NO_WISH)
             inner = self.outputs.get(row.inner) if row.inner else None
@@ -174,7 +173,7 @@ class LoopBank:
             outer_out = self.outputs.get(outer) if outer else None
             mode = loop.mode if wish.mode is None else wish.mode
             rests = mode is not Mode.MAN and self._lacks_work(look, name)
-            raw, strategy, override = self._image.at(row.pv, now), self.strategies.get(name), None
+            raw, strategy, override = look(row.pv), self.strategies.get(name), None
             pv = self._best(row.pv, raw)
             if strategy is not None:
                 below = inner.downstream if inner is not None else None
@@ -195,11 +194,11 @@ class LoopBank:
                     mode=wish.mode,
                     sp=wish.sp,
                     op=wish.op,
-                    gains=self._gains(loop, wish.gains),
+                    gains=self._gains(loop, wish.gains) if wish.gains else None,
                     cascade_sp=outer_out.output if outer_out is not None else None,
-                    ratio=self._image.at(row.ratio.tag, now) if row.ratio is not None else None,
+                    ratio=look(row.ratio.tag) if row.ratio is not None else None,
                     downstream=inner.downstream if inner is not None else None,
-                    readback=self._image.at(row.op, now) if row.inner is None else None,
+                    readback=look(row.op) if row.inner is None else None,
                     op_available=not rests and available,
                     lead=lead,
                 )
@@ -240,9 +239,7 @@ class LoopBank:
         return bool(tag) and look(tag).number < least  # not for NaN
 
     @staticmethod
-    def _gains(loop: Loop, changed: Mapping[str, float]) -> IsaGains | None:
-        if not changed:
-            return None
+    def _gains(loop: Loop, changed: Mapping[str, float]) -> IsaGains:
         pid = loop.settings.pid
         return IsaGains(
             changed.get("K", pid.k), changed.get("TI", pid.ti_s), changed.get("TD", pid.td_s), pid.n, pid.b, pid.c

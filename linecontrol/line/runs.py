@@ -190,8 +190,7 @@ class RunDirector:
         if self.engine is None or self.extraction is None:
             return
         if self.is_under_way:
-            needed = self._line.yield_tags
-            self.extraction.advance({name: self._line.image.at(name, now) for name in needed}, dt_s)
+            self.extraction.advance(self._line.image.as_of(now), dt_s)
             self._line.balances.tick(now)
             real = self._line.clock.real()
             if real - self._saved_at >= self._line.wiring.save_period_s and (
@@ -215,7 +214,7 @@ class RunDirector:
         self.extraction = self._line.new_extraction(control.values)
         now = self._line.clock.now()
         if self.extraction is not None:
-            self.extraction.advance({name: self._line.image.at(name, now) for name in self._line.yield_tags}, 0.0)
+            self.extraction.advance(self._line.image.as_of(now), 0.0)
         self._line.balances.begin()
         self._alarms = 0
         self._line.haccp.begin()

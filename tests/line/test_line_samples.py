@@ -40,7 +40,6 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.config = read_line("demo")
-        self.yield_tags = ()
         self.image = SimpleNamespace(as_of=self.looked)
         self.shown = dict.fromkeys((*FED, *MADE), 100.0) | METERS
         self.clock = SimpleNamespace(now=lambda: self.now)

@@ -21,7 +21,6 @@ from typing import Any
 from link_server import LAST_REGISTER, NAMESPACE, REFUSED_REGISTER, modbus_device
 from pymodbus.server import ModbusSerialServer
 
-from linecontrol.core.errors import DeviceRefused
 from linecontrol.core.link import Link
 from linecontrol.core.model import DataType, Tag, Text, Value
 from linecontrol.links.modbus import ModbusLink
@@ -29,7 +28,6 @@ from linecontrol.links.opcua import OpcuaLink
 from linecontrol.links.opcua_subscription import KEEP_ALIVE_S
 from linecontrol.links.plan import Point, Table
 from linecontrol.links.settings import ModbusSettings, OpcuaSettings, SerialPort
-from linecontrol.links.soft import SoftLink
 
 TIMEOUT_S = 0.4
 PUBLISHING_S = 0.1
@@ -184,7 +182,6 @@ async def loses(link: Link, asks: bool) -> None:
 class Bench:
     """One wire with its device. ``asks``: every read of all tags is a request."""
 
-    can_fail = True
     asks = True
 
     def __init__(self, ports: dict[str, int]) -> None:
@@ -310,27 +307,12 @@ class SerialBench(Bench):
         return ModbusLink(settings, modbus_points())
 
 
-class SoftBench(Bench):
-    can_fail = False
-
-    def link(self) -> Link:
-        initial: dict[str, Value] = {**EXPECTED, "refuses": 0}
-        initial.update((name, values[-1]) for name, _, _, values in WRITABLE)
-
-        def refuse(name: str, value: Value) -> None:
-            if name == "refuses":
-                raise DeviceRefused(f"{name} = {value}: no")
-
-        return SoftLink(opcua_tags(), initial, refuse)
-
-
 BENCHES = {
     "modbus-tcp": TcpBench,
     "modbus-rtu-over-tcp": RtuTcpBench,
     "modbus-serial": SerialBench,
     "opcua": OpcuaBench,
     "opcua-subscribed": SubscribedBench,
-    "soft": SoftBench,
 }
 
 

@@ -112,7 +112,8 @@ class Channel:
         if step_s != self._ahead_s:
             self._ahead_s, self._keeps_ahead = step_s, self.path.keeps(step_s)
         keep1, keep2 = self._keeps_ahead
-        times, values, acting, place = self._times, self._values, [], 0
+        times, values, place = self._times, self._values, 0
+        acting: list[float] = []
         due = middle = t_s + 0.5 * step_s - self.delay_s
         while due <= t_s and len(acting) < len(coming):  # what is on its way already, found as ``at`` does
             place = bisect_right(times, due + 1e-9, place)
@@ -121,6 +122,11 @@ class Channel:
         first = int((due - t_s) / step_s)
         acting += coming[first : first + len(coming) - len(acting)]
         x1, x, found = self.x1, self.x, []
+        if not keep2:  # one lag, as a load on its way has
+            for value in acting:
+                x1 = value + (x1 - value) * keep1
+                found.append(x1)
+            return found
         for value in acting:
             x1 = value + (x1 - value) * keep1
             x = x1 + (x - x1) * keep2

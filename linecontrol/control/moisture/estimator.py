@@ -91,9 +91,10 @@ class MoistureEstimator:
         self._on = [step_response(self.ahead_s - path.delay_s - edge, lags) for edge in edges[:-1]]
         self._shifted_s, self._blocks = math.nan, np.empty((0, 0))
         keep = math.exp(-self.step_s / model.moisture.out_lag_s)
-        self._fading: FloatArray = keep ** np.arange(1, STEPS + 1)  # the common lag at the ends of the next steps: of
-        late = np.subtract.outer(np.arange(STEPS), np.arange(STEPS))  # where it stands, and of where it would settle
-        self._lagging: FloatArray = np.where(late >= 0, (1.0 - keep) * keep ** np.maximum(late, 0), 0.0)
+        late = np.arange(STEPS, dtype=np.float64)
+        # What of where it stands, and of where it would settle in each step, is left at the ends of the next steps.
+        self._fading: FloatArray = np.asarray(keep ** (late + 1.0), dtype=np.float64)
+        self._lagging: FloatArray = np.tril((1.0 - keep) * keep ** np.maximum(np.subtract.outer(late, late), 0.0))
 
     def _doubts(self) -> list[float]:
         found = []

@@ -74,7 +74,8 @@ class Moves:
             first, reach = _first_bound(u.tolist(), step.tolist(), lows, highs)
             if reach < 1.0:
                 u = _within((u + max(reach, 0.0) * step).tolist(), lows, highs)
-                u[first] = high[first] if step[first] > 0.0 else low[first]  # to the last bit: it tells which bound holds
+                # to the last bit: it tells which bound holds
+                u[first] = high[first] if step[first] > 0.0 else low[first]
                 held[first] = True
                 continue
             u = _within((u + step).tolist(), lows, highs)
