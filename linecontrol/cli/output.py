@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from linecontrol.core.errors import ConfigError, LineError
@@ -111,7 +112,7 @@ def record_table(record: Mapping[str, Any]) -> Table:
     table.add_column(justify="right")
     table.add_column()
     table.add_row("Recipe", str(record["recipe"]), str(record["recipe_hash"])[:12])
-    table.add_row("State", str(record["state"]), "")
+    table.add_row("State", str(record["state"]), escape(str(record.get("reason") or "")))
     table.add_row("Started", _moment(record["started_at"]), "UTC, line time")
     table.add_row("Ended", _moment(record["ended_at"]), "")
     table.add_section()
