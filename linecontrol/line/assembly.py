@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -283,8 +284,15 @@ class Line:
         for station in self.stations.values():
             await station.settled()
 
+    async def _load_later(self) -> None:
+        """What the first full bag needs of scipy takes long to load: beside the scans, once they have begun."""
+        if not self.clock.is_virtual:
+            await self.first_look()
+            await asyncio.to_thread(import_module, "scipy.linalg")
+
     async def _take_up(self) -> None:
         """After a crash: the unfinished run is taken up as Held, as soon as the stations can be written to."""
+        await self._load_later()
         row = await self.runs.unfinished()
         if row is None:
             await self.balances.take_up(await self.runs.last())

@@ -192,7 +192,7 @@ def dry_through_duct(
             if span < _LEAST_SPAN_DB:
                 span = _LEAST_SPAN_DB
             driving_k = air_c - bulb_c
-            if driving_k < _NEAR_BULB_K:  # walls take heat on the way: the wet bulb sinks with the air, the powder follows
+            if driving_k < _NEAR_BULB_K:  # walls take heat: the wet bulb sinks with the air, the powder follows
                 bulb_c = wet_bulb_c(air_c, humidity, bulb_c)
                 driving_k = air_c - bulb_c
             if driving_k > 0.0:  # powder drier than the isotherm takes water up at the same rate law
