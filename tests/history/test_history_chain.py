@@ -317,13 +317,25 @@ def test_what_leaves_by_the_lines_own_retention_is_no_finding_and_what_comes_bac
     assert finding.where == f"block {first[0]}"
 
 
-async def test_samples_cut_off_behind_the_last_evidence_are_found(historian: MakeHistorian, recorded: Path) -> None:
-    with contextlib.closing(sqlite3.connect(recorded)) as connection:
-        connection.execute("DELETE FROM tail")
-        connection.commit()
-    (finding,) = look(recorded).findings
-    assert finding.what == "removed"
-    assert "end of the tail" in finding.text
+async def test_samples_cut_off_the_end_are_found_also_where_no_evidence_came_after_them(
+    historian: MakeHistorian, db: Path, tmp_path: Path
+) -> None:
+    history, copy = historian(), tmp_path / "copy.db"
+    await history.start()
+    for n in range(3):
+        history.offer(scan_at(n))
+        await history.flush()
+    with contextlib.closing(sqlite3.connect(db)) as live, contextlib.closing(sqlite3.connect(copy)) as connection:
+        live.backup(connection)  # as a kill would leave it: nothing is written at an end
+        assert look(copy).findings == []
+        newest = connection.execute("SELECT max(id) FROM tail").fetchone()[0]
+        for cut in (f"DELETE FROM tail WHERE id = {newest}", "DELETE FROM tail"):  # noqa: S608
+            connection.execute(cut)
+            connection.commit()
+            (finding,) = look(copy).findings
+            assert (finding.what, finding.where) == ("removed", f"tail {newest}")
+            assert "end of the tail" in finding.text
+    await history.stop()
 
 
 @pytest.mark.usefixtures("short_blocks")
