@@ -15,7 +15,7 @@ from linecontrol.history.chain import BLOCK, REMOVED, Link, tail_digest, text_ha
 _BLOCK_CELLS = [schema.block.c[name] for name in ("start_us", "end_us", "rows", "archive")]
 _CHUNK_CELLS = [column for column in schema.chunk.c if column.name not in ("line_id", "block_id")]
 _NEWEST = "SELECT id, hash FROM tail WHERE line_id = {sign} ORDER BY id DESC LIMIT 1"
-_NOTED = f"UPDATE chain_head SET (tail_id, tail_hash) = ({_NEWEST}) WHERE line_id = {{sign}}"
+_NOTED = f"UPDATE chain_head SET (tail_id, tail_hash) = ({_NEWEST}) WHERE line_id = {{sign}}"  # noqa: S608 - ours alone
 _TAIL_CELLS = [schema.tail.c[name] for name in ("writer", "number", "start_us", "end_us", "rows", "texts")]
 
 

@@ -300,6 +300,19 @@ def digests(reader: HistoryReader, kinds: Sequence[str]) -> Mapping[tuple[str, s
         return {(kind, link.key): link.digest for kind, link in rows_there(connection, line_id, wanted)}
 
 
+def were_linked(reader: HistoryReader, wanted: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those of these records (kind, key, digest) that stood so at some time: the chain has a link for each."""
+    left, found, table = set(wanted), set[tuple[str, str, str]](), schema.chain
+    if not left:
+        return found
+    with reader.opened() as (connection, line_id):
+        query = sa.select(table.c.kind, table.c.row_key, table.c.digest).where(table.c.line_id == line_id)
+        for kind, key, digest in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+            if (one := (kind.removesuffix(OPEN), key, digest)) in left:
+                found.add(one)
+    return found
+
+
 def as_json(found: Verification) -> dict[str, Any]:
     """For programs."""
     return {
