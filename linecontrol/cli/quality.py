@@ -25,9 +25,10 @@ Id = Annotated[str, typer.Argument(help="The deviation, as listed.")]
 
 
 _PLAN = {
-    "en": {"limit": "limit", "aw": "Water activity"},
+    "en": {"limit": "limit", "to": " to ", "aw": "Water activity"},
     "zh": {
         "limit": "限值",
+        "to": " 至 ",
         "aw": "水分活度",
         "inside": "正常",
         "operational": "超操作限",
@@ -54,7 +55,7 @@ def ccp(lang: Language = "en", url: Url = None, as_json: Json = False) -> None:
     said = _PLAN[word]
     for row in plan["limits"]:
         value = "-" if row["value"] is None else f"{row['value']:.2f}"
-        limits = " … ".join(f"{row[side]:g}" for side in ("low", "high") if row[side] is not None)
+        limits = said["to"].join(f"{row[side]:g}" for side in ("low", "high") if row[side] is not None)
         state = said.get(row["state"], row["state"])
         text = f"{state:11} {row['kind']:4} {row['name']}: {row['title'][word]} {value} {row['unit']}"
         paper.print(f"{text} ({said['limit']} {limits})", markup=False, soft_wrap=True)
@@ -62,7 +63,7 @@ def ccp(lang: Language = "en", url: Url = None, as_json: Json = False) -> None:
             paper.print(f"            {row['corrective_action'][word]}", markup=False, soft_wrap=True)
     spoilage = plan["spoilage"]
     if spoilage is not None and spoilage["aw"] is not None:
-        between = f"{spoilage['aw_low']:.2f} … {spoilage['aw_high']:.2f}"
+        between = f"{spoilage['aw_low']:.2f}{said['to']}{spoilage['aw_high']:.2f}"
         outlook = said.get(spoilage["outlook"], spoilage["outlook"])
         text = f"{said['aw']} {spoilage['aw']:.2f} ({between}), {said['limit']} {spoilage['limit']:g}: {outlook}"
         paper.print(text, markup=False, soft_wrap=True)
