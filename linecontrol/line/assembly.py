@@ -105,7 +105,7 @@ class Line:
             ]
             for task in self._tasks:
                 task.add_done_callback(self._on_task_end)
-            self._taking_up = asyncio.create_task(self._take_up())
+            self._taking_up = asyncio.create_task(self._settle_in())
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
         self.is_running = True
@@ -284,6 +284,10 @@ class Line:
         for station in self.stations.values():
             await station.settled()
 
+    async def _settle_in(self) -> None:
+        await self._take_up()
+        await self._load_later()
+
     async def _load_later(self) -> None:
         """What the first full bag needs of scipy takes long to load: beside the scans, once they have begun."""
         if not self.clock.is_virtual:
@@ -292,7 +296,6 @@ class Line:
 
     async def _take_up(self) -> None:
         """After a crash: the unfinished run is taken up as Held, as soon as the stations can be written to."""
-        await self._load_later()
         row = await self.runs.unfinished()
         if row is None:
             await self.balances.take_up(await self.runs.last())

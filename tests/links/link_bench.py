@@ -29,7 +29,7 @@ from linecontrol.links.opcua_subscription import KEEP_ALIVE_S
 from linecontrol.links.plan import Point, Table
 from linecontrol.links.settings import ModbusSettings, OpcuaSettings, SerialPort
 
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.6  # long enough for a server that shares its processors with other tests
 PUBLISHING_S = 0.1
 LOSS_S = KEEP_ALIVE_S + TIMEOUT_S + 0.4  # a silent subscription is noticed sooner than this
 HERE = Path(__file__).parent
