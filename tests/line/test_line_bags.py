@@ -1,4 +1,4 @@
-"""The controller killed with a bag at the spout: the bag goes on with the run, to its end, and its evidence is sound."""
+"""The controller killed with a bag at the spout: the bag goes on with the run to its end, and its evidence is sound."""
 
 from __future__ import annotations
 
