@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from linecontrol.history import schema
-from linecontrol.history.chain import BLOCK, REMOVED, Link, tail_digest, text_hash
+from linecontrol.history.chain import BLOCK, NOT_OURS, REMOVED, UNREADABLE, Link, tail_digest, text_hash
 
 _BLOCK_CELLS = [schema.block.c[name] for name in ("start_us", "end_us", "rows", "archive")]
 _CHUNK_CELLS = [column for column in schema.chunk.c if column.name not in ("line_id", "block_id")]
@@ -44,7 +44,11 @@ def block_links(connection: sa.Connection, line_id: int) -> Iterator[Link]:
     block = schema.block
     ids = connection.execute(sa.select(block.c.id).where(block.c.line_id == line_id).order_by(block.c.id))
     for block_id in ids.scalars().all():
-        yield block_link(connection, line_id, block_id)
+        try:
+            link = block_link(connection, line_id, block_id)
+        except NOT_OURS:
+            link = Link(BLOCK, str(block_id), UNREADABLE)
+        yield link
 
 
 def removed(block_id: int) -> Link:

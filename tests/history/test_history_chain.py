@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from linecontrol.core.errors import LineError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Sample, Status, Tag
 from linecontrol.history import (
@@ -218,6 +219,33 @@ def other_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return value[:-1] + bytes([value[-1] ^ 1])
     return value + 1 if isinstance(value, (int, float)) else f"{value}x"
+
+
+def test_a_record_that_no_program_of_ours_could_have_written_is_a_finding_and_no_crash(
+    recorded: Path, tmp_path: Path
+) -> None:
+    """Words where a number belongs, bytes where words do, in each type of column of each table."""
+    copy, missed = tmp_path / "copy.db", []
+    shutil.copy(recorded, copy)
+    with (
+        contextlib.closing(sqlite3.connect(recorded)) as untouched,
+        contextlib.closing(sqlite3.connect(copy)) as connection,
+        open_reader(f"sqlite:///{copy}") as reader,
+    ):
+        for table in TABLES:
+            facts = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            inner = [row for row in facts if row[1] not in ("id", "line_id", "hash")]
+            for kind, column in {row[2]: row[1] for row in inner if not row[5] or table == "chain"}.items():
+                odd = "x'ff00'" if "CHAR" in kind or kind == "TEXT" else "'words'"
+                connection.execute(f'UPDATE OR IGNORE {table} SET "{column}" = {odd}')  # noqa: S608
+                connection.commit()
+                try:
+                    told = [] if verify(reader).findings else ["nothing found"]
+                except LineError as error:
+                    told = [str(error)]
+                missed += [(table, column, text) for text in told]
+                untouched.backup(connection)
+    assert missed == []
 
 
 async def test_a_tail_cut_off_with_its_head_set_back_is_found_by_a_head_kept_elsewhere(
