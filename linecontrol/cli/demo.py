@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linecontrol.cli.child import end, ready
 from linecontrol.cli.client import data_folder
@@ -33,7 +33,10 @@ from linecontrol.cli.serving import driven, run_event_loop, serving, stop_on_sig
 from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError
 from linecontrol.line.links import at_endpoints
-from linecontrol.twin.trial import plant_parameters
+from linecontrol.twin.trial import TRUCK_KG, plant_parameters
+
+if TYPE_CHECKING:
+    from linecontrol.line.assembly import Line
 
 READY_WITHIN_S = 30.0
 
@@ -59,12 +62,14 @@ def run_demo(
     """
     folder = data_folder(data) if data else data_folder(None) / "demo"
     try:
-        plant_parameters(plant or {}, species, line_type)  # what is wrong is refused before anything is started
+        kind = plant_parameters(
+            plant or {}, species, line_type
+        ).default_species  # what is wrong is refused before anything is started
         more = ["--species", species] if species else []
         more += ["--line-type", line_type] if line_type else []
         more += [word for name, value in (plant or {}).items() for word in ("--plant", f"{name}={value!r}")]
         return run_event_loop(
-            _demo(speed, recipe, values, seed, folder, port, more, stay=stay, as_json=as_json, display=display)
+            _demo(speed, recipe, values, seed, kind, folder, port, more, stay=stay, as_json=as_json, display=display)
         )
     except ConfigError as error:
         people.print(str(error), markup=False, soft_wrap=True)
@@ -79,6 +84,7 @@ async def _demo(
     recipe: str,
     values: dict[str, float | bool],
     seed: int,
+    species: str,
     folder: Path,
     port: int,
     more: Sequence[str],
@@ -113,7 +119,8 @@ async def _demo(
                 people.print(f"Ctrl-C is safe at any time.  Data: {folder}")
                 if not await _or_stop(line.ready(), stop):
                     return INTERRUPTED
-                view = await line.runs.start(recipe, values, who="operator:demo", roots={"lot": f"seed{seed}"})
+                lot = await _lot(line, f"{species}-seed{seed}", species)
+                view = await line.runs.start(recipe, values, lot=lot, who="operator:demo", roots={"lot": lot})
                 run_id = view["run_id"]
                 with Progress(quiet=as_json) as progress:
                     line.runs.on_view = progress.show
@@ -151,6 +158,13 @@ def _what_next(folder: Path, run_id: str) -> None:
     ):
         paper.print(f"  {program} {command}", style="bold", soft_wrap=True)
         paper.print(f"      {what}", style="dim")
+
+
+async def _lot(line: Line, name: str, species: str) -> str:
+    """The simulated truck's lot, registered once in a data folder, so that bags and evidence name their roots."""
+    if name not in line.lots.lots:
+        await line.lots.add(name, species, TRUCK_KG, who="operator:demo", origin="simulated plant")
+    return name
 
 
 async def _or_stop(work: Any, stop: asyncio.Event) -> bool:

@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Name = Annotated[str, typer.Argument(help="The interlock, e.g. IL-301.")]
+_ACTS_ZH = {"start": "启动", "hold": "运行（转保持）", "stop": "运行（转停止）", "divert": "装合格袋（转返工）"}
 _MARKS = {"blocking": "XX", "bypassed": "!!", "met": "ok", "idle": "--"}
 
 
@@ -88,7 +89,9 @@ def _show(row: dict[str, Any], lang: str) -> None:
     paper.print(text, markup=False, soft_wrap=True)
     if row["state"] == "blocking":
         blocked = [refused["tag"] for refused in row["refuses"]] + row["then"]
-        paper.print(f"            blocks {', '.join(blocked)}. {row['clears'][lang]}", markup=False, soft_wrap=True)
+        words = f"阻止：{'、'.join(_ACTS_ZH.get(one, one) for one in blocked)}。" if lang == "zh" else ""
+        words = words or f"blocks {', '.join(blocked)}. "
+        paper.print(f"            {words}{row['clears'][lang]}", markup=False, soft_wrap=True)
     if row["bypass"] is not None:
         by = row["bypass"]
         paper.print(f"            bypassed by {by['who']} until {local(by['until'])}: {by['reason']}", markup=False)

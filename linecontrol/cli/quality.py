@@ -24,6 +24,25 @@ calibrations_app = typer.Typer(
 Id = Annotated[str, typer.Argument(help="The deviation, as listed.")]
 
 
+_PLAN = {
+    "en": {"limit": "limit", "to": " to ", "aw": "Water activity"},
+    "zh": {
+        "limit": "限值",
+        "to": " 至 ",
+        "aw": "水分活度",
+        "inside": "正常",
+        "operational": "超操作限",
+        "deviation": "偏差",
+        "unmeasured": "无测量值",
+        "unknown": "无测量值",
+        "above": "高于限值",
+        "doubtful": "不能确定",
+        "below": "低于限值",
+    },
+}
+"""Words of ``ccp``; states that are missing stand as the API has them."""
+
+
 def ccp(lang: Language = "en", url: Url = None, as_json: Json = False) -> None:
     """Critical and operational limits as they stand, and whether the powder being bagged may spoil."""
     from linecontrol.cli.client import ask
@@ -33,17 +52,20 @@ def ccp(lang: Language = "en", url: Url = None, as_json: Json = False) -> None:
         print_json(plan)
         return
     word = "zh" if lang == "zh" else "en"
+    said = _PLAN[word]
     for row in plan["limits"]:
         value = "-" if row["value"] is None else f"{row['value']:.2f}"
-        low = "" if row["low"] is None else f"{row['low']:g} to "
-        text = f"{row['state']:11} {row['kind']:4} {row['name']}: {row['title'][word]} {value} {row['unit']}"
-        paper.print(f"{text} (limit {low}{row['high']:g})", markup=False, soft_wrap=True)
+        limits = said["to"].join(f"{row[side]:g}" for side in ("low", "high") if row[side] is not None)
+        state = said.get(row["state"], row["state"])
+        text = f"{state:11} {row['kind']:4} {row['name']}: {row['title'][word]} {value} {row['unit']}"
+        paper.print(f"{text} ({said['limit']} {limits})", markup=False, soft_wrap=True)
         if row["state"] == "deviation" and row["corrective_action"] is not None:
             paper.print(f"            {row['corrective_action'][word]}", markup=False, soft_wrap=True)
     spoilage = plan["spoilage"]
     if spoilage is not None and spoilage["aw"] is not None:
-        between = f"{spoilage['aw_low']:.2f} to {spoilage['aw_high']:.2f}"
-        text = f"Water activity {spoilage['aw']:.2f} ({between}), limit {spoilage['limit']:g}: {spoilage['outlook']}"
+        between = f"{spoilage['aw_low']:.2f}{said['to']}{spoilage['aw_high']:.2f}"
+        outlook = said.get(spoilage["outlook"], spoilage["outlook"])
+        text = f"{said['aw']} {spoilage['aw']:.2f} ({between}), {said['limit']} {spoilage['limit']:g}: {outlook}"
         paper.print(text, markup=False, soft_wrap=True)
 
 

@@ -72,7 +72,11 @@ def bags(
         roots = ", ".join(f"{lot['lot_id']} {100 * lot['share']:.0f} %" for lot in row["lots"])
         moisture = "-" if row["moisture_mean_pct_wb"] is None else f"{row['moisture_mean_pct_wb']:.2f}"
         why = "; ".join(one["why"] for one in row["suspects"])
-        table.add_row(row["bag_id"], row["status"], f"{row['weight_kg']:.2f}", moisture, aw, roots, why)
+        table.add_row(
+            row["bag_id"].removeprefix(f"{name}-"), row["status"], f"{row['weight_kg']:.2f}", moisture, aw, roots, why
+        )
+    if rows:
+        paper.print(f"Bags of {name}; their names in full: {name}-B…", markup=False, soft_wrap=True)
     paper.print(table)
 
 
@@ -106,10 +110,11 @@ def recall(
 
 
 def _of_lot(reader: HistoryReader, lot: str) -> dict[str, Any]:
-    from linecontrol.history.trace import bags_of_lot
+    from linecontrol.history.trace import NO_LOT, bags_of_lot
     from linecontrol.line.lots import lot_view
 
     found, bags = bags_of_lot(reader, lot)
+    unnamed = [] if lot == NO_LOT else bags_of_lot(reader, NO_LOT)[1]
     rows = [
         {
             "bag_id": one.bag.bag_id,
@@ -121,7 +126,12 @@ def _of_lot(reader: HistoryReader, lot: str) -> dict[str, Any]:
         }
         for one in bags
     ]
-    return {**lot_view(found), "bags": rows, "bags_kg": round(sum(one.kg for one in bags), 3)}
+    return {
+        **lot_view(found),
+        "bags": rows,
+        "bags_kg": round(sum(one.kg for one in bags), 3),
+        "unnamed_bags": len(unnamed),
+    }
 
 
 def _of_bag(reader: HistoryReader, bag: str) -> dict[str, Any]:
@@ -137,14 +147,15 @@ def _of_bag(reader: HistoryReader, bag: str) -> dict[str, Any]:
 
 def _show_recall(answer: dict[str, Any]) -> None:
     if "bags" in answer:
-        paper.print(
-            f"Lot {answer['lot_id']} ({answer['species']}, {answer['received_kg']:g} kg): "
-            f"{answer['bags_kg']:g} kg of powder in {len(answer['bags'])} bags",
-            markup=False,
-        )
+        facts = f"Lot {answer['lot_id']} ({answer['species']}, {answer['received_kg']:g} kg)"
+        facts = "Roots that nobody named" if answer["lot_id"] == "?" else facts
+        paper.print(f"{facts}: {answer['bags_kg']:g} kg of powder in {len(answer['bags'])} bags", markup=False)
         for row in answer["bags"]:
             text = f"  {row['bag_id']}  {row['status']:9} {row['kg']:7.2f} kg of {row['weight_kg']:.2f}"
-            paper.print(f"{text} ({100 * row['share']:.1f} %)", markup=False)
+            paper.print(f"{text} ({100 * row['share']:.1f} %)", markup=False, soft_wrap=True)
+        if answer["unnamed_bags"]:
+            text = f"  Roots that nobody named are in {answer['unnamed_bags']} bags more: linecontrol recall --lot '?'"
+            paper.print(text, markup=False, soft_wrap=True)
         return
     paper.print(f"Bag {answer['bag_id']}: {answer['status']}, {answer['weight_kg']:.2f} kg", markup=False)
     roots = {row["lot_id"]: row for row in answer["roots"]}

@@ -52,6 +52,10 @@ REMOVED = ".removed"
 UP_TO = ".to"
 """What is added to the kind of a link that says where a running hash had come to."""
 BLOCK, TAIL = "block", "tail"
+UNREADABLE = "unreadable"
+"""Digest of a row that holds what no program of ours writes, as words where a number belongs: no digest is like it."""
+NOT_OURS = (TypeError, ValueError, OverflowError, AttributeError)
+"""What such a row raises."""
 EACH = 500
 """Rows of a journal between two links that say where its hash had come to."""
 

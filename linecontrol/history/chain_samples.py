@@ -10,10 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from linecontrol.history import schema
-from linecontrol.history.chain import BLOCK, REMOVED, Link, tail_digest, text_hash
+from linecontrol.history.chain import BLOCK, NOT_OURS, REMOVED, UNREADABLE, Link, tail_digest, text_hash
 
 _BLOCK_CELLS = [schema.block.c[name] for name in ("start_us", "end_us", "rows", "archive")]
 _CHUNK_CELLS = [column for column in schema.chunk.c if column.name not in ("line_id", "block_id")]
+_NEWEST = "SELECT id, hash FROM tail WHERE line_id = {sign} ORDER BY id DESC LIMIT 1"
+_NOTED = f"UPDATE chain_head SET (tail_id, tail_hash) = ({_NEWEST}) WHERE line_id = {{sign}}"  # noqa: S608 - ours alone
 _TAIL_CELLS = [schema.tail.c[name] for name in ("writer", "number", "start_us", "end_us", "rows", "texts")]
 
 
@@ -42,7 +44,11 @@ def block_links(connection: sa.Connection, line_id: int) -> Iterator[Link]:
     block = schema.block
     ids = connection.execute(sa.select(block.c.id).where(block.c.line_id == line_id).order_by(block.c.id))
     for block_id in ids.scalars().all():
-        yield block_link(connection, line_id, block_id)
+        try:
+            link = block_link(connection, line_id, block_id)
+        except NOT_OURS:
+            link = Link(BLOCK, str(block_id), UNREADABLE)
+        yield link
 
 
 def removed(block_id: int) -> Link:
@@ -56,6 +62,12 @@ def tail_end(connection: sa.Connection, line_id: int) -> tuple[int, str]:
     query = sa.select(tail.c.id, tail.c.hash).where(tail.c.line_id == line_id).order_by(tail.c.id.desc()).limit(1)
     row = connection.execute(query).first()
     return (0, "") if row is None else (int(row[0]), row[1] or "")
+
+
+def note_tail(paramstyle: str) -> str:
+    """SQL that puts the newest row of fresh samples into the chain's head, in the transaction that writes the row: so
+    that samples cut off the end are missed whenever they came. Its two parameters are the line."""
+    return _NOTED.format(sign="?" if paramstyle == "qmark" else "%s")
 
 
 def tail_hashes(connection: sa.Connection, line_id: int) -> Iterator[tuple[int, str, str | None]]:

@@ -16,7 +16,9 @@ from linecontrol.history.chain import (
     GENESIS,
     JOURNAL,
     KINDS,
+    NOT_OURS,
     TAIL,
+    UNREADABLE,
     UP_TO,
     Head,
     Link,
@@ -150,4 +152,9 @@ def _of_kind(connection: sa.Connection, line_id: int, kind: str) -> Iterator[Lin
     order = [table.c[name] for name in (how.key, how.number) if name]
     query = sa.select(*(table.c[name] for name in names)).where(table.c.line_id == line_id).order_by(*order)
     for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
-        yield link_of(kind, dict(zip(names, row, strict=True)))
+        record = dict(zip(names, row, strict=True))
+        try:
+            link = link_of(kind, record)
+        except NOT_OURS:
+            link = Link(kind, how.name_of(record), UNREADABLE)
+        yield link

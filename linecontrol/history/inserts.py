@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from linecontrol.history import chain_store, schema, tail
 from linecontrol.history.chain import CHAINED, JOURNAL, Link, how_linked, link_of, tail_digest
+from linecontrol.history.chain_samples import note_tail
 from linecontrol.history.rows import (
     ALARM,
     BAG,
@@ -60,15 +61,24 @@ def insert_samples(
     packed = tail.pack(rows, ids)
     sql = _tail_sql(connection.dialect.paramstyle, connection.dialect.name)
     connection.exec_driver_sql(sql, _tail_cells(line_id, packed, mark))
+    connection.exec_driver_sql(note_tail(connection.dialect.paramstyle), (line_id, line_id))
     return packed
 
 
 def commit_samples(
     base: sqlite3.Connection, line_id: int, ids: Mapping[str, int], rows: Sequence[Row], mark: tuple[str, int]
 ) -> tail.Packed:
-    """The same in SQLite, and durable at once: a single statement is a transaction. Not within another one."""
+    """The same in SQLite, and durable at once. Not within another transaction."""
     packed = tail.pack(rows, ids)
-    base.execute(_IN_SQLITE, _tail_cells(line_id, packed, mark))
+    base.execute("BEGIN IMMEDIATE")
+    try:
+        base.execute(_IN_SQLITE, _tail_cells(line_id, packed, mark))
+        base.execute(_NOTED_IN_SQLITE, (line_id, line_id))
+        base.execute("COMMIT")
+    except BaseException:
+        if base.in_transaction:  # a full disk has rolled it back already
+            base.execute("ROLLBACK")
+        raise
     return packed
 
 
@@ -91,6 +101,7 @@ def _tail_sql(paramstyle: str, dialect: str) -> str:
 
 
 _IN_SQLITE = _tail_sql("qmark", "sqlite")
+_NOTED_IN_SQLITE = note_tail("qmark")
 
 
 def _replace(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:

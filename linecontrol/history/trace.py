@@ -24,6 +24,9 @@ from linecontrol.history.lots import (
 from linecontrol.history.reader import HistoryReader
 from linecontrol.history.rows import ACT, BAG, COLUMNS, LOT, LOT_USE
 
+NO_LOT = "?"
+"""Roots that nobody named: bags have a share of it, and it may be any lot."""
+
 
 @dataclass(frozen=True, slots=True)
 class BagOfLot:
@@ -60,10 +63,13 @@ def traced(reader: HistoryReader, run_id: str | None = None) -> Traced:
 
 
 def bags_of_lot(reader: HistoryReader, lot_id: str) -> tuple[LotRow, list[BagOfLot]]:
-    """The lot, and every closed bag that holds some of it, oldest first. Raises StorageError for an unknown lot."""
+    """The lot, and every closed bag that holds some of it, oldest first. ``NO_LOT`` asks for roots nobody named.
+
+    Raises StorageError for an unknown lot.
+    """
     with reader.opened() as (connection, line_id):
         found = _rows(connection, line_id, LOT, lot_id=lot_id) if _has_them(connection) else []
-        if not found:
+        if not found and (lot_id != NO_LOT or not _has_them(connection)):
             raise StorageError(f"there is no lot {lot_id!r} on record")
         bag, part = schema.bag, schema.bag_lot
         query = (
@@ -73,7 +79,8 @@ def bags_of_lot(reader: HistoryReader, lot_id: str) -> tuple[LotRow, list[BagOfL
             .order_by(bag.c.opened_us)
         )
         rows = [tuple(row) for row in connection.execute(query)]
-    return lot_of(found[0]), [BagOfLot(bag_of(row[:-2]), row[-2], row[-1]) for row in rows]
+    lot = lot_of(found[0]) if found else LotRow(NO_LOT, "unknown", 0.0, 0.0, "")
+    return lot, [BagOfLot(bag_of(row[:-2]), row[-2], row[-1]) for row in rows]
 
 
 def roots_of_bag(reader: HistoryReader, bag_id: str) -> RootsOfBag:

@@ -26,6 +26,7 @@ from linecontrol.history.chain import (
     GENESIS,
     JOURNAL,
     KINDS,
+    NOT_OURS,
     OPEN,
     REMOVED,
     UP_TO,
@@ -103,8 +104,13 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
         wanted = list(anchors)
         chain = _read_chain(connection, line_id, {anchor.count for anchor in wanted})
         findings = chain.findings
-        findings += _head_findings(head_of(connection, line_id), chain.head)
         row, records = head_row(connection, line_id), 0
+        try:
+            findings += _head_findings(head_of(connection, line_id), chain.head)
+            Run(int(row["journal_count"]) if row is not None else 0)
+        except NOT_OURS:
+            findings.append(Finding("head", "head", "the head of the chain holds what this program never writes"))
+            row = None
         for kind, link in _rows_and_blocks(connection, line_id):
             records += 1
             findings += _row_findings(kind, link, chain.newest.pop((kind, link.key), None))
@@ -113,7 +119,11 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
             for kind in JOURNAL:
                 found, count = _journal_findings(connection, line_id, kind, chain, row)
                 findings, records = findings + found, records + count
-            found, count = _tail_findings(connection, line_id, row)
+            try:
+                found, count = _tail_findings(connection, line_id, row)
+            except NOT_OURS:
+                text = "the fresh samples hold what this program never writes"
+                found, count = [Finding("changed", "tail", text)], 0
             findings, records = findings + found, records + count
         findings += [
             Finding("removed", f"{kind} {key}", f"the record {kind} {key} is gone")
@@ -140,6 +150,10 @@ def _read_chain(connection: sa.Connection, line_id: int, marks: set[int]) -> _Ch
     query = sa.select(*columns).where(table.c.line_id == line_id).order_by(table.c.number)
     last, expected, seen = FIRST, 1, set[str]()
     for number, kind, key, digest, found in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+        if not (isinstance(number, int) and all(isinstance(one, str) for one in (kind, key, digest, found))):
+            text = f"link {number} holds what this program never writes"
+            chain.findings.append(Finding("chain", f"link {number}", text))
+            continue
         if number != expected:
             text = (
                 f"links {expected} to {number - 1} are gone" if number > expected else f"link {number} is there twice"
@@ -199,10 +213,9 @@ def _journal_findings(
 ) -> tuple[list[Finding], int]:
     """Rows with one hash running through them, between the links that say where it had come to."""
     name = kind + UP_TO
-    marks = [(int(key), digest) for (found, key), (_, digest) in chain.newest.items() if found == name]
-    for key, _ in marks:
-        del chain.newest[name, str(key)]
-    marks.sort()
+    mine = [key for found, key in chain.newest if found == name]
+    told = [(key, chain.newest.pop((name, key))[1]) for key in mine]
+    marks = sorted((int(key), digest) for key, digest in told if key.isdecimal())  # another is told by its link
     findings: list[Finding] = []
     run, since, at, records = Run(), 0, 0, 0
 
@@ -271,7 +284,7 @@ def _index_findings(connection: sa.Connection, line_id: int) -> list[Finding]:
         Finding(
             "changed", f"bag_lot {bag_id} {lot}", f"the index of bags by lot is not what bag {bag_id} says of {lot}"
         )
-        for bag_id, lot in sorted(said.keys() | found.keys())
+        for bag_id, lot in sorted(said.keys() | found.keys(), key=str)
         if said.get((bag_id, lot)) != found.get((bag_id, lot))
     ]
 
@@ -298,6 +311,19 @@ def digests(reader: HistoryReader, kinds: Sequence[str]) -> Mapping[tuple[str, s
     with reader.opened() as (connection, line_id):
         wanted = sorted({kind for kind in kinds if kind in CHAINED})
         return {(kind, link.key): link.digest for kind, link in rows_there(connection, line_id, wanted)}
+
+
+def were_linked(reader: HistoryReader, wanted: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those of these records (kind, key, digest) that stood so at some time: the chain has a link for each."""
+    left, found, table = set(wanted), set[tuple[str, str, str]](), schema.chain
+    if not left:
+        return found
+    with reader.opened() as (connection, line_id):
+        query = sa.select(table.c.kind, table.c.row_key, table.c.digest).where(table.c.line_id == line_id)
+        for kind, key, digest in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+            if (one := (kind.removesuffix(OPEN), key, digest)) in left:
+                found.add(one)
+    return found
 
 
 def as_json(found: Verification) -> dict[str, Any]:

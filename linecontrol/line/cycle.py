@@ -60,7 +60,7 @@ class ControlCycle:
         line.tuning.after(now, dt_s)
         reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state, dt_s)
         if reason is not None:
-            line.runs.hold(reason, "plant")
+            line.runs.hold(reason.en, "plant", reason.zh)
         self._interlocked(now)
         line.rest.tick(now)
         line.alarms.tick(now)

@@ -65,5 +65,8 @@ def suspect_of(row: DeviationRow) -> Suspect:
 
 
 def _why(row: DeviationRow) -> str:
-    measured = "not measured" if math.isnan(row.value) else f"{row.value:g} {row.unit}".strip()
-    return f"{row.ccp}: {measured}" + (f", limit {row.limit:g} {row.unit}".rstrip() if math.isfinite(row.limit) else "")
+    """In signs, which need no language: ``CCP2-metal: 226.1 % > 100 %``."""
+    if math.isnan(row.value):
+        return f"{row.ccp}: ?"
+    side = "" if not math.isfinite(row.limit) else f" {'<' if row.value < row.limit else '>'} {row.limit:g} {row.unit}"
+    return f"{row.ccp}: {row.value:g} {row.unit}".rstrip() + side.rstrip()

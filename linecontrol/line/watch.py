@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from linecontrol.config import LineConfig
 from linecontrol.control.effect import EffectLimit, EffectState, watch_effect
 from linecontrol.control.loop import Mode
+from linecontrol.control.loop_io import LoopOutput
 from linecontrol.core.clock import Clock
 from linecontrol.core.image import ProcessImage
+from linecontrol.core.model import Text
 from linecontrol.recipe.states import RunState
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class PlantWatch:
 
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         self._trip_tags = {
-            name: (station.profile.trip, next(t.title.en for t in station.tags if t.name == station.profile.trip))
+            name: (station.profile.trip, next(t.title for t in station.tags if t.name == station.profile.trip))
             for name, station in config.stations.items()
             if station.profile.trip is not None
         }
@@ -39,10 +41,10 @@ class PlantWatch:
         self._effect_states: dict[str, EffectState] = {}
         self._away_hold_s = clock.patience(AWAY_HOLD_S, 3.0)
 
-    def trips(self, now: float, image: ProcessImage) -> dict[str, str]:
+    def trips(self, now: float, image: ProcessImage) -> dict[str, Text]:
         """PLCs that say they have tripped: a sentence by station."""
         return {
-            name: f"{name} has tripped ({tag}: {title})"
+            name: Text(f"{name} has tripped ({tag}: {title.en})", f"{name} 已跳闸（{tag}：{title.zh}）")
             for name, (tag, title) in self._trip_tags.items()
             if image.at(tag, now).value in (True, 1)
         }
@@ -55,8 +57,8 @@ class PlantWatch:
         bank: LoopBank,
         state: RunState | None,
         dt_s: float,
-    ) -> str | None:
-        """The first reason found; None while there is none.
+    ) -> Text | None:
+        """The first reason found, with its limit and what clears it; None while there is none.
 
         A trip counts when it comes up in a running run. One that was there before is reset by starting the station;
         if that fails, the start does.
@@ -66,21 +68,31 @@ class PlantWatch:
             self._armed.clear()
         else:
             if fresh := [text for name, text in tripped.items() if name in self._armed]:
-                return "; ".join(fresh)
+                en, zh = "; ".join(text.en for text in fresh), "；".join(text.zh for text in fresh)
+                return Text(f"{en}. Remove the cause at the cabinet, then Restart", f"{zh}。在控制柜排除原因后重启批次")
             self._armed |= self._trip_tags.keys() - tripped.keys()
         for name, station in stations.items():
             if station.down_since is not None and now - station.down_since > self._away_hold_s:
-                return f"{name} has not answered for {now - station.down_since:.0f} s"
+                away, most = now - station.down_since, self._away_hold_s
+                return Text(
+                    f"{name} has not answered for {away:.0f} s, at most {most:.0f} s. Look at cabinet and network; "
+                    "Restart when it answers",
+                    f"{name} 已 {away:.0f} s 无应答，应不超过 {most:.0f} s。检查控制柜和网络；恢复应答后重启批次",
+                )
             if station.senseless_since is not None and now - station.senseless_since > self._away_hold_s:
-                return station.why_not_write() or f"{name} makes no sense"
+                return _untold(station.why_not_write() or f"{name} makes no sense")
             if station.foreign_owner is not None:
-                return f"another controller drives {name}"
+                return _untold(f"another controller drives {name}")
         for name, out in bank.outputs.items():
             if out.safe:
-                return f"{name}: its measurement stayed bad longer than it may be held"
+                return Text(
+                    f"{name}: its measurement stayed bad longer than it may be held. "
+                    "Bring the meter back, then Restart",
+                    f"{name}：测量值失效时间超过允许保持的时间。恢复仪表后重启批次",
+                )
         return self._without_effect(bank, dt_s)
 
-    def _without_effect(self, bank: LoopBank, dt_s: float) -> str | None:
+    def _without_effect(self, bank: LoopBank, dt_s: float) -> Text | None:
         found = None
         for name, limit in self._effects.items():
             out = bank.outputs.get(name)
@@ -93,9 +105,23 @@ class PlantWatch:
             after, is_without = watch_effect(limit, before, abs(error), dt_s, is_at_limit=in_control and helps)
             self._effect_states[name] = after
             if is_without:
-                unit = self._units[name]
-                found = (
-                    f"{name}: its output stands at {out.output:.0f} without effect,"
-                    f" the measurement is {out.pv:.1f} {unit} and its set point {out.sp:.1f} {unit}"
-                )
+                found = _without(name, out, self._units[name], limit)
         return found
+
+
+def _without(name: str, out: LoopOutput, unit: str, limit: EffectLimit) -> Text:
+    """What is told of an output without effect."""
+    at, pv, sp = f"{out.output:.0f}", f"{out.pv:.1f} {unit}", f"{out.sp:.1f} {unit}"
+    apart, minutes = f"{limit.beyond:g} {unit}", f"{limit.within_s / 60.0:g}"
+    return Text(
+        f"{name}: its output stands at {at} without effect, the measurement is {pv} and its set point {sp}, more than "
+        f"{apart} apart for {minutes} min. Look at what it moves and what feeds that (burner, fuel, pump, valve), then "
+        "Restart",
+        f"{name}：输出停在 {at} 而无效果，测量值 {pv}，设定值 {sp}，相差超过 {apart} 已达 {minutes} 分钟。"
+        "检查执行机构及其供给（燃烧器、燃料、泵、阀）后重启批次",
+    )
+
+
+def _untold(sentence: str) -> Text:
+    """A sentence that the display has in Chinese."""
+    return Text(sentence, "")

@@ -91,7 +91,7 @@ def trips_of(line: Line, loop: str) -> list[str]:
             break
         name = row.inner
     tripped = line.watch.trips(line.clock.now(), line.image)
-    return [text for station, text in tripped.items() if station in stations]
+    return [text.en for station, text in tripped.items() if station in stations]
 
 
 def plan_of(line: Line, loop: str, wish: TestWish) -> TestPlan:

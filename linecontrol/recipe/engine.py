@@ -183,7 +183,8 @@ class Engine:
         if is_due is not self._has_alarm:
             self._has_alarm = is_due
             severity = Severity.ALARM if is_due else Severity.INFO
-            self.tell("run.held", text if is_due else f"no longer held: {text}", severity, active=is_due)
+            zh = {"zh": reason.zh} if is_due and reason is not None and reason.zh else {}
+            self.tell("run.held", text if is_due else f"no longer held: {text}", severity, active=is_due, **zh)
 
     async def _drive(self) -> None:
         while True:

@@ -11,12 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from linecontrol.analysis.evidence import check_pack, gather, pack_in, page
-from linecontrol.analysis.evidence.glance import _DID
+from linecontrol.analysis.evidence.answers import answers
+from linecontrol.analysis.evidence.glance import _DID, glance
+from linecontrol.analysis.evidence.limits import judged
 from linecontrol.analysis.evidence.page import suspects_of, words_of
 from linecontrol.analysis.evidence.pdf import write_pdf
+from linecontrol.analysis.evidence.seal import sealed
 from linecontrol.analysis.labels import label_text
 from linecontrol.core.errors import ConfigError, StorageError
 from linecontrol.core.image import Scan
@@ -88,6 +92,12 @@ async def record(folder: Path) -> str:
         history.offer(Scan("drying", T0 + n, {k: Sample(v, Status.GOOD, T0 + n) for k, v in values.items()}))
     history.event(Event(T0 + 620, "guard.divert", "XV-312", "wet", Severity.ALARM, active=True))
     history.event(Event(T0 + 680, "guard.divert", "XV-312", "dry", Severity.ALARM, active=False))
+    held = {"zh": "IL-202 筛网完好：筛前有压差"}
+    history.event(Event(T0 + 700, "interlock.tripped", "IL-202", "IL-202 Sieves are whole", Severity.ALARM, True, held))
+    history.event(Event(T0 + 700, "run.held", "r1", "Hold by controller: IL-202", Severity.ALARM, True, held))
+    history.event(Event(T0 + 760, "run.held", "r1", "no longer held: Restart", Severity.INFO, active=False))
+    history.event(Event(T0 + 770, "interlock.tripped", "IL-303", "only refuses commands", Severity.INFO))
+    history.event(Event(T0 + 800, "link.down", "drying", "drying: no answer", Severity.ALARM, active=True))
     history.event(Event(T0 + 621, "alarm.raised", "DIVERTED", "Powder is diverted", Severity.ALARM, active=True))
     facts: dict[str, Any] = {
         "run_id": "r1",
@@ -161,12 +171,59 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
         for word in [*words, "west", "B002", "14.60", "IL-307", "meter cleaned, sample dry", "1.20 kg"]:
             assert word in first, (lang, word)
         assert "POST" not in first, "people read it"
+        hold = {"en": "held the run 15:18:20 – 15:19:20: Hold by controller: IL-202", "zh": "控制器保持批次 15:18:20"}
+        assert hold[lang] in first
+        assert "drying: no answer" in text[text.index("</section>") :]
+        assert "only refuses commands" not in text.partition('<script type="application/json"')[0]
         assert re.search(r"wang 2025-06-15 14:53:20[:：] ?tried on two runs", text), "who approved the recipe"
         assert "&lt;of this line&gt;" in text  # what people wrote is text
         assert not re.search(r"(src|href)=", re.sub(r'xlink:href="#', "", text))  # nothing from elsewhere
         assert pack_in(text) == pack
         write_pdf(pack, lang, tmp_path / "pack.pdf")
         assert (tmp_path / "pack.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_what_was_not_measured_is_not_told_as_outside() -> None:
+    """A cabinet was silent for 40 s, 10 of them with the gate on good; nothing that was read lay outside."""
+    times = np.arange(0.0, 100.0, 10.0)
+    silent = (times >= 30.0) & (times < 70.0)
+    curves = {
+        "MT-306": (times, np.where(silent, np.nan, 12.0)),
+        "WT-313": (times, np.full(10, 80.0)),
+        "ZT-312": (times, np.where(times == 30.0, 0.0, 1.0)),
+    }
+    row = judged(LIMIT, curves, {"flow": "WT-313", "min_flow": 20.0, "gate": "ZT-312", "good": 0.0}, 100.0)
+    assert (row["outside_s"], row["to_good_s"], row["times_outside"]) == (0.0, 0.0, 0)
+    assert (row["unknown_s"], row["unknown_to_good_s"]) == (40.0, 10.0)
+    pack = gather_like([row])
+    (big, told, *rest) = [line.text for line in answers(pack, words_of("en"), "en")[1].lines]
+    assert big.startswith("No reading was outside its limit")
+    assert told.endswith("40 s while powder was made: Powder moisture, 10 s OF IT WHILE THE GATE STOOD ON GOOD")
+    assert rest == ["Nobody vouched for the meter of “Powder moisture”: OVEN was not passed before the run ended"]
+
+
+def gather_like(limits: list[dict[str, Any]]) -> dict[str, Any]:
+    """A pack of nothing but its limits, for a meter that OVEN should vouch for."""
+    empty = ("bags", "deviations", "bypasses", "events", "acts", "uses", "lots", "audit", "calibrations")
+    pack: dict[str, Any] = {key: [] for key in empty}
+    limits = [{**row, "checked_by": ["OVEN"], "standard": None} for row in limits]
+    pack |= {"run": {}, "limits": limits, "start": 0.0, "end": 100.0, "is_cut": False}
+    return {**pack, "glance": glance(pack)}
+
+
+async def test_a_pack_stands_when_its_records_went_on_as_they_may(tmp_path: Path) -> None:
+    with open_reader(await record(tmp_path)) as reader:
+        pack = json.loads(json.dumps(gather(reader, "r1", T0 + 2000)))
+    history = Historian(f"sqlite:///{tmp_path / 'history.sqlite3'}", tmp_path / "spool", "demo", TAGS, flush_s=0.02)
+    await history.start()
+    await history.save_deviation(replace(DEVIATION, note="looked at once more"))
+    await history.save_bypass(BypassRow("B1", "IL-307", "operator:wang", "meter swapped", T0 + 10, T0 + 70, T0 + 40))
+    await history.stop()
+    with open_reader(f"sqlite:///{tmp_path / 'history.sqlite3'}") as reader:
+        assert check_pack(reader, pack).findings == []
+        pack["digests"] = [[kind, key, "0" * 64] for kind, key, _ in pack["digests"] if kind == "deviation"]
+        found = [one.text for one in check_pack(reader, sealed(pack)).findings]
+    assert found == ["deviation D1-CCP1-moisture is on record otherwise than in the pack"]
 
 
 def test_both_languages_have_a_word_for_everything() -> None:

@@ -85,6 +85,9 @@ def test_a_refusal_says_condition_value_limit_and_what_clears_it_in_both_languag
     assert refused.en == "IL-1 Air flows: FT-307 = 500 kg/h, must be at least 600 kg/h. Start the fan."
     assert refused.zh == "IL-1 有风：FT-307 = 500 kg/h，应不低于 600 kg/h。启动风机。"
     assert found.refusal("TV-303", 0.0, now) is None, "what is towards safety is not refused"
+    inside = found.refusal("TV-303", 40.0, look(found, 650.0, now, 1))
+    assert inside is not None
+    assert "FT-307 = 650 kg/h, must be at least 700 kg/h" in inside.en, "inside the limit: what would clear it"
     assert found.refusal("SC-101", 40.0, now) is None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from linecontrol.core.errors import LineError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import Command, Event, Outcome, Receipt, Sample, Status, Tag
 from linecontrol.history import (
@@ -220,6 +221,33 @@ def other_value(value: Any) -> Any:
     return value + 1 if isinstance(value, (int, float)) else f"{value}x"
 
 
+def test_a_record_that_no_program_of_ours_could_have_written_is_a_finding_and_no_crash(
+    recorded: Path, tmp_path: Path
+) -> None:
+    """Words where a number belongs, bytes where words do, in each type of column of each table."""
+    copy, missed = tmp_path / "copy.db", []
+    shutil.copy(recorded, copy)
+    with (
+        contextlib.closing(sqlite3.connect(recorded)) as untouched,
+        contextlib.closing(sqlite3.connect(copy)) as connection,
+        open_reader(f"sqlite:///{copy}") as reader,
+    ):
+        for table in TABLES:
+            facts = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            inner = [row for row in facts if row[1] not in ("id", "line_id", "hash")]
+            for kind, column in {row[2]: row[1] for row in inner if not row[5] or table == "chain"}.items():
+                odd = "x'ff00'" if "CHAR" in kind or kind == "TEXT" else "'words'"
+                connection.execute(f'UPDATE OR IGNORE {table} SET "{column}" = {odd}')  # noqa: S608
+                connection.commit()
+                try:
+                    told = [] if verify(reader).findings else ["nothing found"]
+                except LineError as error:
+                    told = [str(error)]
+                missed += [(table, column, text) for text in told]
+                untouched.backup(connection)
+    assert missed == []
+
+
 async def test_a_tail_cut_off_with_its_head_set_back_is_found_by_a_head_kept_elsewhere(
     historian: MakeHistorian, recorded: Path
 ) -> None:
@@ -317,13 +345,25 @@ def test_what_leaves_by_the_lines_own_retention_is_no_finding_and_what_comes_bac
     assert finding.where == f"block {first[0]}"
 
 
-async def test_samples_cut_off_behind_the_last_evidence_are_found(historian: MakeHistorian, recorded: Path) -> None:
-    with contextlib.closing(sqlite3.connect(recorded)) as connection:
-        connection.execute("DELETE FROM tail")
-        connection.commit()
-    (finding,) = look(recorded).findings
-    assert finding.what == "removed"
-    assert "end of the tail" in finding.text
+async def test_samples_cut_off_the_end_are_found_also_where_no_evidence_came_after_them(
+    historian: MakeHistorian, db: Path, tmp_path: Path
+) -> None:
+    history, copy = historian(), tmp_path / "copy.db"
+    await history.start()
+    for n in range(3):
+        history.offer(scan_at(n))
+        await history.flush()
+    with contextlib.closing(sqlite3.connect(db)) as live, contextlib.closing(sqlite3.connect(copy)) as connection:
+        live.backup(connection)  # as a kill would leave it: nothing is written at an end
+        assert look(copy).findings == []
+        newest = connection.execute("SELECT max(id) FROM tail").fetchone()[0]
+        for cut in (f"DELETE FROM tail WHERE id = {newest}", "DELETE FROM tail"):  # noqa: S608
+            connection.execute(cut)
+            connection.commit()
+            (finding,) = look(copy).findings
+            assert (finding.what, finding.where) == ("removed", f"tail {newest}")
+            assert "end of the tail" in finding.text
+    await history.stop()
 
 
 @pytest.mark.usefixtures("short_blocks")

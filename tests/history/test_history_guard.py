@@ -6,8 +6,12 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from linecontrol.core.errors import StorageError
 from linecontrol.core.model import DataType, Tag, Text
-from linecontrol.history import BypassRow, CalibrationRow, DeviationRow, Historian
+from linecontrol.history import BagRow, BypassRow, CalibrationRow, DeviationRow, Historian, open_reader
+from linecontrol.history.trace import NO_LOT, bags_of_lot
 
 TAGS = [Tag("MT-306", "drying", Text("Moisture", "水分"), "% wb", DataType.FLOAT64, "x")]
 AT = 1_768_190_400.25
@@ -47,5 +51,11 @@ async def test_what_is_kept_comes_back(url: str, tmp_path: Path) -> None:
         await historian.save_bypass(ended)
         assert await historian.bypasses() == [ended]
         assert await historian.bypasses(since=AT + 61.0) == []
+        await historian.save_trace(BagRow("r-B001", "r", 1, "good", AT, AT, AT, 25.0, lots=[(NO_LOT, 1.0, 25.0)]))
     finally:
         await historian.stop()
+    with open_reader(url) as reader:
+        _, bags = bags_of_lot(reader, NO_LOT)
+        assert [one.bag.bag_id for one in bags] == ["r-B001"], "a recall may ask for roots that nobody named"
+        with pytest.raises(StorageError, match="no lot 'west'"):
+            bags_of_lot(reader, "west")

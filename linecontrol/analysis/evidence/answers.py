@@ -36,6 +36,8 @@ def _made(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable
         known = [row[key] for key in ("species", "origin", "grower", "harvested") if row[key]]
         about = f" ({', '.join(known).replace('_', ' ')})" if known else ""
         yield Line(f"{lot_name(row['lot'], w)}{about}: {number(row['powder_kg'])} {w['powder_of_it']}")
+    if g["lot_named"] and not pack["uses"]:
+        yield Line(w["lot_named"].format(lot=g["lot_named"]))
     if not g["lots"]:
         yield Line(w["no_lot"], "bad")
 
@@ -44,10 +46,13 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
     g, start = pack["glance"], pack["start"]
     if not g["limits"]:
         yield Line(w["no_limits"], "bad")
+    if pack["is_cut"]:
+        yield Line(w["is_cut"], "bad")
     if g["broken"] or g["deviations"]:
         yield Line(w["broken"].format(n=len(g["broken"]), m=len(g["deviations"])), "bad big")
     elif g["limits"]:
-        yield Line(w["none_broken"].format(n=g["limits"]), "ok big")
+        words = w["none_measured_broken"] if g["unmeasured"] else w["none_broken"]
+        yield Line(words.format(n=g["limits"]), "big" if g["unmeasured"] else "ok big")
     for row in g["broken"]:
         outside = w["outside"].format(s=number(row["outside_s"], 0))
         told = w["on_good"].format(s=number(row["to_good_s"], 0)) if row["to_good_s"] else w["never_on_good"]
@@ -56,6 +61,7 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
             f"{row['unit']}, {w['limit']} {limits(row, w)}; {outside}, {told}",
             "bad" if row["to_good_s"] else "",
         )
+    yield from _unmeasured(g["unmeasured"], w, lang)
     for row in pack["deviations"]:
         bags = [
             f"{short(bag['bag_id'], pack)} ({number(100.0 * one['share'], 0)} %)"
@@ -73,14 +79,31 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
     for row in pack["bypasses"]:
         span = f"{clock(row['since'], start)} – {clock(row['ended'] or row['until'], start)}"
         yield Line(f"{w['bypassed']} {row['interlock']}, {span}: {row['reason']} ({person(row['who'])})", "bad")
+    for row in g["unchecked"]:
+        yield Line(w["unchecked"].format(item=row["item"], limit=row["title"][lang]), "bad")
     if g["unverified"]:
         yield Line(f"{w['unverified']} {'; '.join(g['unverified'])}", "small")
 
 
-def _done(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+def _unmeasured(rows: Iterable[Mapping[str, Any]], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
+    """Meters that gave no reading while powder was made: those that were silent together in one line."""
+    spans: dict[tuple[float, float], list[str]] = {}
+    for row in rows:
+        spans.setdefault((row["unknown_s"], row["unknown_to_good_s"]), []).append(row["title"][lang])
+    for (unknown_s, to_good_s), names in spans.items():
+        told = w["on_good"].format(s=number(to_good_s, 0)) if to_good_s else w["never_on_good"]
+        text = w["not_measured"].format(names=w["and"].join(names), s=number(unknown_s, 0))
+        yield Line(f"{text}, {told}", "bad" if to_good_s else "")
+
+
+def _done(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
     g, start = pack["glance"], pack["start"]
     times = sum(event["kind"] == "guard.divert" and bool(event["active"]) for event in pack["events"])
     yield Line(w["diverting"].format(n=times, kg=number(g["diverted_kg"])))
+    for row in g["holds"]:
+        until = clock(row["until"], start) if row["until"] else clock(pack["end"], start)
+        span = f"{clock(row['since'], start)} – {until}"
+        yield Line(f"{w['run_held']} {span}: {row['text_zh'] if lang == 'zh' else row['text']}")
     yield Line(w["suspect"].format(kg=number(g["suspect_kg"])))
     for row in g["actions"]:
         signed = f", {w['signed']}" if row["meaning"] else ""
@@ -116,6 +139,14 @@ def _places(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterab
 
 def _bags(count: int, w: Mapping[str, Any]) -> str:
     return str(w["bag_one"] if count == 1 else w["bag_many"]).format(n=count)
+
+
+def why_suspect(one: Mapping[str, Any], pack: Mapping[str, Any], lang: str) -> str:
+    """Why a bag is suspect: what the deviation says, in this language; else as it was written down."""
+    for row in pack["deviations"]:
+        if row["deviation_id"] == one["id"]:
+            return str(row["text_zh"] if lang == "zh" else row["text"])
+    return str(one["why"])
 
 
 def short(name: str, pack: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ from linecontrol.history.verify import chain_head, digests
 FORMAT = 1
 SUPPORTS = "supports a HACCP plan (Codex CXC 1-1969) and electronic records after 21 CFR Part 11"
 AFTER_S = 600.0  # what was written down shortly after the end still belongs to the run
-MOST_ROWS = 5000
+MOST_ROWS, MOST_EVENTS = 5000, 50_000
+_EVENTS = ("alarm", "guard", "bag", "run", "evidence", "plc", "interlock", "haccp", "link")
 _PACKED = (
     *("run", "run_version", "recipe", "lot", "lot_use", "bag", "signed_act", "lab", "audit"),
     *("deviation", "calibration", "bypass", "recipe_version"),
@@ -44,7 +45,7 @@ def gather(reader: HistoryReader, run_id: str, made_at: float) -> dict[str, Any]
     start = run.started_at or run.updated_at
     end = run.ended_at or max(run.updated_at, start)
     until = end + AFTER_S
-    events = reader.events(start, until, MOST_ROWS)
+    events = reader.events(start, until, MOST_EVENTS, _EVENTS)
     pack: dict[str, Any] = {
         "kind": "evidence pack",
         "format": FORMAT,
@@ -59,9 +60,8 @@ def gather(reader: HistoryReader, run_id: str, made_at: float) -> dict[str, Any]
         "versions": [_version(row) for row in reader.versions(run_id)],
         "deviations": [_finite(row) for row in reversed(reader.deviations(start, end + 1.0, MOST_ROWS))],
         "alarms": [_event(one) for one in events if one.kind.startswith("alarm.")],
-        "events": [
-            _event(one) for one in events if one.kind.split(".")[0] in ("guard", "bag", "run", "evidence", "plc")
-        ],
+        "events": [_event(one) for one in events if not one.kind.startswith("alarm.")],
+        "is_cut": len(events) >= MOST_EVENTS,
         "bypasses": [asdict(row) for row in reversed(reader.bypasses(start, end + 1.0, MOST_ROWS))],
         "calibrations": [asdict(row) for row in _in_force(reader.calibrations(None, MOST_ROWS), start, until)],
         "laboratory": [asdict(row) for row in reader.lab(since=start, until=until)],

@@ -5,8 +5,10 @@ Pure: it works on a gathered pack, and words nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from linecontrol.analysis.evidence.wording import person
 
 STATUSES = ("good", "released", "held", "rejected", "open", "suspect")
 
@@ -52,6 +54,14 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
         "diverted_kg": record.get("diverted_kg"),
         "suspect_kg": round(sum(_suspect_kg(bag) for bag in bags), 2),
         "lots": _lots(pack),
+        "lot_named": str(record.get("lot") or ""),
+        "holds": _holds(pack["events"]),
+        "unmeasured": [
+            {key: limit[key] for key in ("name", "title", "unknown_s", "unknown_to_good_s")}
+            for limit in pack["limits"]
+            if limit["unknown_s"] > 0.0
+        ],
+        "unchecked": _unchecked(pack),
         "broken": [
             {
                 key: limit[key]
@@ -97,6 +107,31 @@ def _suspect_kg(bag: Mapping[str, Any]) -> float:
     """What of a bag lies in suspect intervals [kg]; intervals may lie one within another, so that of the widest."""
     share = max((row["share"] for row in bag["suspects"]), default=0.0)
     return max(share * float(bag["weight_kg"]), float(bag["suspect_kg"]))
+
+
+def _holds(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each time the controller held the run: since when, until when (None = to the end), and why."""
+    found: list[dict[str, Any]] = []
+    for event in events:
+        if event["kind"] != "run.held":
+            continue
+        if event["active"]:
+            zh = event["data"].get("zh") or event["text"]
+            found.append({"since": event["time"], "until": None, "text": event["text"], "text_zh": zh})
+        elif found and found[-1]["until"] is None:
+            found[-1]["until"] = event["time"]
+    return found
+
+
+def _unchecked(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Checks that should vouch for a meter of the plan, and were not passed before the run ended."""
+    newest = {row["item"]: row["result"] for row in pack["calibrations"] if row["done"] <= pack["end"]}
+    return [
+        {"item": item, "limit": limit["name"], "title": limit["title"]}
+        for limit in pack["limits"]
+        for item in limit.get("checked_by") or ()
+        if newest.get(item) != "passed"
+    ]
 
 
 def _by_person(event: Mapping[str, Any]) -> bool:
@@ -170,7 +205,7 @@ def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
             if one["kind"] == "run.state" and _by_person(one) and one["data"]["who"] not in asked
         ),
     ):
-        row = found.setdefault(who, {"who": who, "roles": [], "did": {}})
+        row = found.setdefault(person(who), {"who": who, "roles": [], "did": {}})
         if role and role not in row["roles"]:
             row["roles"].append(role)
         if what:

@@ -52,16 +52,17 @@ def judged(
     low = -math.inf if limit["low"] is None else limit["low"]
     high = math.inf if limit["high"] is None else limit["high"]
     unknown = np.isnan(at)
-    outside = makes & (unknown | (at < low) | (at > high))
-    known = makes & ~unknown
+    outside = makes & ((at < low) | (at > high))  # what was not measured was not outside: it is told beside it
+    known, unmeasured, on_good = makes & ~unknown, makes & unknown, gate == making["good"]
     return {
         **limit,
         "min": _extreme(np.min, at[known]),
         "max": _extreme(np.max, at[known]),
         "made_s": round(float(lengths[makes].sum()), 1),
         "outside_s": round(float(lengths[outside].sum()), 1),
-        "unknown_s": round(float(lengths[makes & unknown].sum()), 1),
-        "to_good_s": round(float(lengths[outside & (gate == making["good"])].sum()), 1),
+        "to_good_s": round(float(lengths[outside & on_good].sum()), 1),
+        "unknown_s": round(float(lengths[unmeasured].sum()), 1),
+        "unknown_to_good_s": round(float(lengths[unmeasured & on_good].sum()), 1),
         "times_outside": int(np.sum(np.diff(np.concatenate(([0], outside.astype(int)))) == 1)),
         "series": thinned(times, values),
     }

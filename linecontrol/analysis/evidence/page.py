@@ -9,8 +9,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short
+from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person, told
+
+_ENDS = ("interlock.tripped", "interlock.cleared", "link.up")
+_INTERRUPT = ("run.held", "run.safe_failed", "run.not_recorded", "link.down", "interlock.reset", "interlock.postponed")
+"""Kinds of events that interrupt a run, or end what did."""
 
 
 def page(pack: Mapping[str, Any], lang: str) -> str:
@@ -29,6 +33,8 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         "lot_name": lot_name,
         "limits": limits,
         "short": short,
+        "why_suspect": why_suspect,
+        "interrupted": interruptions(pack),
         "told_in": told,
         "recipe_told": recipe_line(pack, words),
     }
@@ -43,6 +49,16 @@ def words_of(lang: str) -> dict[str, Any]:
     """The words of a page, by what they are for."""
     text = files("linecontrol.analysis").joinpath("templates", f"evidence.{lang}.json").read_text("utf-8")
     found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def interruptions(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What stopped, held or blinded the run, and what people reset: in the order it came."""
+    found = []
+    for event in pack["events"]:
+        kind, is_on = event["kind"], event["active"]
+        if kind in _INTERRUPT or (kind in _ENDS and is_on is not None):
+            found.append(event)
     return found
 
 

@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short
+from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.charts import limit_chart
-from linecontrol.analysis.evidence.page import suspects_of, words_of
+from linecontrol.analysis.evidence.page import interruptions, suspects_of, words_of
 from linecontrol.analysis.evidence.wording import limits, moment, number, person, told
 
 
@@ -68,7 +68,7 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[di
             ),
             f"{number(bag['aw'])} ({number(bag['aw_low'])}–{number(bag['aw_high'])})",
             ", ".join(f"{lot_name(row['lot'], w)} {number(100 * row['share'], 0)} %" for row in bag["lots"]),
-            "; ".join(row["why"] for row in bag["suspects"]) or "–",
+            "; ".join(why_suspect(row, pack, lang) for row in bag["suspects"]) or "–",
             w["places"][bag["status"]],
         ]
         for bag in pack["bags"]
@@ -105,6 +105,7 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[di
         ]
         for row in pack["bypasses"]
     ]
+    interrupted = [[moment(row["time"]), row["source"], told(row, lang)] for row in interruptions(pack)]
     alarms = [[moment(row["time"]), row["source"], told(row, lang)] for row in pack["alarms"]]
     return [
         {
@@ -131,6 +132,11 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[di
             "title": w["bypasses"],
             "head": [w[k] for k in ("name", "since", "until", "reason", "who")],
             "rows": bypasses,
+        },
+        {
+            "title": w["interruptions"],
+            "head": [w[k] for k in ("time", "name", "event")],
+            "rows": interrupted,
         },
         {"title": w["alarms"], "head": [w[k] for k in ("time", "name", "event")], "rows": alarms},
     ]

@@ -12,7 +12,7 @@ from typing import Any
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.history import HistoryReader
 from linecontrol.history.chain import Head
-from linecontrol.history.verify import Finding, Verification, digests, verify
+from linecontrol.history.verify import Finding, Verification, digests, verify, were_linked
 
 _EMBEDDED = re.compile(r'<script type="application/json" id="pack">(.*?)</script>', re.DOTALL)
 
@@ -41,7 +41,11 @@ def pack_in(text: str, name: str = "pack") -> dict[str, Any]:
 
 
 def check_pack(reader: HistoryReader, pack: Mapping[str, Any]) -> Verification:
-    """Look through the history as ``verify`` does, and whether this pack and the history still say the same."""
+    """Look through the history as ``verify`` does, and whether this pack and the history still say the same.
+
+    A record that goes on after the pack (a deviation is closed, a bag released) is linked anew each time: what the pack
+    says of it must have been linked once, and what is on record now is looked at by ``verify``.
+    """
     head = Head(int(pack["chain"]["links"]), str(pack["chain"]["head"]))
     found = verify(reader, [head])
     findings = list(found.findings)
@@ -49,15 +53,13 @@ def check_pack(reader: HistoryReader, pack: Mapping[str, Any]) -> Verification:
         findings.append(Finding("changed", "pack", "the pack itself was changed after it was made"))
     kinds = sorted({kind for kind, _, _ in pack["digests"]})
     now = digests(reader, kinds)
+    other = {(kind, key, digest) for kind, key, digest in pack["digests"] if now.get((kind, key)) not in (None, digest)}
+    never = other - were_linked(reader, other)
     for kind, key, digest in pack["digests"]:
         there = now.get((kind, key))
         if there is None:
             findings.append(Finding("removed", f"{kind} {key}", f"{kind} {key} is in the pack and no longer on record"))
-        elif there != digest and kind not in (
-            "bag",
-            "run",
-            "recipe_version",
-        ):  # those go on after a pack, with links of their own
+        elif (kind, key, digest) in never:
             findings.append(
                 Finding("changed", f"{kind} {key}", f"{kind} {key} is on record otherwise than in the pack")
             )

@@ -45,5 +45,5 @@ def told(event: Mapping[str, Any], lang: str) -> str:
     """What an event says, in this language where it says it in both."""
     chinese = (event.get("data") or {}).get("zh")
     if lang != "zh" or not chinese:
-        return str(event["text"])
+        return f"no longer: {event['text']}" if event["kind"] == "interlock.cleared" else str(event["text"])
     return f"已解除：{chinese}" if event["kind"].endswith(".cleared") else str(chinese)

@@ -25,7 +25,9 @@ def sentence(row: Interlock, value: float) -> Text:
             f"{row.name} {row.title.zh}：{measured} 测量值无效",
         )
     is_low = value < row.low + row.deadband and not value > row.high - row.deadband
-    limit = number(row.low if is_low else row.high, row.unit)
+    is_inside = row.low <= value <= row.high  # but not yet so far that it is met again: say how far that is
+    inner = row.deadband if is_inside else 0.0
+    limit = number(row.low + inner if is_low else row.high - inner, row.unit)
     must, muss = ("at least", "应不低于") if is_low else ("at most", "应不高于")
     shown = number(value, row.unit)
     return Text(
