@@ -45,6 +45,9 @@ class Skipping(Clock):
     def real(self) -> float:
         return super().real() + self.leap
 
+    def now(self) -> float:
+        return super().now() + self.leap
+
 
 @dataclass
 class Touches:
