@@ -440,7 +440,7 @@ class People:
     def _present(self, name: str) -> UserRow:
         user = self.users.get(_key(name))
         if user is None:
-            raise StateError(f"there is no user {name!r} any more")
+            raise StateError(f"there is no user {name!r}")
         return user
 
     def _keep_an_admin(self, old: UserRow, new: UserRow | None) -> None:
