@@ -1,10 +1,10 @@
 """How the display may be reached: by which names, with what headers, and never through a foreign page.
 
-As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``; Quasar and the charts place
-things by ``style`` attributes, hence ``style-src-attr``. Scripts and style elements within a page count only with the
-page's own nonce, which NiceGUI's template is given before anything is filled in, so that no text that
-becomes markup can bear it. Nothing is loaded from elsewhere, no page may frame this one, and a foreign page's request
-or WebSocket is refused.
+As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``; Quasar and the charts
+place things by ``style`` attributes, hence ``style-src-attr``. Scripts and style elements within a page count only with
+the page's own nonce, which NiceGUI's template is given before anything is filled in, so that no text that becomes
+markup can bear it. Nothing is loaded from elsewhere, no page may frame this one, and a foreign page's request or
+WebSocket is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
-"""Of nothing: a style element that NiceGUI makes empty and fills rule by rule."""
+"""Of nothing: NiceGUI writes an element for the styles of Vue components, and no component here has any."""
 POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "style-src-elem 'self' 'nonce-{nonce}' {empty}; style-src-attr 'unsafe-inline'; "
