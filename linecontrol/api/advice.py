@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.api.bridge import Bridge, beside
-from linecontrol.api.callers import signed
+from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import PROBLEM_RESPONSES, problem
 from linecontrol.api.wire import WHO, receipt_row
 from linecontrol.core.errors import StateError
@@ -83,6 +83,7 @@ def advice_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         reason = f"advised for a risk of {wish.risk:g}: up to {found['set_point']:g} {found['unit']}"
         command = Command(f"{found['loop']}.SP", wanted, signed(request, wish.who), reason)
         receipt = await bridge.do(lambda: line.gate.submit(command))
+        noted(request, old={command.tag: receipt.old}, new={command.tag: wanted}, why=reason)
         if receipt.ok:
             return found | {"taken": wanted}
         code = 409 if receipt.outcome is Outcome.REFUSED else 502

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from linecontrol.api.callers import signed
+from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
 from linecontrol.api.wire import WHO, Titles
 from linecontrol.core.model import Value
@@ -184,6 +185,14 @@ def alarm_routes(line: Line) -> APIRouter:
     def name_of(request: Request, wish: By) -> str:
         return signed(request, wish.who).partition(":")[2]
 
+    async def acted(request: Request, name: str, wish: By, act: Callable[[str], Awaitable[dict[str, Any]]]) -> Any:
+        """Do it, and leave in the audit trail what the alarm was before and is after."""
+        noted(request, old={"state": desk.row(known(name))["state"]})
+        row = await act(name_of(request, wish))
+        asked = wish.model_dump(exclude={"who"}, exclude_defaults=True)
+        noted(request, new={**asked, "state": row["state"]})
+        return row
+
     @routes.get("", response_model=list[AlarmOut])
     async def alarms(everything: Annotated[bool, Query(alias="all", description="normal ones too")] = False) -> Any:
         """Alarms that are not normal: in alarm, unseen, latched, shelved, suppressed, out of service. Urgent first."""
@@ -210,7 +219,11 @@ def alarm_routes(line: Line) -> APIRouter:
         """Acknowledge, in alarm or returned to normal. 409 when none of them could be, with the reason of each."""
         for name in wish.names or ():
             known(name)
-        return await desk.acknowledge(wish.names, name_of(request, wish), wish.comment)
+        before = {row["name"]: row["state"] for row in desk.rows()}
+        done = await desk.acknowledge(wish.names, name_of(request, wish), wish.comment)
+        after = {row["name"]: row["state"] for row in done["acknowledged"]}
+        noted(request, old={name: before.get(name) for name in after}, new=after, why=wish.comment)
+        return done
 
     @routes.post("/silence", response_model=SilencedOut)
     async def silence(request: Request, wish: By) -> Any:
@@ -225,31 +238,31 @@ def alarm_routes(line: Line) -> APIRouter:
     @routes.post("/{name}/shelve", response_model=AlarmOut)
     async def shelve(name: Name, request: Request, wish: ShelveIn) -> Any:
         """Take it from view for a time, with a reason. It goes on being evaluated and recorded."""
-        return await desk.shelve(known(name), name_of(request, wish), wish.reason, wish.for_s)
+        return await acted(request, name, wish, lambda who: desk.shelve(name, who, wish.reason, wish.for_s))
 
     @routes.post("/{name}/unshelve", response_model=AlarmOut)
     async def unshelve(name: Name, request: Request, wish: Because) -> Any:
         """Bring it back before its time. 409 when it is not shelved."""
-        return await desk.unshelve(known(name), name_of(request, wish), wish.reason)
+        return await acted(request, name, wish, lambda who: desk.unshelve(name, who, wish.reason))
 
     @routes.post("/{name}/reset", response_model=AlarmOut)
     async def reset(name: Name, request: Request, wish: Because) -> Any:
         """Let a latched alarm go. 409 while its cause is there, while it is not acknowledged, or not latched."""
-        return await desk.reset(known(name), name_of(request, wish), wish.reason)
+        return await acted(request, name, wish, lambda who: desk.reset(name, who, wish.reason))
 
     @routes.post("/{name}/out-of-service", response_model=AlarmOut)
     async def out_of_service(name: Name, request: Request, wish: Because) -> Any:
         """Take it out of service for maintenance, with a reason."""
-        return await desk.remove(known(name), name_of(request, wish), wish.reason)
+        return await acted(request, name, wish, lambda who: desk.remove(name, who, wish.reason))
 
     @routes.post("/{name}/return", response_model=AlarmOut)
     async def return_(name: Name, request: Request, wish: Because) -> Any:
         """Put it back into service. 409 when it is in service."""
-        return await desk.return_to_service(known(name), name_of(request, wish), wish.reason)
+        return await acted(request, name, wish, lambda who: desk.return_to_service(name, who, wish.reason))
 
     @routes.post("/{name}/comment", response_model=AlarmOut)
     async def comment(name: Name, request: Request, wish: CommentIn) -> Any:
         """Write something down about it, in whatever state it is."""
-        return await desk.comment(known(name), name_of(request, wish), wish.text)
+        return await acted(request, name, wish, lambda who: desk.comment(name, who, wish.text))
 
     return routes

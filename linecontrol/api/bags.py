@@ -61,6 +61,8 @@ def bag_routes(line: Line, bridge: Bridge, people: People) -> APIRouter:
         meaning = getattr(MEANINGS[kind], wish.lang)
         noted(request, who=signer.actor, new={"bag": bag_id, "user": signer.name, "meaning": meaning})
         by = Signer(signer.actor, signer.role.value, meaning)
+        before = await bridge.do(lambda: line.bag_acts.bag(bag_id))
+        noted(request, old={"status": before["status"]})
         return await bridge.do(lambda: line.bag_acts.decide(bag_id, kind, wish.reason, by))
 
     @routes.get("/signatures")
@@ -100,6 +102,7 @@ def bag_routes(line: Line, bridge: Bridge, people: People) -> APIRouter:
     async def hold(request: Request, bag_id: str, wish: HoldIn) -> dict[str, Any]:
         """Put a bag aside. Anybody who operates may do so."""
         by = Signer(signed(request, wish.who), caller_of(request).role.value)
+        noted(request, old={"status": (await line.bag_acts.bag(bag_id))["status"]})
         return await line.bag_acts.decide(bag_id, "hold", wish.reason, by)
 
     @routes.post("/bags/{bag_id}/release")

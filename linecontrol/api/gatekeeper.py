@@ -211,13 +211,15 @@ class Gatekeeper:
             try:
                 while True:
                     done, _ = await asyncio.wait({getter}, timeout=LOOK_AGAIN_S)
-                    if done:
+                    if done and getter.result()["type"] == "websocket.disconnect":
                         return getter.result()
-                    now, _ = self._who(connection)
+                    now, _ = self._who(connection)  # also of one that never stops talking
                     if now is None or now.why_not(right) is not None:
                         is_closed = True
                         await send({"type": "websocket.close", "code": 1008, "reason": "no longer logged in"})
                         return {"type": "websocket.disconnect", "code": 1008}
+                    if done:
+                        return getter.result()
             finally:
                 getter.cancel()
 

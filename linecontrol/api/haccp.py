@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from linecontrol.api.alarms import Because, By
-from linecontrol.api.callers import permit, signed
+from linecontrol.api.callers import noted, permit, signed
 from linecontrol.api.problems import responses
 from linecontrol.api.rights import Right
 from linecontrol.api.wire import Titles
@@ -174,6 +174,7 @@ def haccp_routes(line: Line) -> APIRouter:
     async def act(deviation_id: DeviationId, request: Request, wish: ActionIn) -> Any:
         """Record the corrective action. 409 when it is closed."""
         try:
+            noted(request, old=line.haccp.standing(deviation_id))
             return await line.haccp.act(deviation_id, name_of(request, wish), wish.action)
         except UnknownDeviation as error:
             raise HTTPException(404, str(error)) from None
@@ -182,6 +183,7 @@ def haccp_routes(line: Line) -> APIRouter:
     async def close(deviation_id: DeviationId, request: Request, wish: Because) -> Any:
         """Verify that the action was enough. 409 without a recorded action, or while it goes on."""
         try:
+            noted(request, old=line.haccp.standing(deviation_id))
             return await line.haccp.verify(deviation_id, name_of(request, wish), wish.reason)
         except UnknownDeviation as error:
             raise HTTPException(404, str(error)) from None

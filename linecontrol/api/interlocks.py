@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import BaseModel, Field
 
 from linecontrol.api.alarms import Because
-from linecontrol.api.callers import signed
+from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import responses
 from linecontrol.api.wire import Titles
 
@@ -76,6 +77,13 @@ def interlock_routes(line: Line) -> APIRouter:
     def name_of(request: Request, wish: Because) -> str:
         return signed(request, wish.who).partition(":")[2]
 
+    async def acted(request: Request, name: str, wish: Because, act: Callable[[str], Awaitable[dict[str, Any]]]) -> Any:
+        """Do it, and leave in the audit trail what the interlock was before and is after."""
+        noted(request, old={"state": line.interlocks.row(known(name))["state"]})
+        row = await act(name_of(request, wish))
+        noted(request, new={**wish.model_dump(exclude={"who"}, exclude_defaults=True), "state": row["state"]})
+        return row
+
     @routes.get("", response_model=list[InterlockOut])
     async def interlocks() -> Any:
         """Every interlock, those that block first."""
@@ -89,16 +97,16 @@ def interlock_routes(line: Line) -> APIRouter:
     @routes.post("/{name}/bypass", response_model=InterlockOut)
     async def bypass(name: Name, request: Request, wish: BypassIn) -> Any:
         """Set it out of action for a time. 409 for one that has no bypass, 422 for a time too long or no reason."""
-        return await line.interlocks.bypass(known(name), name_of(request, wish), wish.reason, wish.for_s)
+        return await acted(request, name, wish, lambda who: line.interlocks.bypass(name, who, wish.reason, wish.for_s))
 
     @routes.post("/{name}/bypass/end", response_model=InterlockOut)
     async def end_bypass(name: Name, request: Request, wish: Because) -> Any:
         """End a bypass before its time. 409 when there is none."""
-        return await line.interlocks.end_bypass(known(name), name_of(request, wish), wish.reason)
+        return await acted(request, name, wish, lambda who: line.interlocks.end_bypass(name, who, wish.reason))
 
     @routes.post("/{name}/reset", response_model=InterlockOut)
     async def reset(name: Name, request: Request, wish: Because) -> Any:
         """Let a latched one go whose cause is gone. 409 while it is not, or when it is not latched."""
-        return await line.interlocks.reset(known(name), name_of(request, wish), wish.reason)
+        return await acted(request, name, wish, lambda who: line.interlocks.reset(name, who, wish.reason))
 
     return routes

@@ -152,6 +152,6 @@ def live_routes(broadcast: Broadcast) -> APIRouter:
 
 
 async def _until_gone(socket: WebSocket) -> None:
-    with contextlib.suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_text()
+    """What a client says, in text or bytes, is not listened to."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass

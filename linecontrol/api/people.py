@@ -77,6 +77,7 @@ class People:
         self._is_loaded = store is None
         self._load_at = float("-inf")
         self._writing = asyncio.Lock()
+        self._first_lock, self._users_lock = asyncio.Lock(), asyncio.Lock()
         self._asides: set[asyncio.Task[None]] = set()
 
     def _fixed_callers(self) -> dict[str, Caller]:
@@ -287,8 +288,10 @@ class People:
         except Refused:
             raise NotSigned from None
         check_new(new, user.name)
-        await self._change_user(replace(user, password_hash=await self._passwords.hashed(new)))
-        await self._end([one for one in self.sessions.values() if one.user_id == user.id and one.id != row.id])
+        hashed = await self._passwords.hashed(new)
+        async with self._users_lock:  # what an administrator changed meanwhile stays changed
+            await self._change_user(replace(self._present(user.name), password_hash=hashed))
+            await self._end([one for one in self.sessions.values() if one.user_id == user.id and one.id != row.id])
 
     async def set_language(self, caller: Caller, language: str) -> None:
         await self.set_language_of(self._mine(caller)[1], language)
@@ -303,11 +306,12 @@ class People:
     async def _judge(self, name: str, password: str, user: UserRow | None, address: str) -> UserRow:
         if (wait_s := self._throttle.wait_s(name, address, self._now())) > 0.0:
             raise TooOften(wait_s)
-        self._throttle.failed(name, address, self._now())  # before it is judged: many at once are many
+        tried_at = self._now()
+        self._throttle.failed(name, address, tried_at)  # before it is judged: many at once are many
         is_right = await self._passwords.is_right(password, None if user is None else user.password_hash or None)
         if user is None or not is_right:
             raise Refused("name or password is wrong")
-        self._throttle.succeeded(name, address)
+        self._throttle.succeeded(name, address, tried_at)
         return user
 
     async def _end(self, rows: list[SessionRow]) -> None:
@@ -319,23 +323,25 @@ class People:
             await self._drop(*rows)
 
     async def set_language_of(self, user: UserRow, language: str) -> UserRow:
-        changed = replace(user, language=language)
-        await self._change_user(changed)
+        async with self._users_lock:
+            changed = replace(self._present(user.name), language=language)
+            await self._change_user(changed)
         return changed
 
     # -- users
     async def make_first(self, token: str, name: str, password: str, address: str) -> UserRow:
         """The first administrator, for the one-time token. Raises Refused, TooOften, StateError when there is one."""
         await self.load()
-        if (wait_s := self._throttle.wait_s("", address, self._now())) > 0.0:
-            raise TooOften(wait_s)
-        if self._first is None:
-            raise StateError("there is an administrator already; users are made by one")
-        if not secrets.compare_digest(self._first.encode(), token.encode("utf-8", "replace")):
-            self._throttle.failed("", address, self._now())
-            raise Refused("this is not the one-time token of this start")
-        made = await self.add_user(name, Role.ADMIN, password)
-        self._burn_first()
+        async with self._first_lock:  # of two at once the second finds the token burnt
+            if (wait_s := self._throttle.wait_s("", address, self._now())) > 0.0:
+                raise TooOften(wait_s)
+            if self._first is None:
+                raise StateError("there is an administrator already; users are made by one")
+            if not secrets.compare_digest(self._first.encode(), token.encode("utf-8", "replace")):
+                self._throttle.failed("", address, self._now())
+                raise Refused("this is not the one-time token of this start")
+            made = await self.add_user(name, Role.ADMIN, password)
+            self._burn_first()
         return made
 
     def _burn_first(self) -> None:
@@ -373,18 +379,19 @@ class People:
     ) -> UserRow:
         """Another role, shut out or let in again, a new password. The user's sessions end: rights are never stale.
 
-        Raises LookupError for nobody, StateError when no administrator would be left.
+        Raises StateError for nobody, and when no administrator would be left.
         """
         await self._loaded()
-        old = self.users[_key(name)]
-        new = replace(old, role=role or old.role, is_enabled=old.is_enabled if is_enabled is None else is_enabled)
-        self._keep_an_admin(old, new)
-        if password is not None:
-            check_new(password, old.name)
-            new = replace(new, password_hash=await self._passwords.hashed(password))
-            self._throttle.pardon(_key(name))
-        await self._change_user(new)
-        await self._end([row for row in self.sessions.values() if row.user_id == old.id])
+        async with self._users_lock:  # of two who shut each other out one stays
+            old = self._present(name)
+            new = replace(old, role=role or old.role, is_enabled=old.is_enabled if is_enabled is None else is_enabled)
+            self._keep_an_admin(old, new)
+            if password is not None:
+                check_new(password, old.name)
+                new = replace(new, password_hash=await self._passwords.hashed(password))
+                self._throttle.pardon(_key(name))
+            await self._change_user(new)
+            await self._end([row for row in self.sessions.values() if row.user_id == old.id])
         self._burn_first()
         return new
 
@@ -422,12 +429,19 @@ class People:
     async def remove_user(self, name: str) -> UserRow:
         """Raises as ``change_user``. What the user has done stays in the audit trail."""
         await self._loaded()
-        old = self.users[_key(name)]
-        self._keep_an_admin(old, None)
-        await self._drop(old)
-        del self.users[_key(name)]
-        await self._end([row for row in self.sessions.values() if row.user_id == old.id])
+        async with self._users_lock:
+            old = self._present(name)
+            self._keep_an_admin(old, None)
+            await self._drop(old)
+            del self.users[_key(name)]
+            await self._end([row for row in self.sessions.values() if row.user_id == old.id])
         return old
+
+    def _present(self, name: str) -> UserRow:
+        user = self.users.get(_key(name))
+        if user is None:
+            raise StateError(f"there is no user {name!r}")
+        return user
 
     def _keep_an_admin(self, old: UserRow, new: UserRow | None) -> None:
         stays = new is not None and new.role == Role.ADMIN and new.is_enabled

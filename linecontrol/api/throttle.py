@@ -6,6 +6,7 @@ is logged in is never slowed down by somebody else's tries.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 
@@ -41,9 +42,15 @@ class Throttle:
         if len(self._failures) > _KEYS:
             self._forget(now)
 
-    def succeeded(self, name: str, address: str) -> None:
-        """The right password: this name from this address begins anew. Tries from elsewhere stay counted."""
+    def succeeded(self, name: str, address: str, tried_at: float) -> None:
+        """The try of ``tried_at`` was right after all: it counts nowhere, and this name from this address begins anew.
+
+        Wrong tries from elsewhere, and of other names from here, stay counted.
+        """
         self._failures.pop((name, address), None)
+        for key in ((name, ""), ("", address)):
+            with contextlib.suppress(ValueError):
+                self._failures.get(key, deque[float]()).remove(tried_at)
 
     def pardon(self, name: str) -> None:
         """A person with the right to has set a new password: whatever was tried under the old one is void."""

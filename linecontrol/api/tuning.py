@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Request
 
-from linecontrol.api.callers import signed
+from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
 from linecontrol.api.tuning_wire import ApplyIn, ResultView, Signed, TestIn, TuningView, Written, result_row
 from linecontrol.control.tuning.moves import Kind
@@ -32,6 +32,11 @@ def tuning_routes(line: Line) -> APIRouter:
         if loop not in line.bank.settings:
             raise HTTPException(404, f"there is no loop {loop!r} on this line (it has {', '.join(line.bank.settings)})")
         return loop
+
+    def of_gains(loop: str) -> dict[str, Any]:
+        """What the audit trail keeps of a loop before and after."""
+        view = desk.view(loop)
+        return {"gains": view["gains"], "on_trial": view["trial"] is not None}
 
     @routes.get("", response_model=list[TuningView])
     async def overview() -> Any:
@@ -84,16 +89,26 @@ def tuning_routes(line: Line) -> APIRouter:
         """Put gains on trial, without a bump. If the loop then behaves worse, the old ones come back by themselves."""
         own = None if wish.gains is None else wish.gains.gains()
         who = signed(request, wish.who)
-        return desk.apply(known(loop), who=who, reason=wish.reason, candidate=wish.candidate, gains=own)
+        was = of_gains(known(loop))
+        noted(request, old=was)
+        view = desk.apply(loop, who=who, reason=wish.reason, candidate=wish.candidate, gains=own)
+        noted(request, new={"candidate": wish.candidate, **of_gains(loop)})
+        return view
 
     @routes.post("/{loop}/accept", response_model=TuningView)
     async def accept(request: Request, loop: Loop, wish: Signed) -> Any:
         """End the trial: the gains stay. 409 when none are on trial."""
-        return desk.accept(known(loop), who=signed(request, wish.who), reason=wish.reason)
+        noted(request, old=of_gains(known(loop)))
+        view = desk.accept(loop, who=signed(request, wish.who), reason=wish.reason)
+        noted(request, new=of_gains(loop))
+        return view
 
     @routes.post("/{loop}/revert", response_model=TuningView)
     async def revert(request: Request, loop: Loop, wish: Signed) -> Any:
         """One step back, to the gains before the last ones applied. 409 when there are none."""
-        return desk.revert(known(loop), who=signed(request, wish.who), reason=wish.reason)
+        noted(request, old=of_gains(known(loop)))
+        view = desk.revert(loop, who=signed(request, wish.who), reason=wish.reason)
+        noted(request, new=of_gains(loop))
+        return view
 
     return routes

@@ -83,10 +83,12 @@ def add_routes(display: Display) -> None:
 
     @pages.websocket("/live")
     async def live(socket: WebSocket) -> None:
-        if not display.may_look(socket.session.get("id")):
+        browser = socket.session.get("id")
+        if not display.may_look(browser):
             await socket.close(1008)
             return
-        await display.push.serve(socket)
+        async with display.looked_after(str(browser)):
+            await display.push.serve(socket, lambda: display.may_look(browser))
 
     @pages.get("/history")
     async def recorded(

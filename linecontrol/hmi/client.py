@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -54,6 +55,8 @@ class Session:
     is_demo: bool = False
     is_locked: bool = False
     address: str = ""
+    asked_at: float = float("-inf")
+    """When the API was last asked who this is [s, monotonic]."""
 
     @property
     def is_in(self) -> bool:
@@ -187,6 +190,7 @@ class Api:
     # -- who asks
     async def me(self, session: Session, *, active: bool = False) -> None:
         """Bring a session up to date; it is out when the API no longer knows its token."""
+        session.asked_at = time.monotonic()
         if not session.token and session.address in LOOPBACK:
             session.token = self.demo_token
         try:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from linecontrol.hmi.client import Api, Session
+from linecontrol.hmi.client import Api, ApiError, Session
 from linecontrol.hmi.feed import Feed
 from linecontrol.hmi.live import Live
 from linecontrol.hmi.push import Push
 from linecontrol.hmi.sentences import Sentences
 
 MOST_SESSIONS = 500
+LOOK_AGAIN_S = 4.0
+"""A person who is thrown out is sent nothing more within this time."""
 
 
 @dataclass
@@ -50,6 +55,23 @@ class Display:
         """Whether this browser may be sent live values."""
         session = self.sessions.get(browser or "")
         return session is not None and session.is_in
+
+    @contextlib.asynccontextmanager
+    async def looked_after(self, browser: str) -> AsyncIterator[None]:
+        """Ask the API again and again who this browser's person is, also when no page of it does."""
+        task = asyncio.ensure_future(self._look_again(browser))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _look_again(self, browser: str) -> None:
+        while (session := self.sessions.get(browser)) is not None:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            if time.monotonic() - session.asked_at >= LOOK_AGAIN_S:
+                with contextlib.suppress(ApiError):
+                    await self.api.me(session)
 
     def _somebody(self) -> Session | None:
         return next((session for session in self.sessions.values() if session.is_in), None)

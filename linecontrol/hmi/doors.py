@@ -1,9 +1,10 @@
 """How the display may be reached: by which names, with what headers, and never through a foreign page.
 
-As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``. Scripts within a page run
-only with the page's own nonce, which NiceGUI's template is given before anything is filled in, so that no text that
-becomes markup can bear it. Nothing is loaded from elsewhere, no page may frame this one, and a foreign page's request
-or WebSocket is refused.
+As tight as NiceGUI allows: Vue compiles its templates in the browser, hence ``unsafe-eval``; Quasar and the charts
+place things by ``style`` attributes, hence ``style-src-attr``. Scripts and style elements within a page count only with
+the page's own nonce, which NiceGUI's template is given before anything is filled in, so that no text that becomes
+markup can bear it. Nothing is loaded from elsewhere, no page may frame this one, and a foreign page's request or
+WebSocket is refused.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+"""Of nothing: NiceGUI writes an element for the styles of Vue components, and no component here has any."""
 POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "style-src-elem 'self' 'nonce-{nonce}' {empty}; style-src-attr 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
@@ -45,8 +49,10 @@ class WithNonce(BaseLoader):
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
         source, path, is_fresh = self._inner.get_source(environment, template)
-        nonce = f"<script nonce=\"{{{{ request.scope['{NONCE}'] }}}}\""
-        return source.replace("<script", nonce), path, is_fresh
+        nonce = f"nonce=\"{{{{ request.scope['{NONCE}'] }}}}\""
+        for element in ("script", "style"):
+            source = source.replace(f"<{element}", f"<{element} {nonce}")
+        return source, path, is_fresh
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class OwnPagesOnly:
             return
 
         nonce = scope[NONCE] = secrets.token_urlsafe(16)
-        policy = (b"content-security-policy", POLICY.format(nonce=nonce).encode())
+        policy = (b"content-security-policy", POLICY.format(nonce=nonce, empty=EMPTY).encode())
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -25,10 +25,17 @@ class Frame:
     def __init__(self, view: View) -> None:
         self._view = view
         self._root = ui.element("div").classes("frame")
+        self._built_for: tuple[object, ...] = ()
+
+    def _stands_on(self) -> tuple[object, ...]:
+        """What the frame is drawn by; another one needs another frame."""
+        session = self._view.session
+        return session.is_in, session.is_locked, session.rights, self._view.api.has_answered
 
     def build(self) -> None:
         """Everything, from the top."""
         view = self._view
+        self._built_for = self._stands_on()
         with self._root.clear():
             if not view.api.has_answered:
                 self._wait()
@@ -44,7 +51,7 @@ class Frame:
                     if view.session.is_locked:
                         self._locked()
                     may = view.session.may
-                    ui.sub_pages({p.path: self._builder(p) if may(p.right) else self._barred for p in PAGES})
+                    _Pages(view, {p.path: self._builder(p) if may(p.right) else self._barred for p in PAGES})
 
     async def speak(self, language: str) -> None:
         """Change the language here and now, and remember it."""
@@ -57,14 +64,8 @@ class Frame:
 
     async def keep_up(self) -> None:
         """Notice that this person was locked, unlocked, thrown out, or given other rights."""
-        session = self._view.session
-        before = (session.is_in, session.is_locked, session.rights, self._view.api.has_answered)
-        if await self._view.refreshed() and before != (
-            session.is_in,
-            session.is_locked,
-            session.rights,
-            self._view.api.has_answered,
-        ):
+        # against what is shown, not against a moment ago: another tab, or the feed, may have learnt of it first
+        if await self._view.refreshed() and self._built_for != self._stands_on():
             self.build()
 
     def _locked(self) -> None:
@@ -220,3 +221,14 @@ class Frame:
                 link.props["data-also"] = " ".join(page.also)
             ui.icon(page.icon)
             ui.label(self._view.t(f"page.{page.name}"))
+
+
+class _Pages(ui.sub_pages):
+    """The pages by their addresses; an address that is none is told in the language of who asks."""
+
+    def __init__(self, view: View, routes: dict[str, Callable[..., Any]]) -> None:
+        self._view = view
+        super().__init__(routes)
+
+    def _render_404(self) -> None:
+        ui.label(self._view.t("page.none")).classes("muted")

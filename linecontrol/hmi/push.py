@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -60,8 +61,8 @@ class Push:
                 queue.get_nowait()
                 queue.put_nowait(None)
 
-    async def serve(self, socket: WebSocket) -> None:
-        """One browser, until it is gone."""
+    async def serve(self, socket: WebSocket, may: Callable[[], bool] = lambda: True) -> None:
+        """One browser, until it is gone or ``may`` no longer look."""
         await socket.accept()
         queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_SIZE)
         queue.put_nowait(encoded({"all": self._live.values}))
@@ -72,6 +73,11 @@ class Push:
             while not sender.done() and not watcher.done():
                 await asyncio.wait({sender, watcher}, timeout=PERIOD_S, return_when=asyncio.FIRST_COMPLETED)
                 if queue not in self._clients:
+                    break
+                if not may():
+                    with contextlib.suppress(RuntimeError, TimeoutError):
+                        async with asyncio.timeout(CLOSE_PATIENCE_S):
+                            await socket.close(1008)
                     break
         finally:
             self._clients.discard(queue)

@@ -232,6 +232,11 @@ class HaccpDesk:
             raise UnknownDeviation(f"there is no deviation {deviation_id!r}, or it is an old one that is closed")
         return row
 
+    def standing(self, deviation_id: str) -> dict[str, str]:
+        """What has become of a deviation so far. Raises UnknownDeviation."""
+        row = self._named(deviation_id)
+        return {"state": row.state, "action": row.action}
+
     async def act(self, deviation_id: str, who: str, action: str) -> dict[str, Any]:
         """Record the corrective action that was taken; durable when this returns.
 

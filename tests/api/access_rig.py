@@ -47,6 +47,9 @@ class Skipping(Clock):
         read = self._read
         self._read = lambda: read() + self.leap  # line time is read past ``real``
 
+    def now(self) -> float:
+        return super().now() + self.leap
+
 
 @dataclass
 class Touches:
@@ -101,7 +104,7 @@ class Plant:
         self.runs.state = None
         self.runs.engine = None
         self.alarms: Any = Touches("alarms", self.touched)
-        self.alarms.system = SimpleNamespace(alarms={"TT-305.HIGH": None})
+        self.alarms.system = SimpleNamespace(alarms={"TT-305.HIGH": None}, version=0)
         self.interlocks.system = SimpleNamespace(standings={"IL-301": None})
         self.checks.items = {"METAL-TEST": SimpleNamespace(kind="verification")}
         self.alarms.rows = lambda **_how: []

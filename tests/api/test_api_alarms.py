@@ -94,6 +94,15 @@ async def verbs_and_refusals(line: Line, client: httpx.AsyncClient) -> None:
     assert (await post(client, f"{divert}/reset")).status_code == 409
     commented = (await post(client, f"{divert}/comment", text="belt tightened")).json()
     assert [row["text"] for row in commented["comments"]] == ["sample taken", "belt tightened"]
+    trail = (await client.get("/audit", params={"limit": 20})).json()
+    was_and_is = {
+        row["action"].rpartition("/")[2]: (json.loads(row["old"]), json.loads(row["new"]))
+        for row in trail
+        if row["outcome"] == "done" and row["old"]
+    }
+    assert was_and_is["acknowledge"] == ({divert: "UNACK"}, {divert: "ACKED"})
+    assert was_and_is["shelve"] == ({"state": "ACKED"}, {"reason": "noisy", "for_s": 600.0, "state": "SHLVD"})
+    assert was_and_is["return"] == ({"state": "OOSRV"}, {"state": "UNACK"})
     tell(line, "guard.divert", "XV-312", False)
     await post(client, "acknowledge")
     assert (await client.get(f"/alarms/{divert}")).json()["state"] == "NORM"

@@ -514,3 +514,51 @@ async def test_asking_who_somebody_is_costs_no_database(tmp_path: Path, monkeypa
     monkeypatch.setattr(people, "_store", refuse)
     assert people.caller(token) is not None
     await people.close()
+
+
+async def test_a_one_time_token_makes_one_administrator_also_when_many_ask_at_once(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        token = (tmp_path / "access" / "first-admin.token").read_text(encoding="ascii").strip()
+        bodies = [{"token": token, "name": f"wang{n}", "password": PASSWORD} for n in range(3)]
+        answers = await asyncio.gather(*(here.anonymous.post("/users/first", json=body) for body in bodies))
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+        assert len((await here.console.get("/users")).json()) == 1
+
+
+async def test_two_administrators_cannot_shut_each_other_out(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        for name in ("wang", "li"):
+            await here.console.post("/users", json={"name": name, "role": "admin", "password": PASSWORD})
+        answers = await asyncio.gather(
+            here.console.patch("/users/wang", json={"role": "operator", "password": "another long one"}),
+            here.console.delete("/users/li"),
+            here.console.patch("/users/li", json={"is_enabled": False}),
+        )
+        assert any(answer.status_code == 409 for answer in answers)
+        assert any(row["role"] == "admin" and row["is_enabled"] for row in (await here.console.get("/users")).json())
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=60))
+def test_who_gives_the_right_password_is_never_made_to_wait_for_it(names: list[str]) -> None:
+    throttle = Throttle()
+    for at, name in enumerate(names):
+        assert throttle.wait_s(name, "panel", at) == 0.0
+        throttle.failed(name, "panel", at)  # as every try before it is judged
+        throttle.succeeded(name, "panel", at)
+
+
+async def test_a_revoked_session_cannot_talk_its_websocket_open(tmp_path: Path) -> None:
+    """S11: whoever sends without a pause is looked at all the same."""
+    async with site(tmp_path) as here:
+        await here.make_users("operator")
+        headers = {"Authorization": f"Bearer {here.tokens['operator']}"}
+        async with connect(here.url.replace("http", "ws") + "/ws/live", additional_headers=headers, proxy=None) as ws:
+            await ws.recv()
+            await ws.send(b"\x00")  # not listened to
+            await here.as_("operator").delete("/session")
+            with suppress(ConnectionClosed):
+                async with asyncio.timeout(5.0):
+                    while True:
+                        await ws.send("still here")
+                        await asyncio.sleep(0.05)
+            assert ws.close_code == 1008

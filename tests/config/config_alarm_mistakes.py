@@ -102,7 +102,7 @@ ALARM_MISTAKES = {
         DEMO, MODEL, MODEL.replace("0.4", "1.2"), "alarms[2].deadband", "below 1.2", at="deadband: 1.2"
     ),
     "controller alarm in one language": Bad(
-        CONTROLLER, ', zh: "批次已暂停"}', "}", "events[HELD].text.zh", "a key zh:", at='text: {en: "The run is held"'
+        CONTROLLER, ', zh: "批次已保持"}', "}", "events[HELD].text.zh", "a key zh:", at='text: {en: "The run is held"'
     ),
     "controller alarm twice": Bad(
         CONTROLLER, "event: plc.stalled", "event: link.down", "events[STALLED].event", "each event once"

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from linecontrol.api.tls import self_made
 from linecontrol.cli.display import DisplayKeeper, Shown
 from linecontrol.hmi.client import Api, Session
+from linecontrol.hmi.display import Display
 from linecontrol.hmi.doors import Doors
 from linecontrol.hmi.live import Live
 from linecontrol.hmi.push import QUEUE_SIZE, Push
@@ -54,6 +55,11 @@ async def test_its_doors(tmp_path: Path) -> None:
         [allowed] = re.findall(r"script-src ([^;]*)", policy)
         assert "unsafe-inline" not in allowed
         [nonce] = re.findall(r"'nonce-([^']+)'", allowed)
+        [styles] = re.findall(r"style-src-elem ([^;]*)", policy)
+        assert "unsafe-inline" not in styles
+        assert f"'nonce-{nonce}'" in styles
+        filled = re.findall(r"<style[^>]*>(?!</style>)", page.text)
+        assert [tag for tag in filled if f'nonce="{nonce}"' not in tag] == []
         scripts = re.findall(r"<script[^>]*>", page.text)
         assert len(scripts) > 5
         assert [tag for tag in scripts if f'nonce="{nonce}"' not in tag and 'src="/static/' not in tag] == []
@@ -209,6 +215,34 @@ class Reader(Deaf):
 
     async def send_text(self, text: str) -> None:
         self.texts.append(text)
+
+
+async def test_who_is_thrown_out_is_sent_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when no page of the browser is open any more that would ask who it is (S11)."""
+    monkeypatch.setattr("linecontrol.hmi.display.LOOK_AGAIN_S", 0.01)
+    known = True
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"user": "li", "rights": ["view"]}) if known else httpx.Response(401, json={})
+
+    class Closed(Reader):
+        code = 0
+
+        async def close(self, code: int) -> None:
+            self.code = code
+
+    display, reader = Display(Api("http://127.0.0.1:9")), Closed()
+    display.api._http._transport = httpx.MockTransport(answer)
+    await display.api.me(display.session_of("b1", "lcs_li"))
+    async with asyncio.timeout(PATIENCE_S), display.looked_after("b1"):
+        serving = asyncio.ensure_future(
+            display.push.serve(reader, lambda: display.may_look("b1"))  # type: ignore[arg-type]
+        )
+        await asyncio.sleep(0.05)
+        assert display.push.clients == 1
+        known = False
+        await serving
+    assert (reader.code, display.push.clients) == (1008, 0)
 
 
 async def test_everybody_is_sent_the_same_bytes_first_all_then_changes() -> None:

@@ -132,6 +132,17 @@ async def test_who_is_in_sees_what_their_rights_allow(user: User, display: Displ
     assert not [row for row in api.asked if row[:2] == ("POST", "/runs")]
 
 
+async def test_who_was_thrown_out_elsewhere_sees_the_login_in_every_tab(
+    user: User, display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first tab, or the feed, that learns of it must not keep the news from the others."""
+    monkeypatch.setattr("linecontrol.hmi.app.KEEP_UP_S", 0.05)
+    await log_in(user)
+    await user.should_see("Lot and amounts")
+    next(iter(display.sessions.values())).forget()
+    await user.should_see("Log in to the line", retries=20)
+
+
 async def test_what_is_missing_is_named_with_what_clears_it(user: User, api: FakeApi) -> None:
     api.is_met = False
     await log_in(user)

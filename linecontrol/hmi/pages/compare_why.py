@@ -12,6 +12,7 @@ from linecontrol.hmi.pages.compare_wish import finished_runs, run_field, signed,
 from linecontrol.hmi.view import View
 
 MORE, LESS, WHOLE = "#2f7d7a", "#b85400", "#6d6e71"
+LABEL_PX = 98  # "Concentrating" and "Unaccounted" in one line; the chart is as wide as its bars' names need
 INTERVAL = """(params, api) => {
   const top = api.coord([api.value(0), api.value(2)]), low = api.coord([api.value(0), api.value(1)]), w = 6;
   const line = (x1, y1, x2, y2) =>
@@ -96,7 +97,7 @@ def _waterfall(view: View, found: dict[str, Any]) -> None:
         "xAxis": {
             "type": "category",
             "data": names,
-            "axisLabel": {"color": INK, "interval": 0, "width": 92, "overflow": "break"},
+            "axisLabel": {"color": INK, "interval": 0, "width": LABEL_PX, "overflow": "break", "lineHeight": 14},
             "axisTick": {"show": False},
         },
         "yAxis": {
@@ -123,7 +124,9 @@ def _waterfall(view: View, found: dict[str, Any]) -> None:
         ],
     }
     with ui.element("div").classes("table-box"):
-        chart = ui.echart(options, renderer="svg").style("height:340px; width:100%; min-width:900px")
+        chart = ui.echart(options, renderer="svg").style(
+            f"height:360px; width:100%; min-width:{(LABEL_PX + 12) * len(names) + 70}px"
+        )
     said = "; ".join(f"{view.of(step['title'])} {signed(view, step['kg'])} kg" for step in found["steps"])
     chart.props["role"], chart.props["aria-label"] = "img", said
 
