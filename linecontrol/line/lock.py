@@ -56,7 +56,7 @@ class LineLock:
             wanted.append((self._data / "controller.lock", self._data_sentence))
         for path, sentence in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
-            taken, holder = _taken(path)
+            taken, holder = lock_file(path)
             if taken is None:
                 self.release()
                 raise LineBusy(sentence(holder))
@@ -134,8 +134,8 @@ def _who(holder: dict[str, str]) -> str:
     return "another process"
 
 
-def _taken(path: Path) -> tuple[int | None, dict[str, str]]:
-    """The locked file, or None and who holds it."""
+def lock_file(path: Path) -> tuple[int | None, dict[str, str]]:
+    """The locked file, open until its holder closes it or dies; or None and who holds it."""
     holder: dict[str, str] = {}
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for _ in range(5):

@@ -7,25 +7,31 @@ trials, as ordinary runs in a historian and as one line each in ``trials.jsonl``
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
 import math
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from linecontrol import __version__
-from linecontrol.core.errors import ConfigError, LineError, Problem
+from linecontrol.core.errors import ConfigError, LineBusy, LineError, Problem
 from linecontrol.history import Historian
 from linecontrol.line.build import line_tags
+from linecontrol.line.lock import lock_file
 from linecontrol.twin.trial import Outcome, Trial, line_at_step, run_trial
 
 RESULTS = "trials.jsonl"
 PLAN = "campaign.json"
+LOCK = "controller.lock"
 _AHEAD = 4  # outcomes per worker that may wait to be stored; each holds a whole run
 
 Row = dict[str, Any]
@@ -40,11 +46,17 @@ def rows_of(trials: Sequence[Trial], jobs: int = 1, dask: str | None = None, out
         out: folder to store in and to go on from.
     Raises:
         ConfigError: the folder holds another campaign. LineError: it cannot be used, or Dask is not installed.
+        LineBusy: another process records into the folder.
     """
     if out is None:
         for outcome in _outcomes(trials, jobs, dask):
             yield _row(outcome)
         return
+    with _alone_in(out):
+        yield from _stored(trials, jobs, dask, out)
+
+
+def _stored(trials: Sequence[Trial], jobs: int, dask: str | None, out: Path) -> Iterator[Row]:
     done = _take_up(out, trials)
     yield from done
     rest = trials[len(done) :]
@@ -81,6 +93,22 @@ def _historian(out: Path, first: Trial) -> Historian:
 
 
 # -- the folder
+@contextlib.contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """The same lock as a controller takes of its data folder: two campaigns would store the same trials twice."""
+    out.mkdir(parents=True, exist_ok=True)
+    held, holder = lock_file(out / LOCK)
+    if held is None:
+        who = f"process {holder['pid']}" if "pid" in holder else "another process"
+        raise LineBusy(f"{who} records into {out}; wait until it has ended, or give another --out")
+    try:
+        os.pwrite(held, json.dumps({"pid": str(os.getpid())}).encode(), 0)
+        yield
+    finally:
+        os.ftruncate(held, 0)
+        os.close(held)
+
+
 def _take_up(out: Path, trials: Sequence[Trial]) -> list[Row]:
     """Rows of the trials finished before; makes the folder if there is none."""
     plan = {"campaign": _fingerprint(trials), "trials": len(trials)}
@@ -92,7 +120,7 @@ def _take_up(out: Path, trials: Sequence[Trial]) -> list[Row]:
             problem = Problem(str(path), None, "--out", "this folder holds another campaign", "an empty folder")
             raise ConfigError([problem])
     else:
-        if any(out.iterdir()):
+        if any(one.name != LOCK for one in out.iterdir()):
             raise ConfigError([Problem(str(out), None, "--out", "is not empty", "an empty or new folder")])
         path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
     return list(_finished(out / RESULTS))
@@ -151,11 +179,22 @@ def _guarded(trial: Trial) -> Outcome | LineError:
 
 def _over_processes(trials: Sequence[Trial], jobs: int) -> Iterator[Outcome | LineError]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(trials)), mp_context=context)
+    pool = ProcessPoolExecutor(min(jobs, len(trials)), mp_context=context, initializer=_end_with_parent)
     try:
         yield from _in_order(trials, jobs * _AHEAD, lambda trial: pool.submit(_guarded, trial).result)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A worker whose campaign was killed has nobody to work for; by itself it would go on with what it was given."""
+
+    def watch(parent: BaseProcess) -> None:
+        parent.join()
+        os._exit(1)
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=watch, args=(parent,), name="parent", daemon=True).start()
 
 
 def _on_dask(trials: Sequence[Trial], address: str) -> Iterator[Outcome | LineError]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +15,11 @@ from typing import Any
 import pytest
 from short_run import VALUES
 
-from linecontrol.core.errors import ConfigError
+from linecontrol.core.errors import ConfigError, LineBusy
 from linecontrol.history import open_reader
+from linecontrol.line.lock import lock_file
 from linecontrol.recipe.states import ENDED
-from linecontrol.twin.campaign import RESULTS, numbered, rows_of
+from linecontrol.twin.campaign import LOCK, RESULTS, numbered, rows_of
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.summary import mean_of, summary
 from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, Twin, run_trial
@@ -109,6 +113,37 @@ def test_another_campaign_is_refused_its_folder(study: Path, tmp_path: Path) -> 
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="not empty"):
         list(rows_of(numbered([SHORT]), out=tmp_path / "full"))
+
+
+def test_a_folder_belongs_to_one_campaign_at_a_time(tmp_path: Path) -> None:
+    held, _ = lock_file(tmp_path / LOCK)
+    assert held is not None
+    try:
+        with pytest.raises(LineBusy, match="another process records into"):
+            next(rows_of(numbered([SHORT]), out=tmp_path))
+    finally:
+        os.close(held)
+    assert [one.name for one in tmp_path.iterdir()] == [LOCK]
+
+
+def test_a_worker_ends_with_its_campaign() -> None:
+    """Even if that was killed: what it still had to do is run anew when the campaign goes on."""
+    code = """
+import multiprocessing, os, signal, sys, time
+from linecontrol.twin.campaign import _end_with_parent
+def work():
+    _end_with_parent()
+    print("at work", flush=True)
+    time.sleep(600)
+if __name__ == "__main__":
+    multiprocessing.get_context("fork").Process(target=work).start()
+    signal.pause()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as campaign:
+        assert campaign.stdout is not None
+        assert campaign.stdout.readline() == "at work\n"
+        campaign.kill()
+        assert campaign.stdout.read() == ""  # ends when nobody holds the pipe any more: the worker has gone, too
 
 
 def test_the_hand_and_the_holder_take_the_moisture_loop_and_the_hand_moves_it() -> None:
