@@ -355,10 +355,10 @@ class Loop:
         if self.settings.pid.gain < 0.0:  # a higher set point wants a lower output
             at_top, at_bottom = at_bottom, at_top
         inner = Downstream(
-            in_cascade=self.mode is Mode.CAS and not self.holding and not following and not led,
-            sp=self.sp,
-            blocks_up=at_top or (in_control and asked > self.sp),
-            blocks_down=at_bottom or (in_control and asked < self.sp),
+            self.mode is Mode.CAS and not self.holding and not following and not led,
+            self.sp,
+            at_top or (in_control and asked > self.sp),
+            at_bottom or (in_control and asked < self.sp),
         )
         return LoopOutput(
             op,
