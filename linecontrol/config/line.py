@@ -100,7 +100,7 @@ class OpLimits(Row):
     """Limits of the output [unit of the output], how fast it may move, and which moves are too small to be written.
 
     A move in control smaller than ``resolution`` [unit of the output] waits until it is larger, reaches a limit or has
-    stood for ``resolution_s`` [line s].
+    stood for ``resolution_s`` [line s]. Where the output is another loop's set point it means nothing.
     """
 
     low: Number

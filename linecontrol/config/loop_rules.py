@@ -71,12 +71,9 @@ def _op_problems(scene: Scene, loc: Loc, loop: Loop) -> Iterator[Problem]:
         yield scene.doc.problem((*loc, "op_limits", "high"), message, f"above {limits.low:g}")
         return
     most = MOST_RESOLUTION * (limits.high - limits.low)
-    if limits.resolution > most:
+    if limits.resolution > most and not loop.op.endswith(".SP"):
         message = f"{limits.resolution:g} is so coarse that the process would feel it"
         yield scene.doc.problem((*loc, "op_limits", "resolution"), message, f"0 to {most:g}")
-    if limits.resolution and loop.op.endswith(".SP"):
-        message = "is for an actuator: a set point is moved as finely as it is worked out"
-        yield scene.doc.problem((*loc, "op_limits", "resolution"), message, "leave it out")
     span = _op_span(scene, loop)
     if span is None:
         yield from _op_target_problems(scene, loc, loop)

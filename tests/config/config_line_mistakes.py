@@ -169,17 +169,10 @@ LINE_MISTAKES = {
     ),
     "loop output resolution": Bad(
         DEMO,
-        "high: 100, rate_per_s: 2.0",
-        "high: 100, rate_per_s: 2.0, resolution: 2.1",
+        number_at("name: TIC-303", "op_limits: ", "resolution: "),
+        "2.1",
         "loops[TIC-303].op_limits.resolution",
         "0 to 2",
-    ),
-    "loop set point resolution": Bad(
-        DEMO,
-        "high: 185, rate_per_s: 0.5",
-        "high: 185, rate_per_s: 0.5, resolution: 0.1",
-        "loops[MIC-306].op_limits.resolution",
-        "leave it out",
     ),
     "loop output limits empty": Bad(
         DEMO, number_at("name: DIC-204", "op_limits: ", "high: "), "-1", "loops[DIC-204].op_limits.high", "above"
