@@ -208,7 +208,7 @@ class TwinLink:
 
     def _shown(self, rows: Sequence[_Row] | None) -> Mapping[str, Reading]:
         """What these registers show, or all."""
-        if self._order != self._plc.station.order:
+        if self._is_rewired:
             return {row.name: self._rewired(row) for row in rows or self._all}
         if rows is not None:
             return {row.name: row.reading(self._plc.value(row.name)) for row in rows}
@@ -243,13 +243,18 @@ class TwinLink:
         """Let the PLC have a value; returns why it refused, "" when it did not."""
         if self._face.refusing:
             return "device failure"
-        if self._order != self._plc.station.order:
+        if self._is_rewired:
             number = self._across(tag.name, number, self._order, self._plc.station.order)
         answer = self._plc.write(tag.name, number)
         is_taken = answer is Answer.DONE or (answer is Answer.NOT_NOW and not tag.methods)
         return "" if is_taken else answer.value
 
     # -- a device whose words lie in another order than they did
+    @property
+    def _is_rewired(self) -> bool:
+        order = self._plc.station.order
+        return order is not self._order and order != self._order
+
     def _rewired(self, row: _Row) -> Reading:
         shown = self._plc.value(row.name)
         if self._plc.points[row.name].words > 1:
