@@ -97,11 +97,17 @@ class SetPoint(Row):
 
 
 class OpLimits(Row):
-    """Limits of the output [unit of the output], and how fast it may move."""
+    """Limits of the output [unit of the output], how fast it may move, and which moves are too small to be written.
+
+    A move in control smaller than ``resolution`` [unit of the output] waits until it is larger, reaches a limit or has
+    stood for ``resolution_s`` [line s]. Where the output is another loop's set point it means nothing.
+    """
 
     low: Number
     high: Number
     rate_per_s: Positive | None = None
+    resolution: Annotated[Number, Field(ge=0)] = 0.0
+    resolution_s: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=3600)] = 10.0
 
 
 class BadPv(Row):

@@ -13,6 +13,8 @@ from linecontrol.config.tag_rules import wire_of
 from linecontrol.core.errors import Problem
 from linecontrol.core.model import DataType
 
+MOST_RESOLUTION = 0.02  # of the output's span
+
 
 def loop_problems(scene: Scene) -> Iterator[Problem]:
     """Everything wrong with the loops: names, measurements, outputs, limits, and who drives whom."""
@@ -68,6 +70,10 @@ def _op_problems(scene: Scene, loc: Loc, loop: Loop) -> Iterator[Problem]:
         message = f"{limits.high:g} is not above low"
         yield scene.doc.problem((*loc, "op_limits", "high"), message, f"above {limits.low:g}")
         return
+    most = MOST_RESOLUTION * (limits.high - limits.low)
+    if limits.resolution > most and not loop.op.endswith(".SP"):
+        message = f"{limits.resolution:g} is so coarse that the process would feel it"
+        yield scene.doc.problem((*loc, "op_limits", "resolution"), message, f"0 to {most:g}")
     span = _op_span(scene, loop)
     if span is None:
         yield from _op_target_problems(scene, loc, loop)

@@ -60,6 +60,7 @@ class LoopSettings:
         hold_s: how long the output may be held on a bad PV or set-point source [s], >= 0.
         fallback_op: where ``OnBadPv.FALLBACK`` moves the output [output unit].
         watch: plausibility checks of the PV; None = only its quality counts.
+        op_resolution, op_resolution_s: see ``Resolution``; 0 = every move is written [output unit; s].
         period_s: time between ticks [s], > 0. Five of them without a tick restart the loop from its held output.
         inner: name of the loop whose set point this one moves; None when it moves an actuator.
     """
@@ -78,6 +79,8 @@ class LoopSettings:
     on_bad_pv: OnBadPv = OnBadPv.SAFE
     fallback_op: float | None = None
     watch: PvWatch | None = None
+    op_resolution: float = 0.0
+    op_resolution_s: float = 10.0
     period_s: float = 1.0
     inner: str | None = field(init=False)
 
@@ -93,6 +96,8 @@ class LoopSettings:
             low, high = self.pid.op_low, self.pid.op_high
             ok = self.fallback_op is not None and low <= self.fallback_op <= high
             _accept("bad_pv.fallback_op", self.fallback_op, ok, f"{low:g} to {high:g}")
+        _accept("op_limits.resolution", self.op_resolution, 0.0 <= self.op_resolution < INF, "0 or more, finite")
+        _accept("op_limits.resolution_s", self.op_resolution_s, 0.0 < self.op_resolution_s < INF, "above 0 s, finite")
         _accept("period_s", self.period_s, 0.0 < self.period_s < INF, "above 0 s")
 
     @classmethod
@@ -146,6 +151,8 @@ class LoopSettings:
             on_bad_pv=OnBadPv(str(action)),
             fallback_op=_number(bad, "bad_pv", "fallback_op") if bad.get("fallback_op") is not None else None,
             watch=PvWatch.from_row(_part(row, "watch")) if row.get("watch") is not None else None,
+            op_resolution=_number(op, "op_limits", "resolution", 0.0),
+            op_resolution_s=_number(op, "op_limits", "resolution_s", 10.0),
             period_s=period_s,
         )
 

@@ -20,3 +20,15 @@ def starting() -> Iterator[None]:
         gc.freeze()
     finally:
         gc.enable()
+
+
+@contextlib.contextmanager
+def seldom() -> Iterator[None]:
+    """For work that makes much and little garbage, one piece after another: what a piece leaves is freed at its end."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(10_000, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.collect(1)  # younger than the piece, so without a look at all that the program holds

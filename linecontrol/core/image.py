@@ -1,7 +1,7 @@
 """The process image: the latest sample of every tag, and the one hub through which samples flow.
 
 Feeds receive whole scans (one station, one instant). Their full-buffer policy is in their type:
-LosslessFeed never drops; LiveFeed drops the oldest and counts.
+LosslessFeed never drops; LiveFeed drops the oldest and counts; DirectFeed hands on at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from linecontrol.core.model import NO_DATA, Sample, Status, Tag
@@ -53,6 +53,18 @@ class _Feed:
 
 class LosslessFeed(_Feed):
     """Full-buffer policy: never drops (the reader must spool)."""
+
+
+class DirectFeed(_Feed):
+    """Full-buffer policy: nothing waits. Each scan is handed on as it is published, for a reader that is always at
+    once done with it."""
+
+    def __init__(self, reader: Callable[[Scan], None]) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def offer(self, scan: Scan) -> None:
+        self._reader(scan)
 
 
 class LiveFeed(_Feed):

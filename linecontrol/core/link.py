@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from linecontrol.core.model import Status, Value
 
@@ -20,6 +20,35 @@ class Reading(NamedTuple):
     value: Value | None
     status: Status
     source_time: float | None = None
+
+
+Columns = tuple[Sequence[Any], Sequence[Any], Sequence[Any]]
+"""Values, statuses and source times of as many readings."""
+_new = tuple.__new__  # builds a Reading in half the time
+
+
+class ReadingTable(Mapping[str, Reading]):
+    """Readings of a whole scan by column, for a link that has them so: a Reading is made of those that are asked for.
+
+    Args:
+        places: place of each tag in the columns, in their order.
+    """
+
+    __slots__ = ("_places", "columns")
+
+    def __init__(self, places: Mapping[str, int], columns: Columns) -> None:
+        self._places, self.columns = places, columns
+
+    def __getitem__(self, name: str) -> Reading:
+        place = self._places[name]
+        values, statuses, times = self.columns
+        return _new(Reading, (values[place], statuses[place], times[place]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 @dataclass(slots=True)
@@ -55,7 +84,7 @@ class Link(Protocol):
         """Connect and make ready to read. Raises LinkError. A failed open leaves nothing behind."""
         ...
 
-    async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
+    async def read(self, names: Collection[str] | None = None) -> Mapping[str, Reading]:
         """Read these tags, or all.
 
         A tag the device refuses is in the answer with a bad status; the others are unharmed.
@@ -63,7 +92,7 @@ class Link(Protocol):
         """
         ...
 
-    def earlier(self) -> Sequence[dict[str, Reading]]:
+    def earlier(self) -> Sequence[Mapping[str, Reading]]:
         """What a device that reports by itself said before the readings of the last ``read``; empty on other wires.
 
         Each is handed over once, for every tag the oldest first. After a ``read`` that raised, it is all that had

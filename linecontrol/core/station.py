@@ -14,13 +14,12 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any
 
 from linecontrol.core.clock import Clock
 from linecontrol.core.deadline import deadline
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.image import ProcessImage, Scan
-from linecontrol.core.link import Link, Reading
+from linecontrol.core.link import Columns, Link, Reading, ReadingTable
 from linecontrol.core.model import Event, Sample, Severity, Status, Tag, Value
 from linecontrol.core.source_time import SourceTime
 from linecontrol.core.ticker import ticker
@@ -30,8 +29,7 @@ RETRY_MOST_S = 1.0
 LEAST_PERIOD_REAL_S = 0.02
 HANGS_AFTER_REAL_S = 1.5
 _new = tuple.__new__  # builds a Sample in half the time; hundreds are made in every scan
-_Columns = tuple[tuple[Any, ...], ...]  # values, statuses, stamps
-_NO_COLUMNS: _Columns = ((), (), ())
+_NO_COLUMNS: Columns = ((), (), ())
 
 
 def retry_delays_s(seed: int | None = None) -> Iterator[float]:
@@ -245,7 +243,7 @@ class Station:
                 self._show(readings, columns, times, arrival)
         await self._keep_duty(readings)
 
-    def _publish(self, scans: Sequence[dict[str, Reading]], arrival: float) -> None:
+    def _publish(self, scans: Sequence[Mapping[str, Reading]], arrival: float) -> None:
         """Oldest first. Their times are found together, for the newest stamp of all is the device's "now"."""
         columns = [_columns(readings) for readings in scans]
         stamps = list(chain.from_iterable(column for _, _, column in columns))
@@ -253,7 +251,7 @@ class Station:
         for readings, column in zip(scans, columns, strict=True):
             self._show(readings, column, times, arrival)
 
-    def _show(self, readings: dict[str, Reading], columns: _Columns, times: Iterable[float], arrival: float) -> None:
+    def _show(self, readings: Mapping[str, Reading], columns: Columns, times: Iterable[float], arrival: float) -> None:
         """One scan into the image; takes as many of the times as it has values."""
         self._is_marked_bad = False
         rows = zip(columns[0], columns[1], times, strict=False)  # ends with the values: the times go on with the next
@@ -329,7 +327,7 @@ class Station:
         elif self.senseless_since is None:
             self.senseless_since = at
 
-    def _watch_layout(self, readings: dict[str, Reading]) -> None:
+    def _watch_layout(self, readings: Mapping[str, Reading]) -> None:
         """A value that is always the same tells when the rest of the map cannot be believed."""
         if self._duty.constant is None:
             return
@@ -349,7 +347,7 @@ class Station:
         text = f"{self.name}: {self._garbled}" if self._garbled else f"{self.name}: {name} reads {expected:g} again."
         self._emit(Event(self._clock.now(), "plc.garbled", self.name, text, Severity.ALARM, active=not is_right))
 
-    def _watch_program(self, readings: dict[str, Reading]) -> None:
+    def _watch_program(self, readings: Mapping[str, Reading]) -> None:
         real = self._clock.real()
         duty = self._duty
         if duty.alive is not None and (alive := readings[duty.alive].value) is not None:
@@ -382,7 +380,7 @@ class Station:
         self._watch_since = None
         self._on_restart(self.name)
 
-    async def _keep_duty(self, readings: dict[str, Reading]) -> None:
+    async def _keep_duty(self, readings: Mapping[str, Reading]) -> None:
         """Claim the device, keep the heartbeat, and notice another controller."""
         duty, real = self._duty, self._clock.real()
         if not self.is_accepted:
@@ -398,7 +396,7 @@ class Station:
                 self._beat_written_at = real
                 await self._write_duty(duty.heartbeat, self._beat() % 65536)
 
-    async def _claim(self, readings: dict[str, Reading], real: float) -> None:
+    async def _claim(self, readings: Mapping[str, Reading], real: float) -> None:
         duty = self._duty
         if duty.owner is None or self.foreign_owner is not None:
             return  # a device found in other hands is taken over by a person, with a restart, never by itself
@@ -456,9 +454,12 @@ class Station:
         return sample
 
 
-def _columns(readings: Mapping[str, Reading]) -> _Columns:
+def _columns(readings: Mapping[str, Reading]) -> Columns:
     """Values, statuses and stamps of a scan."""
-    return tuple(zip(*readings.values(), strict=True)) or _NO_COLUMNS
+    if isinstance(readings, ReadingTable):
+        return readings.columns
+    values, statuses, stamps = tuple(zip(*readings.values(), strict=True)) or _NO_COLUMNS
+    return values, statuses, stamps
 
 
 def _bad(readings: Mapping[str, Reading], statuses: Sequence[Status]) -> set[str]:

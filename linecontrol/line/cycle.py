@@ -53,7 +53,8 @@ class ControlCycle:
         line.bags.tick(now)
         line.tuning.before()
         for write in line.bank.tick(dt_s, now, line.is_available):
-            line.writes.submit(Command(write.tag, write.value, write.who))
+            if line.writes.would_change(write.tag, write.value):
+                line.writes.submit(Command(write.tag, write.value, write.who))
         for name, out in line.bank.outputs.items():
             for text in (*out.events, *out.refused):
                 line.emit(Event(now, "loop.event", name, f"{name}: {text}", Severity.WARNING))
@@ -88,12 +89,9 @@ class ControlCycle:
         verdict = guard.tick(now, samples, line.lab.for_guard(samples), doubts)
         line.haccp.tick(now, verdict)
         tag = guard.settings.tag
-        if line.is_available(tag):
-            line.writes.submit(
-                Command(
-                    tag, verdict.position, "guard", "; ".join([*verdict.deviations.values(), *verdict.near.values()])
-                )
-            )
+        if line.is_available(tag) and line.writes.would_change(tag, verdict.position):
+            why = "; ".join([*verdict.deviations.values(), *verdict.near.values()])
+            line.writes.submit(Command(tag, verdict.position, "guard", why))
         self._tell(verdict, now, tag)
         line.bags.note_guard(verdict, now)
 

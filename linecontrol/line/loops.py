@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from linecontrol.config import LineConfig
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.loop import Loop, LoopInputs, LoopOutput, LoopSettings, Mode
+from linecontrol.control.resolution import Resolution
 from linecontrol.control.wear import Wear
 from linecontrol.core.errors import ConfigError, DeviceRefused, Problem
 from linecontrol.core.image import ProcessImage
@@ -72,9 +73,11 @@ class LoopBank:
         self.strategies = dict(strategies or {})
         spans = {row.name: row.pid.op_high - row.pid.op_low for row in settings}
         self.wear = {name: Wear(REVERSAL_SHARE * span) for name, span in spans.items()}
+        self._fine = {row.name: Resolution(row.op_resolution, row.op_resolution_s) for row in settings}
         self._loops = {row.name: Loop(row) for row in settings}
         self._outer_of = {row.inner: row.name for row in settings if row.inner is not None}
         self._order = _outer_first(self.settings)
+        self._askers = {row.name: f"loop:{row.name}" for row in settings}
         self._wishes: dict[str, _Wish] = {}
         self.outputs: dict[str, LoopOutput] = {}
         self._answered: dict[str, float] = {}
@@ -188,13 +191,13 @@ class LoopBank:
                 lead = self.tests.lead(name, sight, now, dt_s)
             out = loop.tick(
                 LoopInputs(
-                    dt_s=dt_s,
-                    pv=pv,
+                    dt_s,
+                    pv,
+                    wish.mode,
+                    wish.sp,
+                    wish.op,
+                    self._gains(loop, wish.gains) if wish.gains else None,
                     override=override,
-                    mode=wish.mode,
-                    sp=wish.sp,
-                    op=wish.op,
-                    gains=self._gains(loop, wish.gains) if wish.gains else None,
                     cascade_sp=outer_out.output if outer_out is not None else None,
                     ratio=look(row.ratio.tag) if row.ratio is not None else None,
                     downstream=inner.downstream if inner is not None else None,
@@ -206,12 +209,20 @@ class LoopBank:
             self.outputs[name] = out
             if strategy is not None:
                 strategy.after(out, now)
-            if out.op is not None and row.inner is None:
-                writes.append(Write(row.op, out.op, f"loop:{name}"))
+            if out.op is not None and row.inner is None and self._is_worth_writing(name, out, look, dt_s):
+                writes.append(Write(row.op, out.op, self._askers[name]))
         for name, out in self.outputs.items():
             inner = self.outputs.get(self.settings[name].inner or "")
             self.wear[name].see(out.output if inner is None else inner.sp, dt_s)
         return writes
+
+    def _is_worth_writing(self, name: str, out: LoopOutput, look: Callable[[str], Sample], dt_s: float) -> bool:
+        """Whether the actuator could tell. What a person, a phase or a test asks for is always written as asked."""
+        fine, row = self._fine[name], self.settings[name]
+        if fine.smallest == 0.0 or out.mode is Mode.MAN or out.led or out.op is None:
+            return True
+        pid = row.pid
+        return fine.passes(out.op, look(row.op).number, dt_s, low=pid.op_low, high=pid.op_high)
 
     def hear(self, meter: str, check: LabCheck, now: float) -> None:
         """The laboratory has spoken of this meter."""

@@ -31,10 +31,15 @@ class Writes:
         if command.tag in self._under_way:
             self._newest[command.tag] = command
             return
-        present = self._image.latest(command.tag)
-        if present.is_good and same_value(command.value, present.value, self._image.tags[command.tag].step):
-            return
-        self._start(command)
+        if self.would_change(command.tag, command.value):
+            self._start(command)
+
+    def would_change(self, tag: str, value: Value) -> bool:
+        """Whether ``submit`` of this value would do anything: a write is under way, or the device shows another one."""
+        if tag in self._under_way:
+            return True
+        present = self._image.latest(tag)
+        return not (present.is_good and same_value(value, present.value, self._image.tags[tag].step))
 
     def _start(self, command: Command) -> None:
         task = self._gate.begin(command)

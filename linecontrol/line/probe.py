@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,7 +59,7 @@ async def probe(station: StationConfig) -> StationProbe:
     return StationProbe(station.name, station.endpoint.url, findings, notices=notices)
 
 
-async def _read_once(station: StationConfig) -> tuple[dict[str, Reading], Sequence[str]]:
+async def _read_once(station: StationConfig) -> tuple[Mapping[str, Reading], Sequence[str]]:
     link = link_for(station)
     try:
         await link.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
 
 from linecontrol.core.clock import Clock
 from linecontrol.core.image import ProcessImage, Scan
@@ -47,9 +48,9 @@ class SoftStation:
             raise KeyError(next(name for name in values if name not in self._values))
         self._values.update(values)
         good, bad = Status.GOOD, Status.BAD
-        samples = {
-            name: _new(Sample, (value, good if value is not None else bad, now)) for name, value in self._values.items()
-        }
+        shown = self._values.values()
+        rows = zip(shown, [bad if value is None else good for value in shown], repeat(now))  # ends with the values
+        samples = dict(zip(self._values, map(_new, repeat(Sample), rows), strict=True))
         if self._waiting:
             self._waiting -= values.keys()
             samples |= dict.fromkeys(self._waiting, Sample(None, Status.BAD_WAITING_FOR_INITIAL_DATA, now))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Sequence
-from itertools import repeat
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
-from linecontrol.core.link import LinkCounters, Reading
+from linecontrol.core.link import LinkCounters, Reading, ReadingTable
 from linecontrol.core.model import DataType, Status, Tag, Value
 from linecontrol.links.codec import Convert, converter, encode, engineering
 from linecontrol.links.frames import exception
@@ -94,8 +93,12 @@ class TwinLink:
         self._rows = {tag.name: _Row(tag.name, _raw(tag), converter(tag)) for tag in tags}
         self._all = list(self._rows.values())
         self._show = plc.reader(tuple(self._rows))
-        self._before = [math.nan] * len(self._all)  # what the registers showed last, and the readings of that: most
-        self._readings = dict.fromkeys(self._rows, _NO_VALUE)  # registers stand still most of the time
+        self._places = {name: place for place, name in enumerate(self._rows)}
+        count = len(self._all)
+        self._before = [math.nan] * count  # what the registers showed last, and what was read in it: most registers
+        self._values: list[Any] = [_NO_VALUE.value] * count  # stand still most of the time
+        self._statuses = [_NO_VALUE.status] * count
+        self._no_times = (None,) * count
 
     async def open(self) -> None:
         """Connect. Raises LinkDown when the plug is out; a mute PLC is found out by the first read."""
@@ -104,7 +107,7 @@ class TwinLink:
         self._cuts, self._era = self._face.gate.cuts, self._face.wire.era
         self.counters.connects += 1
 
-    async def read(self, names: Collection[str] | None = None) -> dict[str, Reading]:
+    async def read(self, names: Collection[str] | None = None) -> Mapping[str, Reading]:
         """Read these tags, or all. Raises LinkDown, LinkTimeout; KeyError for a name that is not on this link."""
         rows = None if names is None else [self._rows[name] for name in names]
         if self._is_quick:
@@ -122,12 +125,12 @@ class TwinLink:
         self.counters.exceptions += bool(refusing)
         return out
 
-    def _answer(self, rows: Sequence[_Row] | None, names: Collection[str] | None) -> dict[str, Reading]:
+    def _answer(self, rows: Sequence[_Row] | None, names: Collection[str] | None) -> Mapping[str, Reading]:
         """What the PLC says when it is asked to show these."""
         out = dict.fromkeys(names or self._rows, self._failed()) if self._face.refusing else self._shown(rows)
         return self._stamped(out) if self._face.wire.has_stamps else out
 
-    def earlier(self) -> Sequence[dict[str, Reading]]:
+    def earlier(self) -> Sequence[Mapping[str, Reading]]:
         """Nothing: a twin is read, it does not report."""
         return ()
 
@@ -203,31 +206,34 @@ class TwinLink:
         self.counters.timeouts += 1
         raise LinkTimeout(f"{self._place}: no answer within {self._timeout_s:g} s")
 
-    def _shown(self, rows: Sequence[_Row] | None) -> dict[str, Reading]:
+    def _shown(self, rows: Sequence[_Row] | None) -> Mapping[str, Reading]:
         """What these registers show, or all."""
-        if self._order != self._plc.station.order:
+        if self._is_rewired:
             return {row.name: self._rewired(row) for row in rows or self._all}
         if rows is not None:
             return {row.name: row.reading(self._plc.value(row.name)) for row in rows}
-        shown, readings = self._show(), self._readings
-        for (name, raw, convert), now, before in zip(self._all, shown, self._before, strict=True):
+        shown, values, statuses = self._show(), self._values, self._statuses
+        places = self._places.values()
+        for place, (_, raw, convert), now, before in zip(places, self._all, shown, self._before, strict=True):
             if now == before:
                 continue
             if now != now:
-                readings[name] = _NO_VALUE
+                values[place], statuses[place], _ = _NO_VALUE
             else:  # as ``reading`` does, without a call more for each
-                readings[name] = convert(now if raw is None else raw(now), None)
+                values[place], statuses[place], _ = convert(now if raw is None else raw(now), None)
         self._before = shown
-        return readings.copy()
+        return ReadingTable(self._places, (tuple(values), tuple(statuses), self._no_times))
 
-    def _stamped(self, readings: dict[str, Reading]) -> dict[str, Reading]:
+    def _stamped(self, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
         """With the time that the device says it is."""
         wire = self._face.wire
         if not wire.is_clock_held:
             self._device_s = asyncio.get_running_loop().time() + wire.clock_ahead_s
-        values, statuses, _ = zip(*readings.values(), strict=True)
-        stamped = zip(values, statuses, repeat(self._device_s))  # ends with the values
-        return dict(zip(readings, map(tuple.__new__, repeat(Reading), stamped), strict=True))
+        now_s = self._device_s
+        if isinstance(readings, ReadingTable):
+            values, statuses, _ = readings.columns
+            return ReadingTable(self._places, (values, statuses, (now_s,) * len(values)))
+        return {name: Reading(value, status, now_s) for name, (value, status, _) in readings.items()}
 
     def _failed(self) -> Reading:
         is_modbus = self._plc.station.is_modbus
@@ -237,13 +243,18 @@ class TwinLink:
         """Let the PLC have a value; returns why it refused, "" when it did not."""
         if self._face.refusing:
             return "device failure"
-        if self._order != self._plc.station.order:
+        if self._is_rewired:
             number = self._across(tag.name, number, self._order, self._plc.station.order)
         answer = self._plc.write(tag.name, number)
         is_taken = answer is Answer.DONE or (answer is Answer.NOT_NOW and not tag.methods)
         return "" if is_taken else answer.value
 
     # -- a device whose words lie in another order than they did
+    @property
+    def _is_rewired(self) -> bool:
+        order = self._plc.station.order
+        return order is not self._order and order != self._order
+
     def _rewired(self, row: _Row) -> Reading:
         shown = self._plc.value(row.name)
         if self._plc.points[row.name].words > 1:

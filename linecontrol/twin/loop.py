@@ -75,6 +75,11 @@ class _Timer(asyncio.TimerHandle):
         self._loop, self._callback, self._args = loop, callback, args
         self._cancelled, self._repr, self._source_traceback = False, None, None
 
+    def __lt__(self, other: asyncio.TimerHandle) -> bool:
+        """As asyncio's; all timers of this loop are of this kind."""
+        earlier: bool = self._when < other._when  # type: ignore[attr-defined]
+        return earlier
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """See the module. No sockets, pipes or signals; work for a thread is done at once, in place.

@@ -13,6 +13,7 @@ from typing import Any
 
 from linecontrol.config import LineConfig, StationConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError, Problem
+from linecontrol.core.garbage import seldom
 from linecontrol.core.model import Event, Tag
 from linecontrol.core.ticker import LoopTicker
 from linecontrol.line.assembly import Line, assemble
@@ -256,7 +257,8 @@ def run_trial(trial: Trial, plant: Plant | None = None) -> Outcome:
     Args:
         plant: instead of the one that the trial describes.
     """
-    return run_virtual(_run(trial, plant))
+    with seldom():
+        return run_virtual(_run(trial, plant))
 
 
 async def _run(trial: Trial, plant: Plant | None) -> Outcome:

@@ -167,6 +167,13 @@ LINE_MISTAKES = {
     "loop output limits": Bad(
         DEMO, number_at("name: TIC-303", "op_limits: ", "high: "), "101", "loops[TIC-303].op_limits.high", "0 to 100"
     ),
+    "loop output resolution": Bad(
+        DEMO,
+        number_at("name: TIC-303", "op_limits: ", "resolution: "),
+        "2.1",
+        "loops[TIC-303].op_limits.resolution",
+        "0 to 2",
+    ),
     "loop output limits empty": Bad(
         DEMO, number_at("name: DIC-204", "op_limits: ", "high: "), "-1", "loops[DIC-204].op_limits.high", "above"
     ),

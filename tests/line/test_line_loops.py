@@ -1,6 +1,7 @@
 """The loop bank: cascade order, soft tags, who owns what, and a loop that rests while there is nothing to control."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,9 @@ from linecontrol.line.loops import LoopBank, loop_needs, loop_settings, loop_wor
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, resolution: float = 0.0) -> None:
         config = read_line("demo")
-        settings = loop_settings(config)
+        settings = [replace(row, op_resolution=resolution) for row in loop_settings(config)]
         titles, units, op_units = loop_words(config)
         tags = [*config.tags, *soft_tags(settings, titles, units, op_units)]
         self.image = ProcessImage(tags)
@@ -120,3 +121,18 @@ def test_gains_change_without_a_bump() -> None:
     after = bench.tick()["TV-303"]
     assert math.isclose(before, after, abs_tol=0.5)
     assert bench.bank.show()["TIC-303.K"] == 1.8
+
+
+def test_moves_too_small_for_the_actuator_are_written_once_they_last_and_a_persons_always() -> None:
+    bench = Bench(resolution=0.2)
+    bench.bank.on_write("TIC-303.OP", 30.0)
+    bench.tick(20)
+    bench.bank.on_write("TIC-303.OP", 30.1)
+    assert bench.tick()["TV-303"] == 30.1
+    bench.show(TV_303=30.1)
+    bench.bank.on_write("TIC-303.MODE", 1)
+    bench.bank.on_write("TIC-303.SP", 100.2)
+    moves = [bench.tick().get("TV-303") for _ in range(20)]
+    assert moves[:2] == [None, None]
+    first = next(move for move in moves if move is not None)
+    assert 0.0 < abs(first - 30.1) < 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from random import Random
 
@@ -68,7 +68,7 @@ def on(station: str, play: Callable[[Bench], Awaitable[None]]) -> None:
     run_virtual(main())
 
 
-async def reopened(bench: Bench) -> dict[str, Reading]:
+async def reopened(bench: Bench) -> Mapping[str, Reading]:
     await bench.link.open()
     return await bench.link.read()
 
