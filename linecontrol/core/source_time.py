@@ -22,10 +22,11 @@ class SourceTime:
 
     def stamp(self, stamps: Sequence[float | None], arrival: float, speed: float) -> list[float]:
         """Line times for readings with these stamps, which arrived at line time ``arrival``; None: the arrival."""
-        if stamps.count(None) == len(stamps):
+        newest = stamps[0] if stamps else None
+        are_same = stamps.count(newest) == len(stamps)
+        if newest is None and are_same:
             return [arrival] * len(stamps)
-        newest = stamps[0]
-        if newest is None or stamps.count(newest) != len(stamps):
+        if newest is None or not are_same:
             newest = max(stamp for stamp in stamps if stamp is not None)
         if newest > self._newest or self._newest - newest > 60.0:  # set back: the device's clock was changed
             passed = newest - self._newest
@@ -33,7 +34,7 @@ class SourceTime:
             held_up = passed > 0.0 and 0.0 < late <= self.LATE_S * speed
             self._seen_at = arrival - max(late - self.DRIFT * passed * speed, 0.0) if held_up else arrival
             self._newest = newest
-        if stamps.count(newest) == len(stamps):  # a device that stamps with the time of its program
+        if are_same:  # a device that stamps with the time of its program
             return [self._seen_at - max(0.0, self._newest - newest) * speed] * len(stamps)
         return [
             arrival if stamp is None else self._seen_at - max(0.0, self._newest - stamp) * speed for stamp in stamps

@@ -91,6 +91,11 @@ class TwinLink:
         self._order = plc.station.order  # as commissioned; a fault may change the device's
         self._tags = {tag.name: tag for tag in tags}
         self._rows = {tag.name: _Row(tag.name, _raw(tag), converter(tag)) for tag in tags}
+        # Whole numbers that go over the wire as they are, and what their type holds.
+        whole = (DataType.INT16, DataType.UINT16, DataType.INT32, DataType.UINT32)
+        self._counts = {
+            tag.name: tag.type.limits for tag in tags if tag.type in whole and (tag.scale, tag.offset) == (1.0, 0.0)
+        }
         self._all = list(self._rows.values())
         self._show = plc.reader(tuple(self._rows))
         self._places = {name: place for place, name in enumerate(self._rows)}
@@ -137,11 +142,15 @@ class TwinLink:
     async def write(self, name: str, value: Value) -> None:
         """Write one tag once. Raises DeviceRefused, LinkDown, LinkTimeout, LinkError, KeyError as every link."""
         tag = self._tags[name]
-        try:
-            raw = encode(tag, value)
-        except ValueError as error:
-            raise LinkError(str(error)) from error
-        number = float(raw) if isinstance(raw, (bool, str)) else engineering(tag, raw)
+        limits = self._counts.get(name)
+        if limits is not None and value.__class__ is int and limits[0] <= value <= limits[1]:
+            number = float(value)  # a heartbeat, as most writes are
+        else:
+            try:
+                raw = encode(tag, value)
+            except ValueError as error:
+                raise LinkError(str(error)) from error
+            number = float(raw) if isinstance(raw, (bool, str)) else engineering(tag, raw)
         if self._is_quick:
             self.counters.requests += 1
             refusal = self._write(tag, number)
