@@ -125,9 +125,9 @@ async def test_a_nan_is_bad_alone_told_and_recorded(tmp_path: Path) -> None:
                 assert [row.value for row in rows if not row.is_good] == [None]
                 assert rows[-1].is_good
                 events.clear()
-        part = next(task for task in asyncio.all_tasks() if task.get_name() == "soft tags")
+        part = next(task for task in asyncio.all_tasks() if task.get_name() == "station drying")
         part.cancel()  # whatever ends a part of the controller: nothing ends without a word
-        await until(lambda: any(e.text == "soft tags failed: broken off" for e in events))
+        await until(lambda: any(e.text == "station drying failed: broken off" for e in events))
 
 
 async def test_starting_while_a_plc_is_down_waits_and_says_so(tmp_path: Path) -> None:
