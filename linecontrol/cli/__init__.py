@@ -9,6 +9,13 @@ import sys
 
 def main() -> None:
     """Entry point of ``linecontrol`` and ``python -m linecontrol``."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # Ctrl-C before anything was begun; what has begun sees to it by itself
+        sys.exit(130)
+
+
+def _run() -> None:
     from linecontrol.core.garbage import starting
 
     with starting():
