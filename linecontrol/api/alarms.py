@@ -228,7 +228,9 @@ def alarm_routes(line: Line) -> APIRouter:
     @routes.post("/silence", response_model=SilencedOut)
     async def silence(request: Request, wish: By) -> Any:
         """Stop the sound. Alarms stay as they are; the next one sounds again."""
-        return await desk.silence(name_of(request, wish))
+        names = await desk.silence(name_of(request, wish))
+        noted(request, old={"sounding": names}, new={"sounding": []})
+        return {"silenced": len(names)}
 
     @routes.get("/{name}", response_model=AlarmOut)
     async def alarm(name: Name) -> Any:

@@ -123,7 +123,7 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         evidence_routes(line, bridge, aside),
         alarm_routes(line),
         interlock_routes(line),
-        haccp_routes(line),
+        haccp_routes(line, bridge, people),
         advice_routes(line, bridge, aside),
         tuning_routes(line),
         assessment_routes(line, bridge, aside),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.analysis.labels import label_sheet
@@ -12,9 +12,9 @@ from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import caller_of, noted, signed
 from linecontrol.api.people import People
 from linecontrol.api.problems import responses
-from linecontrol.api.rights import Right
+from linecontrol.api.signing import SignedIn, signature
 from linecontrol.api.wire import WHO
-from linecontrol.line.bag_acts import MEANINGS, Signer
+from linecontrol.line.signing import MEANINGS, Signer
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -30,16 +30,6 @@ class HoldIn(BaseModel):
     who: str | None = WHO
 
 
-class SignedIn(BaseModel):
-    """A decision under a signature: the password of who signs, given again, and what it stands for."""
-
-    model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=3, max_length=500)
-    password: str = Field(max_length=200, repr=False)
-    user: str | None = Field(None, max_length=60, description="Only at this computer's command line, and in a demo.")
-    lang: Literal["en", "zh"] = Field("en", description="Language of the meaning that is signed; see /signatures.")
-
-
 class ActionIn(BaseModel):
     """What was done about suspect powder."""
 
@@ -53,14 +43,7 @@ def bag_routes(line: Line, bridge: Bridge, people: People) -> APIRouter:
     routes = APIRouter(tags=["lots and bags"], responses=responses(403, 404, 409, 422, 429))
 
     async def decide(request: Request, bag_id: str, kind: str, wish: SignedIn) -> dict[str, Any]:
-        caller = caller_of(request)
-        noted(request, why=wish.reason, new={"bag": bag_id, "user": wish.user or caller.name})
-        signer = await people.sign(caller, wish.user, wish.password, request.state.address)
-        if (why := signer.why_not(Right.APPROVE)) is not None:
-            raise HTTPException(*why)
-        meaning = getattr(MEANINGS[kind], wish.lang)
-        noted(request, who=signer.actor, new={"bag": bag_id, "user": signer.name, "meaning": meaning})
-        by = Signer(signer.actor, signer.role.value, meaning)
+        by = await signature(request, people, kind, {"bag": bag_id}, wish)
         before = await bridge.do(lambda: line.bag_acts.bag(bag_id))
         noted(request, old={"status": before["status"]})
         return await bridge.do(lambda: line.bag_acts.decide(bag_id, kind, wish.reason, by))

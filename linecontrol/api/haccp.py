@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from linecontrol.api.alarms import Because, By
+from linecontrol.api.alarms import By
+from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import noted, permit, signed
+from linecontrol.api.people import People
 from linecontrol.api.problems import responses
 from linecontrol.api.rights import Right
+from linecontrol.api.signing import SignedIn, signature
 from linecontrol.api.wire import Titles
 from linecontrol.line.haccp import UnknownDeviation
 
@@ -149,9 +152,9 @@ class EntryIn(By):
     certificate: str = Field("", max_length=200)
 
 
-def haccp_routes(line: Line) -> APIRouter:
+def haccp_routes(line: Line, bridge: Bridge, people: People) -> APIRouter:
     """Limits, deviations, register."""
-    routes = APIRouter(tags=["haccp"], responses=responses(404, 409, 422))
+    routes = APIRouter(tags=["haccp"], responses=responses(403, 404, 409, 422, 429))
 
     def name_of(request: Request, wish: By) -> str:
         return signed(request, wish.who).partition(":")[2]
@@ -180,11 +183,14 @@ def haccp_routes(line: Line) -> APIRouter:
             raise HTTPException(404, str(error)) from None
 
     @routes.post("/deviations/{deviation_id}/close", response_model=DeviationOut)
-    async def close(deviation_id: DeviationId, request: Request, wish: Because) -> Any:
-        """Verify that the action was enough. 409 without a recorded action, or while it goes on."""
+    @beside
+    async def close(deviation_id: DeviationId, request: Request, wish: SignedIn) -> Any:
+        """Verify, under a signature, that the action was enough. 409 without a recorded action, or while it goes on."""
         try:
-            noted(request, old=line.haccp.standing(deviation_id))
-            return await line.haccp.verify(deviation_id, name_of(request, wish), wish.reason)
+            before = await bridge.ask(lambda: line.haccp.standing(deviation_id))
+            noted(request, old=before)
+            by = await signature(request, people, "close", {"deviation": deviation_id}, wish)
+            return await bridge.do(lambda: line.haccp.verify(deviation_id, by, wish.reason))
         except UnknownDeviation as error:
             raise HTTPException(404, str(error)) from None
 
@@ -200,6 +206,7 @@ def haccp_routes(line: Line) -> APIRouter:
         if item is None:
             raise HTTPException(404, f"there is no check {wish.item!r} on this line")
         permit(request, Right.TUNE if item.kind == "calibration" else Right.OPERATE)
+        noted(request, old=line.checks.standing(wish.item))
         return await line.checks.enter(
             wish.item,
             name_of(request, wish),

@@ -8,10 +8,10 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from linecontrol.api.bridge import Bridge, beside
-from linecontrol.api.callers import signed
+from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import responses
 from linecontrol.api.wire import WHO
-from linecontrol.history.trace import bags_of_lot
+from linecontrol.history.trace import NO_LOT, bags_of_lot
 from linecontrol.line.lots import lot_view, use_view
 from linecontrol.line.run_view import iso
 
@@ -68,13 +68,17 @@ def lot_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     @routes.get("/lots/{lot_id}")
     @beside
     async def recall(lot_id: str) -> dict[str, Any]:
-        """Recall: every closed bag that holds powder of this lot, and how much."""
+        """Recall: every closed bag that holds powder of this lot, and how much.
+
+        ``unnamed_bags``: how many bags hold powder of roots that nobody named; some may be of this lot as well.
+        """
         if aside is None:
             raise HTTPException(404, "this line keeps no history on disk")
         if not await bridge.ask(lambda: lot_id in line.lots.lots):
             raise HTTPException(404, f"there is no lot {lot_id!r}")
         await bridge.do(line.historian.flush)
         lot, bags = await aside.ask(bags_of_lot, lot_id)
+        _, unnamed = await aside.ask(bags_of_lot, NO_LOT)
         rows = [
             {
                 "bag_id": one.bag.bag_id,
@@ -87,13 +91,15 @@ def lot_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
             }
             for one in bags
         ]
-        return {**lot_view(lot), "bags": rows, "bags_kg": round(sum(one.kg for one in bags), 3)}
+        kg = round(sum(one.kg for one in bags), 3)
+        return {**lot_view(lot), "bags": rows, "bags_kg": kg, "unnamed_bags": len(unnamed)}
 
     @routes.post("/runs/{run_id}/lots", status_code=201)
     async def use(request: Request, run_id: str, wish: LotUseIn) -> dict[str, Any]:
         """A change of lots at the hopper of the run in hand."""
         at = None if wish.from_at is None else wish.from_at.timestamp()
         who = signed(request, wish.who)
+        noted(request, old={"lot": line.lots.uses[-1].lot_id if line.lots.uses else None})
         return use_view(await line.lots.use(run_id, wish.lot, who=who, from_at=at, note=wish.note))
 
     return routes

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from linecontrol.cli.csv_out import write_csv
 from linecontrol.cli.options import Json, Url
-from linecontrol.cli.output import BAD_INPUT, DONE, paper, people, print_json, stop
+from linecontrol.cli.output import DONE, paper, people, print_json
+from linecontrol.cli.passwords import PasswordStdin, ask_password
 
 users = typer.Typer(help="Users: add, list, change, remove.", no_args_is_help=True, rich_markup_mode=None)
 tokens = typer.Typer(help="Tokens for scripts: make, list, revoke.", no_args_is_help=True, rich_markup_mode=None)
@@ -19,9 +20,6 @@ tokens = typer.Typer(help="Tokens for scripts: make, list, revoke.", no_args_is_
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 RoleOption = Annotated[str, typer.Option(help="operator, technician, researcher, supervisor or admin")]
 Reason = Annotated[str, typer.Option(help="Why, for the record.")]
-Stdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
-]
 
 
 @users.command("add")
@@ -29,13 +27,19 @@ def add_user(
     name: Name,
     role: RoleOption,
     language: Annotated[str, typer.Option(help="en or zh")] = "en",
-    password_stdin: Stdin = False,
+    password_stdin: PasswordStdin = False,
     reason: Reason = "",
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Add a user; asks for the password."""
-    body = {"name": name, "role": role, "language": language, "reason": reason, "password": _password(password_stdin)}
+    body = {
+        "name": name,
+        "role": role,
+        "language": language,
+        "reason": reason,
+        "password": ask_password(from_stdin=password_stdin, is_new=True),
+    }
     _tell_user(_ask("POST", url, "/users", body), as_json)
 
 
@@ -81,10 +85,10 @@ def disable(
 
 @users.command("password")
 def set_password(
-    name: Name, password_stdin: Stdin = False, reason: Reason = "", url: Url = None, as_json: Json = False
+    name: Name, password_stdin: PasswordStdin = False, reason: Reason = "", url: Url = None, as_json: Json = False
 ) -> None:
     """Give a user a new password; the user's sessions end, and failed tries are forgotten."""
-    body = {"password": _password(password_stdin), "reason": reason}
+    body = {"password": ask_password(from_stdin=password_stdin, is_new=True), "reason": reason}
     _tell_user(_ask("PATCH", url, f"/users/{_quoted(name)}", body), as_json)
 
 
@@ -191,16 +195,6 @@ def _ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = 
     from linecontrol.cli.client import ask
 
     return ask(method, url, path, body)
-
-
-def _password(from_stdin: bool) -> str:
-    """A password from standard input, or asked for twice without showing it."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\n")
-    if not sys.stdin.isatty():
-        stop("nobody is there to be asked for a password; give it with --password-stdin", BAD_INPUT)
-    found: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return found
 
 
 def _tell_user(row: dict[str, Any], as_json: bool) -> None:

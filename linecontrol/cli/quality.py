@@ -8,8 +8,9 @@ from urllib.parse import quote, urlencode
 import typer
 
 from linecontrol.cli.lab import local
-from linecontrol.cli.options import Json, Language, Reason, Url, Who
+from linecontrol.cli.options import Json, Language, Url, Who
 from linecontrol.cli.output import paper, print_json
+from linecontrol.cli.passwords import PasswordStdin, ask_password
 
 deviations_app = typer.Typer(
     help="Deviations from critical limits: list, record the corrective action, close.",
@@ -108,10 +109,18 @@ def action(
 
 @deviations_app.command()
 def close(
-    deviation_id: Id, reason: Reason = "", who: Who = "supervisor", url: Url = None, as_json: Json = False
+    deviation_id: Id,
+    reason: Annotated[str, typer.Option(help="What was looked at.")],
+    user: Annotated[str | None, typer.Option(help="Who signs; needed on the controller's own computer.")] = None,
+    password_stdin: PasswordStdin = False,
+    lang: Language = "en",
+    url: Url = None,
+    as_json: Json = False,
 ) -> None:
-    """Verify that the action was enough. A supervisor's right."""
-    _act(url, deviation_id, "close", {"who": who, "reason": reason}, as_json)
+    """Sign that the action was enough. A supervisor's right; asks for the password."""
+    password = ask_password(from_stdin=password_stdin, is_new=False)
+    body = {"reason": reason, "password": password, "lang": "zh" if lang == "zh" else "en"}
+    _act(url, deviation_id, "close", body | ({"user": user} if user else {}), as_json)
 
 
 @calibrations_app.callback()

@@ -84,6 +84,25 @@ async def reason(
         dialog.delete()
 
 
+async def signature(
+    view: View, question: str, yes: str, decision: str, *, lines: Sequence[str] = (), kind: str = "main"
+) -> dict[str, Any] | None:
+    """Ask for a reason and, once more, for the password; shows what is signed. The request's body; None: called off."""
+    meanings = await view.told(view.get("/signatures")) or {}
+    fields: dict[str, ui.input] = {}
+
+    def more() -> None:
+        if view.session.is_demo:
+            fields["user"] = ui.input(view.t("login.user")).props("outlined").classes("field")
+        password = ui.input(view.t("ask.password"), password=True).props('outlined autocomplete="off"')
+        fields["password"] = password.classes("field")
+
+    said = await reason(view, question, yes, lines=[*lines, view.of(meanings.get(decision))], more=more, kind=kind)
+    if said is None:
+        return None
+    return {"reason": said, "lang": view.language} | {name: str(field.value or "") for name, field in fields.items()}
+
+
 def since(at: float | None, *, until: bool = False) -> Element:
     """How long ago (or, with ``until``, how long from now) a line time [s since 1970] is; counts on by itself."""
     box = ui.element("span").classes("value")

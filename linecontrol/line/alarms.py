@@ -135,11 +135,11 @@ class AlarmDesk:
             "refused": [{"name": name, "reason": reason} for name, reason in refused.items()],
         }
 
-    async def silence(self, who: str) -> dict[str, Any]:
-        """Stop the sound of what sounds; the next alarm sounds again."""
-        count = self.system.silence(self._line.clock.now(), who)
+    async def silence(self, who: str) -> list[str]:
+        """Stop the sound of what sounds, and name it; the next alarm sounds again."""
+        names = self.system.silence(self._line.clock.now(), who)
         await self._done()
-        return {"silenced": count}
+        return names
 
     async def shelve(self, name: str, who: str, why: str, for_s: float) -> dict[str, Any]:
         """Take an alarm from view for a time [s]. Raises ConfigError for a time too long or no reason."""

@@ -3,30 +3,22 @@ released that nobody has done anything about."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.errors import ConfigError, Problem, StateError
-from linecontrol.core.model import Event, Severity, Text
+from linecontrol.core.model import Event, Severity
 from linecontrol.guard.genealogy import Suspect
 from linecontrol.history import ActRow, BagRow, Traced
 from linecontrol.line.bags import GOOD, HELD, OPEN, REJECTED, RELEASED, SUSPECT
 from linecontrol.line.lots import lot_view
 from linecontrol.line.run_view import iso
+from linecontrol.line.signing import Signer, act_row
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-MEANINGS = {
-    "release": Text(
-        "I have looked at the evidence, the corrective action is done, and I release this bag for use.",
-        "本人已核查证据，纠正措施已完成，批准放行此袋。",
-    ),
-    "reject": Text("I reject this bag: it must not be used as food.", "本人拒收此袋：不得作为食品使用。"),
-}
-"""What a signature stands for; it is signed with a password."""
 _BECOMES = {"hold": HELD, "release": RELEASED, "reject": REJECTED}
 _FROM = {
     "hold": (GOOD, RELEASED),
@@ -38,15 +30,6 @@ MEMORY_S = 2 * 86_400.0  # powder is never followed farther back
 
 
 _CHINESE = {"hold": "扣留", "release": "放行", "reject": "拒收"}
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Who decides: name as history keeps it, role, and the meaning they signed; empty = without a password."""
-
-    who: str
-    role: str
-    meaning: str = ""
 
 
 class BagActs:
@@ -70,16 +53,14 @@ class BagActs:
             suspects = await self._suspects(run_id, traced)
             bag = self._line.bags.told_of(bag, suspects)  # what was found since it was told last
             self._check_release(bag, suspects)
-        if kind in MEANINGS and not by.meaning:
-            raise StateError(f"to {kind} a bag takes a signature: the password of who decides, and what it stands for")
         now = self._line.clock.now()
-        act = _act(run_id, bag_id, kind, now, reason, by)
+        act = act_row(run_id, bag_id, kind, now, reason, by)
         changed = replace(bag, status=_BECOMES[kind], updated_at=now)
         await self._line.historian.save_trace(act, changed)
         if bag_id in self._line.bags.bags:
             self._line.bags.bags[bag_id] = changed
-        text = f"Bag {bag_id} is {changed.status}: {reason} ({by.who.partition(':')[2]})"
-        zh = f"袋 {bag_id} 已{_CHINESE[kind]}：{reason}（{by.who.partition(':')[2]}）"
+        text = f"Bag {bag_id} is {changed.status}: {reason} ({by.name})"
+        zh = f"袋 {bag_id} 已{_CHINESE[kind]}：{reason}（{by.name}）"
         severity = Severity.WARNING if kind != "release" else Severity.INFO
         self._line.emit(Event(now, f"bag.{changed.status}", bag_id, text, severity, data={"run_id": run_id, "zh": zh}))
         return bag_view(changed, traced, [*traced.acts, act])
@@ -92,7 +73,7 @@ class BagActs:
         if suspect_id not in known:
             names = ", ".join(sorted(known)) or "none in this run"
             raise ConfigError([Problem("", None, "suspect", f"there is no suspect interval {suspect_id!r}", names)])
-        act = _act(run_id, suspect_id, "action", self._line.clock.now(), action, by)
+        act = act_row(run_id, suspect_id, "action", self._line.clock.now(), action, by)
         if self._line.haccp.has(suspect_id):  # one record of it: the deviation's own
             await self._line.haccp.act(suspect_id, by.who, action)
         else:
@@ -185,10 +166,6 @@ class BagActs:
 def _check_reason(reason: str) -> None:
     if len(reason.strip()) < _REASON_LEAST:
         raise ConfigError([Problem("", None, "reason", "a decision needs its reason", "a sentence")])
-
-
-def _act(run_id: str, target: str, kind: str, now: float, reason: str, by: Signer) -> ActRow:
-    return ActRow(f"A{secrets.token_hex(6)}", run_id, target, kind, now, by.who, by.role, reason.strip(), by.meaning)
 
 
 def bag_view(bag: BagRow, traced: Traced, acts: Sequence[ActRow]) -> dict[str, Any]:

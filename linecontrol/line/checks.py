@@ -218,6 +218,11 @@ class CheckRegister:
         order = sorted(self.items, key=lambda name: (self.due_h(name, now), name) if self._is_loaded else (0.0, name))
         return [self.row(name) for name in order]
 
+    def standing(self, name: str) -> dict[str, Any]:
+        """What was entered last. Raises UnknownCheck."""
+        row = self.row(name)
+        return {key: row[key] for key in ("result", "done_at", "who")}
+
     def row(self, name: str) -> dict[str, Any]:
         """One item. Raises UnknownCheck."""
         item = self.items.get(name)

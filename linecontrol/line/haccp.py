@@ -21,6 +21,7 @@ from linecontrol.guard.spoilage import SpoilageSums
 from linecontrol.history import DeviationRow, LabRow
 from linecontrol.line.haccp_look import HaccpLook
 from linecontrol.line.haccp_views import deviation_view, limit_view, limits_of
+from linecontrol.line.signing import Signer, act_row
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -252,8 +253,8 @@ class HaccpDesk:
             replace(row, state="acted", action=added, acted_by=who, acted=now), f"corrective action by {who}: {action}"
         )
 
-    async def verify(self, deviation_id: str, who: str, why: str = "") -> dict[str, Any]:
-        """Close a deviation: its action was enough. Raises StateError with what is missing."""
+    async def verify(self, deviation_id: str, by: Signer, why: str) -> dict[str, Any]:
+        """Close a deviation under a signature: its action was enough. Raises StateError with what is missing."""
         row, now = self._named(deviation_id), self._line.clock.now()
         if row.state == "closed":
             raise StateError(f"{deviation_id} was closed by {row.closed_by}")
@@ -261,8 +262,9 @@ class HaccpDesk:
             raise StateError(f"{deviation_id} has no corrective action yet: record it first ({row.corrective_action})")
         if row.until is None:
             raise StateError(f"{deviation_id} is still going on: {row.text}")
-        closed = replace(row, state="closed", closed_by=who, closed=now, note=_joined(row.note, why.strip()))
-        return await self._changed(closed, f"closed by {who}{f': {why}' if why else ''}")
+        await self._line.historian.save_trace(act_row(row.run_id, deviation_id, "close", now, why, by))
+        closed = replace(row, state="closed", closed_by=by.name, closed=now, note=_joined(row.note, why.strip()))
+        return await self._changed(closed, f"closed by {by.name}{f': {why}' if why else ''}")
 
     async def _changed(self, row: DeviationRow, what: str) -> dict[str, Any]:
         await self._line.historian.save_deviation(row)

@@ -12,8 +12,9 @@ from access_rig import PASSWORD, Plant, Site, site
 
 from linecontrol.analysis.evidence import pack_in
 from linecontrol.history import BagRow, LotRow, LotUseRow, RecipeRow, RunRow
-from linecontrol.line.bag_acts import MEANINGS, BagActs
+from linecontrol.line.bag_acts import BagActs
 from linecontrol.line.lots import LotBook
+from linecontrol.line.signing import MEANINGS
 from linecontrol.line.suspects import SuspectLog
 
 T0 = 1_750_000_000.0
@@ -109,7 +110,7 @@ async def test_lots_are_registered_once_and_recalled_with_their_bags(served: Sit
     assert (wrong.status_code, "2026-01-10" in wrong.text) == (422, True)
     assert [lot["lot_id"] for lot in (await operator.get("/lots")).json()] == ["west", "east"]
     west = (await operator.get("/lots/west")).json()
-    assert (west["bags_kg"], [bag["bag_id"] for bag in west["bags"]]) == (25.0, [BAG])
+    assert (west["bags_kg"], [bag["bag_id"] for bag in west["bags"]], west["unnamed_bags"]) == (25.0, [BAG], 0)
     assert (await operator.get("/lots/nowhere")).status_code == 404
 
 

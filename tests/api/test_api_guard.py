@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer
-from access_rig import Plant, Site, site
+from access_rig import PASSWORD, Plant, Site, site
 from typer.testing import CliRunner
 
 from linecontrol.cli import client, interlocks, quality
@@ -22,6 +23,7 @@ from linecontrol.line.checks import CheckRegister
 from linecontrol.line.haccp import HaccpDesk
 from linecontrol.line.interlocks import InterlockDesk
 from linecontrol.line.quality_tags import quality_tags
+from linecontrol.line.signing import MEANINGS
 
 CONFIG = read_line("demo")
 UNITS = {"FT-307": 39.0, "TT-303": 20.0, "PT-308": -120.0, "MT-306": 12.8, "QT-321": 9.0, "ST-201": 0.0}
@@ -72,13 +74,13 @@ def _nobody() -> Iterator[None]:
     client.use(None, None)
 
 
-async def cli(served: Site, role: str, app: typer.Typer | Any, *words: str) -> tuple[int, str]:
-    """The command line in this process, as somebody of that role. Exit code and what it said."""
+async def cli(served: Site, role: str, app: typer.Typer | Any, *words: str, typed: str = "") -> tuple[int, str]:
+    """The command line in this process, as somebody of that role who types. Exit code and what it said."""
     client.use(served.tokens[role], None)
     if not isinstance(app, typer.Typer):
         app, function = typer.Typer(), app
         app.command()(function)
-    out = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--url", served.url])
+    out = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--url", served.url], input=typed)
     return out.exit_code, " ".join(out.output.split())
 
 
@@ -172,16 +174,31 @@ async def test_limits_as_they_stand_and_a_failed_test_piece_that_is_closed_only_
         assert words in out
         assert row["corrective_action"][lang] in out
     name = row["deviation_id"]
-    early = await served.as_("supervisor").post(f"/deviations/{name}/close", json={})
+    sign = {"reason": "oven values looked at", "password": PASSWORD}
+    early = await served.as_("supervisor").post(f"/deviations/{name}/close", json=sign)
     assert (early.status_code, "no corrective action yet" in early.json()["detail"]) == (409, True)
     assert (await cli(served, "operator", quality.deviations_app, "action", "D0", "sieved again"))[0] == 2
     empty = await served.as_("operator").post(f"/deviations/{name}/action", json={"action": " "})
     assert empty.status_code == 422
     code, out = await cli(served, "operator", quality.deviations_app, "action", name, "bags 3 and 4 sieved again")
     assert (code, "operator: bags 3 and 4 sieved again" in out) == (0, True)
-    assert (await served.as_("operator").post(f"/deviations/{name}/close", json={})).status_code == 403
-    assert (await cli(served, "supervisor", quality.deviations_app, "close", name, "--reason", "looked at"))[0] == 0
+    assert (await served.as_("operator").post(f"/deviations/{name}/close", json=sign)).status_code == 403
+    slip = await served.as_("supervisor").post(f"/deviations/{name}/close", json={**sign, "password": "another one"})
+    assert (slip.status_code, slip.json()["type"]) == (403, "urn:linecontrol:problem:not-signed")
+    close = ("close", name, "--reason", "oven values looked at")
+    assert (await cli(served, "supervisor", quality.deviations_app, *close))[0] == 2, (
+        "nobody to be asked for a password"
+    )
+    close = (*close, "--password-stdin", "--lang", "zh")
+    assert (await cli(served, "supervisor", quality.deviations_app, *close, typed=PASSWORD))[0] == 0
     (row,) = (await served.as_("operator").get("/deviations", params={"state": "closed"})).json()
     assert (row["acted_by"], row["closed_by"]) == ("operator", "supervisor")
     (kept,) = await served.plant.historian.deviations()
     assert (kept.state, kept.acted_by, kept.closed_by) == ("closed", "operator", "supervisor")
+    (act,) = (await served.plant.historian.traced(kept.run_id)).acts
+    assert (act.kind, act.target, act.who, act.meaning) == ("close", name, "operator:supervisor", MEANINGS["close"].zh)
+    closings = [row for row in await served.audit() if row["action"] == "POST /deviations/{deviation_id}/close"]
+    assert [row["outcome"] for row in reversed(closings)] == ["refused", "denied", "denied", "done"]
+    assert PASSWORD not in str(closings)
+    checks = [row for row in await served.audit() if row["action"] == "POST /calibrations" and row["outcome"] == "done"]
+    assert json.loads(checks[0]["old"])["result"] == "passed", "what was entered before the failed one"

@@ -14,7 +14,7 @@ from linecontrol.core.errors import StateError
 from linecontrol.guard.genealogy import Passage
 from linecontrol.history import BagRow
 from linecontrol.line.assembly import Line
-from linecontrol.line.bag_acts import Signer
+from linecontrol.line.signing import Signer
 from linecontrol.twin import trial
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.operators import Attendant

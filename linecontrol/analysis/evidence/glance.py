@@ -190,13 +190,15 @@ def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     done = [row for row in pack["audit"] if row["outcome"] in ("done", "repeated")]
+    signed = {act["target"] for act in pack["acts"] if act["kind"] == "close"}
+    unsigned = {row["deviation_id"] for row in pack["deviations"] if row["closed_by"]} - signed
     asked = {row["who"] for row in done if _DID.get(row["action"]) in ("run_start", "run_command")}
     for who, role, what in (
         *((row["who"], row["role"], _DID.get(row["action"], row["action"])) for row in done),
         *((act["who"], act["role"], act["kind"]) for act in pack["acts"]),
         *((use["who"], "", "lot_use") for use in pack["uses"]),
         *((row["acted_by"], "", "action") for row in pack["deviations"] if row["acted_by"]),
-        *((row["closed_by"], "", "close") for row in pack["deviations"] if row["closed_by"]),
+        *((row["closed_by"], "", "close") for row in pack["deviations"] if row["deviation_id"] in unsigned),
         *((row["who"], "", "bypass") for row in pack["bypasses"]),
         *((row["who"], "", row["item"]) for row in pack["calibrations"] if row["done"] >= pack["start"]),
         *(

@@ -200,13 +200,13 @@ class AlarmSystem:
                 self._signal(now, one, Signal.ACKNOWLEDGE, who, why)
         return refused
 
-    def silence(self, now: float, who: str) -> int:
-        """Stop the sound of everything that sounds; answers how many. The next alarm sounds again."""
+    def silence(self, now: float, who: str) -> list[str]:
+        """Stop the sound of everything that sounds; answers its names. The next alarm sounds again."""
         loud = [a for a in self.alarms.values() if a.is_annunciated and not a.is_silenced and a.state in UNACKNOWLEDGED]
         for alarm in loud:
             alarm.is_silenced = True
             self._record(now, alarm, "silenced", alarm.state, who)
-        return len(loud)
+        return [alarm.name for alarm in loud]
 
     def reset(self, now: float, name: str, who: str, why: str = "") -> None:
         """Let a latched alarm go whose cause is gone. Raises StateError, as all verbs, with the reason."""

@@ -192,29 +192,16 @@ class RunBags:
 
     async def _decide(self, bag_id: str, verb: str) -> None:
         """Ask for the reason and, for what is signed, the password once more."""
-        view, fields = self._view, dict[str, Any]()
-        is_signed = verb != "hold"
-        meanings = (await view.told(view.get("/signatures")) or {}) if is_signed else {}
-
-        def more() -> None:
-            if view.session.is_demo:
-                fields["user"] = ui.input(view.t("login.user")).props("outlined").classes("field")
-            password = ui.input(view.t("bags.password"), password=True).props('outlined autocomplete="off"')
-            fields["password"] = password.classes("field")
-
-        reason = await ask.reason(
-            view,
-            view.t(f"bags.question.{verb}", bag=bag_id),
-            view.t(f"bags.verb.{verb}"),
-            lines=[view.of(meanings.get(verb))] if is_signed else [],
-            more=more if is_signed else None,
-            kind="danger" if verb == "reject" else "main",
-        )
-        if reason is None:
+        view = self._view
+        question, yes = view.t(f"bags.question.{verb}", bag=bag_id), view.t(f"bags.verb.{verb}")
+        body: dict[str, Any] | None
+        if verb == "hold":
+            said = await ask.reason(view, question, yes)
+            body = None if said is None else {"reason": said}
+        else:
+            body = await ask.signature(view, question, yes, verb, kind="danger" if verb == "reject" else "main")
+        if body is None:
             return
-        body: dict[str, Any] = {"reason": reason}
-        if is_signed:
-            body |= {name: str(field.value or "") for name, field in fields.items()} | {"lang": view.language}
         if await view.do(f"/bags/{bag_id}/{verb}", body) is not None:
             await self._draw()
 

@@ -71,8 +71,7 @@ async def _act(view: View, row: dict[str, Any], draw: Any) -> None:
 
 
 async def _close(view: View, row: dict[str, Any], draw: Any) -> None:
-    said = await ask.reason(
-        view, view.t("quality.close_question", name=row["ccp"]), view.t("quality.close"), lines=[row["action"]]
-    )
-    if said is not None and await view.do(f"/deviations/{row['deviation_id']}/close", {"reason": said}) is not None:
+    question = view.t("quality.close_question", name=row["ccp"])
+    body = await ask.signature(view, question, view.t("quality.close"), "close", lines=[row["action"]])
+    if body is not None and await view.do(f"/deviations/{row['deviation_id']}/close", body) is not None:
         await draw()
