@@ -63,7 +63,7 @@ class CcpOut(BaseModel):
     monitoring: MonitoringOut | None
     corrective_action: Titles | None
     responsible: str
-    source: str
+    source: Titles
     standard: StandardOut | None
     checked_by: list[str]
     last_good_check: str | None

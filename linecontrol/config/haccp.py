@@ -80,6 +80,7 @@ class CriticalLimit(Row):
     low: Number | None = None
     high: Number | None = None
     source: Annotated[str, Field(min_length=1, max_length=1000)]
+    source_zh: Annotated[str, Field(max_length=1000)] = ""
     kind: Literal["ccp", "oprp"] = "ccp"
     stage: Slug = "bag"
     diverts: Flag = True

@@ -12,7 +12,7 @@ from linecontrol.hmi.client import Api, ApiError, Session
 from linecontrol.hmi.feed import Feed
 from linecontrol.hmi.live import Live
 from linecontrol.hmi.push import Push
-from linecontrol.hmi.sentences import Sentences
+from linecontrol.sentences import Sentences
 
 MOST_SESSIONS = 500
 LOOK_AGAIN_S = 4.0

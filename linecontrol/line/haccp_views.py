@@ -49,7 +49,7 @@ def limit_view(line: Line, row: LimitRow, value: float, broken: DeviationRow | N
         else {"every_s": row.monitoring.every_s, "how": _words(row.monitoring.how)},
         "corrective_action": _words(row.corrective_action),
         "responsible": row.responsible,
-        "source": row.source,
+        "source": {"en": row.source, "zh": row.source_zh or row.source},
         "standard": None if row.standard is None else row.standard.model_dump(),
         "checked_by": list(row.checked_by),
         "last_good_check": iso(line.checks.last_passed(row.checked_by)) if row.checked_by else None,

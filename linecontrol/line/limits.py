@@ -28,6 +28,7 @@ def limits_in_force(config: LineConfig) -> dict[str, Any]:
                 "low": row.low,
                 "high": row.high,
                 "source": row.source,
+                "source_zh": row.source_zh,
                 "kind": row.kind,
                 "guard_band": row.guard_band,
                 "stage": row.stage,

@@ -51,6 +51,7 @@ LIMIT = {
     "low": 8.0,
     "high": 14.0,
     "source": "working limit <of this line>",
+    "source_zh": "本线工作限值 <of this line>",
     "kind": "ccp",
     "stage": "powder-window",
     "hazard": {"en": "Mould", "zh": "霉菌"},
@@ -97,7 +98,16 @@ async def record(folder: Path) -> str:
     history.event(Event(T0 + 700, "run.held", "r1", "Hold by controller: IL-202", Severity.ALARM, True, held))
     history.event(Event(T0 + 760, "run.held", "r1", "no longer held: Restart", Severity.INFO, active=False))
     history.event(Event(T0 + 770, "interlock.tripped", "IL-303", "only refuses commands", Severity.INFO))
-    history.event(Event(T0 + 800, "link.down", "drying", "drying: no answer", Severity.ALARM, active=True))
+    history.event(
+        Event(
+            T0 + 800,
+            "link.down",
+            "drying",
+            "drying: no answer: connection refused. Trying again about once a second.",
+            Severity.ALARM,
+            active=True,
+        )
+    )
     history.event(Event(T0 + 621, "alarm.raised", "DIVERTED", "Powder is diverted", Severity.ALARM, active=True))
     facts: dict[str, Any] = {
         "run_id": "r1",
@@ -173,10 +183,13 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
         assert "POST" not in first, "people read it"
         hold = {"en": "held the run 15:18:20 – 15:19:20: Hold by controller: IL-202", "zh": "控制器保持批次 15:18:20"}
         assert hold[lang] in first
-        assert "drying: no answer" in text[text.index("</section>") :]
+        silent = {"en": "drying: no answer", "zh": "干燥工段：无应答"}
+        assert silent[lang] in text[text.index("</section>") : text.index('<script type="application/json"')]
         assert "only refuses commands" not in text.partition('<script type="application/json"')[0]
         assert re.search(r"wang 2025-06-15 14:53:20[:：] ?tried on two runs", text), "who approved the recipe"
-        assert "&lt;of this line&gt;" in text  # what people wrote is text
+        assert {"en": "working limit &lt;of this line&gt;", "zh": "本线工作限值 &lt;of"}[
+            lang
+        ] in text  # people's words are text
         assert not re.search(r"(src|href)=", re.sub(r'xlink:href="#', "", text))  # nothing from elsewhere
         assert pack_in(text) == pack
         write_pdf(pack, lang, tmp_path / "pack.pdf")

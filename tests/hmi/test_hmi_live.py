@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from linecontrol.hmi.live import SILENCE_S, Live
-from linecontrol.hmi.sentences import Sentences
 from linecontrol.hmi.well import concerns
+from linecontrol.sentences import Sentences
 
 T0 = "2026-01-12T06:30:00.000Z"
 

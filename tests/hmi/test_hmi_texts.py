@@ -13,8 +13,8 @@ import pytest
 from linecontrol.api.rights import ROUTES
 from linecontrol.hmi import texts
 from linecontrol.hmi.pages.audit import ACTIONS
-from linecontrol.hmi.sentences import FILES, Sentences
 from linecontrol.recipe.steps import TITLES
+from linecontrol.sentences import FILES, Sentences
 
 ROOM = Path(texts.__file__).parents[1]
 SOURCES = sorted(ROOM.rglob("*.py"))
@@ -136,7 +136,7 @@ def sentences_in(source: str, saying: set[str] = SAYING) -> set[str]:
 
 
 def test_what_the_controller_says_is_said_in_chinese_too() -> None:
-    """Refusals, events and what they are put together from; a new sentence needs its row in texts/sentences*.json."""
+    """Refusals, events and what they are put together from; a new sentence needs its row in linecontrol/sentences."""
     said = sorted(
         {
             sentence

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person, told
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person, speaker, told
 
 _ENDS = ("interlock.tripped", "interlock.cleared", "link.up")
 _INTERRUPT = ("run.held", "run.safe_failed", "run.not_recorded", "link.down", "interlock.reset", "interlock.postponed")
@@ -28,6 +29,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
     whole.filters.update(clock=clock, moment=moment, person=person, number=number)
+    said = speaker(pack, lang)
     about = {
         "answers": answers(pack, words, lang),
         "lot_name": lot_name,
@@ -35,7 +37,8 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         "short": short,
         "why_suspect": why_suspect,
         "interrupted": interruptions(pack),
-        "told_in": told,
+        "told": partial(told, lang=lang, said=said),
+        "said": said,
         "recipe_told": recipe_line(pack, words),
     }
     about["shaded"] = [name for name, rows in shaded.items() if rows]

@@ -12,7 +12,7 @@ from typing import Any
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.charts import limit_chart
 from linecontrol.analysis.evidence.page import interruptions, suspects_of, words_of
-from linecontrol.analysis.evidence.wording import limits, moment, number, person, told
+from linecontrol.analysis.evidence.wording import limits, moment, number, person, speaker, told
 
 
 def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
@@ -59,6 +59,7 @@ def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
 
 
 def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
+    said = speaker(pack, lang)
     bags = [
         [
             *(
@@ -105,8 +106,8 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[di
         ]
         for row in pack["bypasses"]
     ]
-    interrupted = [[moment(row["time"]), row["source"], told(row, lang)] for row in interruptions(pack)]
-    alarms = [[moment(row["time"]), row["source"], told(row, lang)] for row in pack["alarms"]]
+    interrupted = [[moment(row["time"]), row["source"], told(row, lang, said)] for row in interruptions(pack)]
+    alarms = [[moment(row["time"]), row["source"], told(row, lang, said)] for row in pack["alarms"]]
     return [
         {
             "title": w["bags"],

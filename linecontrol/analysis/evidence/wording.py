@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from linecontrol.sentences import Sentences
 
 
 def moment(at: Any) -> str:
@@ -41,9 +43,17 @@ def limits(row: Mapping[str, Any], w: Mapping[str, Any]) -> str:
     return f"{number(low, 1)} … {number(high, 1)} {unit}".rstrip()
 
 
-def told(event: Mapping[str, Any], lang: str) -> str:
-    """What an event says, in this language where it says it in both."""
-    chinese = (event.get("data") or {}).get("zh")
-    if lang != "zh" or not chinese:
-        return f"no longer: {event['text']}" if event["kind"] == "interlock.cleared" else str(event["text"])
-    return f"已解除：{chinese}" if event["kind"].endswith(".cleared") else str(chinese)
+def speaker(pack: Mapping[str, Any], lang: str) -> Callable[[str], str]:
+    """What the controller said in English, in this language; as it was said where no translation is known."""
+    spoken = Sentences.shipped() if lang == "zh" else Sentences(())
+    spoken.learn(pack)
+    return lambda sentence: spoken.translated(sentence, lang)
+
+
+def told(event: Mapping[str, Any], lang: str, said: Callable[[str], str]) -> str:
+    """What an event says, in this language: its own words in it, or by ``said`` what the controller said."""
+    words = (event.get("data") or {}).get("zh") if lang == "zh" else None
+    words = str(words or said(event["text"]))
+    if lang == "zh":
+        return f"已解除：{words}" if event["kind"].endswith(".cleared") else words
+    return f"no longer: {words}" if event["kind"] == "interlock.cleared" else words

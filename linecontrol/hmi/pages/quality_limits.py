@@ -43,12 +43,12 @@ def _limits(view: View, rows: list[dict[str, Any]]) -> None:
 def _row(view: View, row: dict[str, Any]) -> tuple[str, ...]:
     unit = view.unit(row["unit"])
     standard = row["standard"]
-    source = row["source"]
+    source = view.of(row["source"])
     if standard is not None:
         verified = view.t("quality.verified" if standard["text_verified"] else "quality.not_verified")
         source = f"{standard['name']} ({verified})"
     return (
-        f"{row['name']} {view.of(row['title'])} · {row['tag']} · {view.said(source)}",
+        f"{row['name']} {view.of(row['title'])} · {row['tag']} · {source}",
         view.t(f"quality.state.{row['state']}"),
         f"{view.number(row['value'], 2)} {unit}",
         _between(view, row["low"], row["high"], unit),

@@ -1,6 +1,7 @@
 """The controller's own sentences in Chinese. Data: a pattern of the English sentence, and the Chinese one.
 
-What is not known is shown as the controller said it. Parts that match ``{name…}`` are translated in turn.
+The display and the evidence packs speak by it. What is not known is shown as the controller said it. Parts that match
+``{name…}`` are translated in turn.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PATH = Path(__file__).parent / "texts" / "sentences.json"
-NAMES = ("tuning", "quality", "research", "line")
-FILES = (*(PATH.with_name(f"sentences_{name}.json") for name in NAMES), PATH)
+NAMES = ("tuning", "quality", "research", "line", "general")
+FILES = tuple(Path(__file__).with_name(f"{name}.json") for name in NAMES)
 """In the order in which they are tried: the last are so general that they would take the others for something else."""
 _DEPTH = 8
 MOST_LEARNED = 5000
@@ -28,7 +28,7 @@ class Sentences:
 
     @classmethod
     def shipped(cls) -> Sentences:
-        """Those that come with the display."""
+        """Those that come with the product."""
         return cls([row for path in FILES for row in json.loads(path.read_text(encoding="utf-8"))])
 
     def translated(self, sentence: str, language: str, depth: int = _DEPTH) -> str:
