@@ -122,7 +122,7 @@ TELLS = {
     "wet-lot": ("CCP1-moisture", "MIC-306", "MT-306", "XV-312"),
     "drift": ("CCP1-moisture", "MIC-306", "MT-306", "XV-312"),
     "screen-tear": ("IL-201", "IL-202", "OPRP-specks"),
-    "metal-shower": ("CCP2-metal",),
+    "metal-shower": ("CCP2-metal", "QT-321"),
     "burner-trip": ("TIC-303", "XA-301", "CCP1-moisture", "IL-302"),
     "silent": ("drying.LINK-DOWN",),
 }
