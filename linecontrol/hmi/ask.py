@@ -37,8 +37,10 @@ def offered(words: str, on_click: Any, why: str = "", *, kind: str = "", icon: s
 
 
 def lacking(view: View, right: str) -> str:
-    """Why somebody without this right may not; empty for who has it."""
-    return "" if view.session.may(right) else view.t("right.lacking")
+    """Why somebody without this right, or who was away too long, may not; empty for who has it."""
+    if view.session.may(right):
+        return ""
+    return view.t("locked.first" if view.session.is_locked else "right.lacking")
 
 
 async def reason(

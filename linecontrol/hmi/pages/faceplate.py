@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from linecontrol.hmi import widgets
+from linecontrol.hmi import ask, widgets
 from linecontrol.hmi.client import ApiError, ApiGone
 from linecontrol.hmi.live import digits_of
 from linecontrol.hmi.view import View
@@ -39,7 +39,7 @@ def faceplate(view: View, loop: str) -> None:
                 widgets.command(view.t("loop.set_sp"), lambda: change(view, f"{loop}.SP"))
                 widgets.command(view.t("loop.set_op"), lambda: change(view, f"{loop}.OP"))
         else:
-            ui.label(view.t("not_yours")).classes("muted")
+            ui.label(ask.lacking(view, "operate")).classes("muted")
         with ui.element("div").classes("answers"):
             widgets.button(view.t("close"), dialog.close)
     dialog.on("hide", dialog.delete)

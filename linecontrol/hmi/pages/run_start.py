@@ -10,7 +10,7 @@ from typing import Any
 
 from nicegui import ui
 
-from linecontrol.hmi import widgets
+from linecontrol.hmi import ask, widgets
 from linecontrol.hmi.client import ApiError
 from linecontrol.hmi.view import View
 
@@ -86,9 +86,9 @@ async def start_form(view: View) -> None:
         rows = await _permissives(view, wish)
         _checklist(view, checklist, rows)
         missing = rows is None or any(not row["is_met"] for row in rows)
-        may = view.session.may("operate")
-        go.set_enabled(not missing and may)
-        blocked.set_text("" if may and not missing else view.t("run.not_ready" if may else "not_yours"))
+        lacking = ask.lacking(view, "operate")
+        go.set_enabled(not missing and not lacking)
+        blocked.set_text(lacking or (view.t("run.not_ready") if missing else ""))
 
     choose(wish.recipe)
     await look()

@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from linecontrol.hmi import widgets
+from linecontrol.hmi import ask, widgets
 from linecontrol.hmi.view import View
 
 COMMANDS = (
@@ -90,8 +90,10 @@ def _held(view: View, box: ui.element) -> None:
         ui.label(view.t("run.since", since=view.when(run["since"]))).classes("muted")
         if "Restart" in run["legal"]:
             with ui.element("div").classes("answers"):
-                widgets.command(view.t("command.Stop"), lambda: _command(view, "Stop"))
-                widgets.command(view.t("run.go_on"), lambda: _command(view, "Restart"), kind="main", icon="play_circle")
+                ask.offered(view.t("command.Stop"), lambda: _command(view, "Stop"), ask.lacking(view, "halt"))
+                why = ask.lacking(view, "operate")
+                go_on = view.t("run.go_on")
+                ask.offered(go_on, lambda: _command(view, "Restart"), why, kind="main", icon="play_circle")
 
 
 # -- questions
@@ -104,10 +106,8 @@ def _questions(view: View, box: ui.element) -> None:
                 ui.label(view.t("run.asked_since", since=view.when(prompt["since"]))).classes("muted")
                 with ui.element("div").classes("answers"):
                     name = view.t("run.answer_as", name=view.session.user)
-                    if view.session.may("operate"):
-                        widgets.command(name, lambda: _send(view, "answer"), kind="main", icon="done")
-                    else:
-                        ui.label(view.t("not_yours")).classes("muted")
+                    why = ask.lacking(view, "operate")
+                    ask.offered(name, lambda: _send(view, "answer"), why, kind="main", icon="done")
 
 
 # -- commands
@@ -117,24 +117,26 @@ def _commands(view: View, box: ui.element) -> None:
     with box.clear():
         with ui.element("div").classes("command-row"):
             for name, icon, kind in COMMANDS:
-                may = view.session.may("halt" if name in HALTING else "operate")
-                can = name in legal and may
+                lacking = ask.lacking(view, "halt" if name in HALTING else "operate")
+                can = name in legal and not lacking
                 button = widgets.command(
                     view.t(f"command.{name}"), lambda name=name: _command(view, name), kind=kind, icon=icon
                 )
                 button.set_enabled(can)
                 if not can:
-                    why = view.t("not_yours") if not may else view.t("run.not_while", state=view.t(f"state.{state}"))
+                    why = lacking or view.t("run.not_while", state=view.t(f"state.{state}"))
                     button.props(f'title="{why}" aria-description="{why}"')
                     with button:
                         ui.label(why).classes("why-not")
         with ui.element("div").classes("command-row mode-row"):
             ui.label(view.t("run.mode")).classes("small-title")
+            may_operate = view.session.may("operate")
             for mode in MODES:
                 is_on = run.get("mode") == mode
                 button = widgets.command(view.t(f"mode.{mode}"), lambda mode=mode: _mode(view, mode))
                 button.classes("mode" + (" on" if is_on else "")).props(f"aria-pressed={'true' if is_on else 'false'}")
-            if _waits(view):
+                button.set_enabled(may_operate)
+            if _waits(view) and may_operate:
                 widgets.command(view.t("run.proceed"), lambda: _send(view, "proceed"), kind="main", icon="skip_next")
 
 
