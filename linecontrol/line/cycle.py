@@ -85,7 +85,7 @@ class ControlCycle:
             return
         image = line.image.as_of(now)
         samples = {name: image[name] for name in guard.tags}
-        doubts = line.bank.doubts(guard.limits) | line.interlocks.doubts(now)
+        doubts = {name: said.en for name, said in line.bank.doubts(guard.limits).items()} | line.interlocks.doubts(now)
         verdict = guard.tick(now, samples, line.lab.for_guard(samples), doubts)
         line.haccp.tick(now, verdict)
         tag = guard.settings.tag

@@ -84,7 +84,7 @@ class HaccpLook:
             both = sentence(standing.row, standing.told_value)
             return Breach(standing.told_value, standing.row.low if is_low else standing.row.high, both)
         if row is None:  # a doubt of the model about its meter: no limit of its own
-            return Breach(math.nan, math.nan, text)
+            return Breach(math.nan, math.nan, self._line.bank.doubted.get(name, text))
         value = self.worse(row, self._line.image.at(row.tag, now))
         low, high = limits_of(row)
         is_low = value < low

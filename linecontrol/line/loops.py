@@ -68,6 +68,7 @@ class LoopBank:
         """``best``: the sample of a measurement as it may be acted on, e.g. corrected for its meter's bias."""
         self.settings = {row.name: row for row in settings}
         self._titles, self._units, self._image = titles, units, image
+        self.doubted: dict[str, Text] = {}
         self._needs = dict(needs or {})
         self._best = best
         self.strategies = dict(strategies or {})
@@ -230,18 +231,21 @@ class LoopBank:
             if strategy.row.nir == meter:
                 strategy.hear(check, now)
 
-    def doubts(self, limits: Sequence[CriticalLimit] = ()) -> dict[str, str]:
+    def doubts(self, limits: Sequence[CriticalLimit] = ()) -> dict[str, Text]:
         """What the loops' models hold against their meters, as deviations for the guard: a meter that cannot be
-        believed, or a reading that without its drift lies outside its critical limit."""
-        found: dict[str, str] = {}
+        believed, or a reading that without its drift lies outside its critical limit. Kept in ``doubted``."""
+        found: dict[str, Text] = {}
         for name, strategy in self.strategies.items():
-            meter, title, value = strategy.row.nir, self._titles[name].en, strategy.believed
-            found |= {f"{name}-{flag}": f"{title} {meter} {why}" for flag, why in strategy.doubts.items()}
+            meter, title, value = strategy.row.nir, self._titles[name], strategy.believed
+            for flag, why in strategy.doubts.items():
+                found[f"{name}-{flag}"] = Text(f"{title.en} {meter} {why.en}", f"{title.zh} {meter} {why.zh}")
             for limit in limits:
                 if limit.tag == meter and math.isfinite(value) and not limit.low <= value <= limit.high:
-                    found[f"{name}-{DRIFT}"] = (
-                        f"{title} {meter} without its drift = {value:.2f} is outside {limit.name}"
+                    found[f"{name}-{DRIFT}"] = Text(
+                        f"{title.en} {meter} without its drift = {value:.2f} is outside {limit.name}",
+                        f"{title.zh} {meter} 扣除漂移后为 {value:.2f}，超出 {limit.name}",
                     )
+        self.doubted = found
         return found
 
     def _lacks_work(self, look: Callable[[str], Sample], name: str) -> bool:

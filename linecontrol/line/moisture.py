@@ -39,8 +39,8 @@ STATION = "line"
 SURE_S = 3.0  # a flag must last so long before the meter is doubted for it
 HEALTHY_S = 60.0  # without a fault for so long before the model decides again
 DOUBTS = {
-    "nir-stuck": "does not move although the dryer does",
-    "disagreement": "and the dryer's balance disagree",
+    "nir-stuck": Text("does not move although the dryer does", "读数不动，但干燥工况在变"),
+    "disagreement": Text("and the dryer's balance disagree", "与干燥热量衡算不符"),
 }
 """Flags of the model that make the meter's reading no basis for good bags, and what they say of the meter."""
 
@@ -174,7 +174,7 @@ class MoistureStrategy:
     is_drifting: bool = False
     decides: bool = False
     believed: float = math.nan
-    doubts: dict[str, str] = field(default_factory=dict)
+    doubts: dict[str, Text] = field(default_factory=dict)
     _logged: str = ""
     _flagged_s: dict[str, float] = field(default_factory=dict)
 
@@ -291,7 +291,7 @@ class MoistureStrategy:
         found = {flag: DOUBTS[flag] for flag in DOUBTS if flag in lasting or (flag in flags and flag in self.doubts)}
         self._tell_drift(now)
         for flag in found.keys() - self.doubts.keys():
-            text = f"{self.row.nir} {found[flag]}: {self._figures()}; powder is diverted until it is cleared up"
+            text = f"{self.row.nir} {found[flag].en}: {self._figures()}; powder is diverted until it is cleared up"
             self.emit(Event(now, f"moisture.{flag}", self.row.nir, text, Severity.ALARM, active=True))
         for flag in self.doubts.keys() - found.keys():
             text = f"{self.row.nir}: {flag} no longer"

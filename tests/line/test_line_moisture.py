@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -284,7 +285,11 @@ def test_a_doubted_meter_is_an_alarm_and_a_deviation_for_the_guard(flag: str) ->
     bench.tick(3)
     assert bench.kinds()[0] == (f"moisture.{flag}", True)
     assert list(bench.bank.doubts()) == [f"MIC-306-{flag}"]
-    assert "Powder moisture MT-306" in bench.bank.doubts()[f"MIC-306-{flag}"]
+    said = bench.bank.doubts()[f"MIC-306-{flag}"]
+    assert said.en.startswith("Powder moisture MT-306 ")
+    assert said.zh.startswith("成品水分 MT-306 ")
+    assert not re.search("[a-z]", said.zh)
+    assert bench.bank.doubted == {f"MIC-306-{flag}": said}
     assert bench.bank.show()["MIC-306.FLAGS"] == f"{flag} limited"
     bench.brain.answer = Answer(110.0, 12.1, 0.2, 0.9, ("no-feed",))
     bench.tick()
@@ -317,7 +322,7 @@ def test_a_small_drift_is_an_alarm_and_the_limit_is_judged_without_it_too() -> N
     assert bench.kinds() == [("moisture.nir-drift", True)]
     assert bench.bank.doubts(limits) == {}
     bench.tick(1, MT_306=13.8)
-    assert "14.10" in bench.bank.doubts(limits)["MIC-306-nir-drift"]
+    assert "14.10" in bench.bank.doubts(limits)["MIC-306-nir-drift"].en
     bench.brain.answer = Answer(110.0, 13.7, 0.2)
     bench.tick()
     assert bench.bank.doubts(limits) == {}

@@ -35,7 +35,7 @@ def _deviation(view: View, row: dict[str, Any], draw: Any) -> None:
             ui.label(f"{row['ccp']} · {view.t('quality.deviation.' + row['state'])}")
             ui.label(row["run_id"] or "")
         ui.label(view.of(row["text"])).classes("said")
-        stage = row["stage"]
+        stage = view.said(row["stage"])
         facts = [
             (
                 view.t("quality.suspect"),
