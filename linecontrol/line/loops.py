@@ -238,12 +238,12 @@ class LoopBank:
         for name, strategy in self.strategies.items():
             meter, title, value = strategy.row.nir, self._titles[name], strategy.believed
             for flag, why in strategy.doubts.items():
-                found[f"{name}-{flag}"] = Text(f"{title.en} {meter} {why.en}", f"{title.zh} {meter} {why.zh}")
+                found[f"{name}-{flag}"] = Text(f"{title.en} {meter} {why.en}", f"水分仪 {meter} {why.zh}")
             for limit in limits:
                 if limit.tag == meter and math.isfinite(value) and not limit.low <= value <= limit.high:
                     found[f"{name}-{DRIFT}"] = Text(
                         f"{title.en} {meter} without its drift = {value:.2f} is outside {limit.name}",
-                        f"{title.zh} {meter} 扣除漂移后为 {value:.2f}，超出 {limit.name}",
+                        f"水分仪 {meter} 扣除漂移后为 {value:.2f}，超出 {limit.name}",
                     )
         self.doubted = found
         return found

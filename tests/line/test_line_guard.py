@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from linecontrol.guard.deviations import Breach, Deviation
 from linecontrol.history import BypassRow, DeviationRow
 from linecontrol.line.acceptance import acceptance_path
 from linecontrol.line.assembly import Line
+from linecontrol.line.signing import Signer
 from linecontrol.recipe.states import RunState
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.recording import MemoryRecording
@@ -169,15 +171,17 @@ def test_what_is_overdue_keeps_a_run_from_starting_until_it_is_entered(tmp_path:
             (deviation,) = await line.haccp.deviations()
             assert deviation["text"]["en"].endswith("failed: stainless piece not found")
             assert deviation["corrective_action"]["en"].startswith("Powder goes to rework. Find where the metal")
-            key = deviation["deviation_id"]
+            key, boss = deviation["deviation_id"], Signer("operator:wang", "supervisor", "I close this deviation")
             with pytest.raises(StateError, match="has no corrective action yet"):
-                await line.haccp.verify(key, "wang")
+                await line.haccp.verify(key, boss, "seen")
             with pytest.raises(ConfigError, match="what was done"):
                 await line.haccp.act(key, "li", "  ")
             acted = await line.haccp.act(key, "li", "detector set anew; no bag was filled since")
             assert (acted["state"], acted["acted_by"]) == ("acted", "li")
             assert line.haccp.unresolved() == []
-            closed = await line.haccp.verify(key, "wang", "seen")
+            with pytest.raises(StateError, match="takes a signature"):
+                await line.haccp.verify(key, replace(boss, meaning=""), "seen")
+            closed = await line.haccp.verify(key, boss, "seen")
             assert (closed["state"], closed["closed_by"]) == ("closed", "wang")
             with pytest.raises(StateError, match="was closed by wang"):
                 await line.haccp.act(key, "li", "more")

@@ -287,7 +287,7 @@ def test_a_doubted_meter_is_an_alarm_and_a_deviation_for_the_guard(flag: str) ->
     assert list(bench.bank.doubts()) == [f"MIC-306-{flag}"]
     said = bench.bank.doubts()[f"MIC-306-{flag}"]
     assert said.en.startswith("Powder moisture MT-306 ")
-    assert said.zh.startswith("成品水分 MT-306 ")
+    assert said.zh.startswith("水分仪 MT-306 ")
     assert not re.search("[a-z]", said.zh)
     assert bench.bank.doubted == {f"MIC-306-{flag}": said}
     assert bench.bank.show()["MIC-306.FLAGS"] == f"{flag} limited"
