@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -27,6 +28,10 @@ class FakeApi:
         self.asked: list[tuple[str, str, Any]] = []
         self.has_users = True
         self.is_met = True
+        self.me: dict[str, Any] = {"role": "operator", "rights": RIGHTS}
+        self.others: dict[str, Any] = {}
+        """What else it answers, by path."""
+        self.posted: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path, method = request.url.path, request.method
@@ -37,6 +42,10 @@ class FakeApi:
             return self._session(method, body, token)
         if self.has_users and token != "Bearer secret-token":
             return httpx.Response(401, json={"detail": "who are you?"})
+        if path in self.others:
+            if method == "POST":
+                self.posted.put_nowait((path, body))
+            return httpx.Response(200, json=self.others[path])
         if path == "/recipes":
             return httpx.Response(200, json=[RECIPE])
         if path == "/runs/permissives":
@@ -51,7 +60,7 @@ class FakeApi:
     def _session(self, method: str, body: Any, token: str) -> httpx.Response:
         if not self.has_users:
             return httpx.Response(404, json={"detail": "Not Found"})
-        me = {"user": "li", "role": "operator", "rights": RIGHTS, "language": "en"}
+        me = {"user": "li", "language": "en", **self.me}
         if method == "POST":
             if body["password"] != "right":
                 return httpx.Response(401, json={"detail": "no"})
@@ -148,6 +157,54 @@ async def test_what_is_missing_is_named_with_what_clears_it(user: User, api: Fak
     await log_in(user)
     await user.should_see("wait")
     await user.should_see("Not ready: see what is missing above.")
+
+
+async def test_while_locked_what_halts_is_left_and_the_rest_says_so(user: User, display: Display, api: FakeApi) -> None:
+    api.me |= {"rights": ["view", "halt"], "locked": True}
+    api.others |= {"/runs/current/procedure": {"units": []}, "/runs/r1/commands": {}}
+    run = {"run_id": "r1", "state": "Running", "is_ended": False, "mode": "Automatic"}
+    display.live.take({"tags": {}, "run": run | {"legal": ["Hold", "Stop", "Abort", "Pause"]}}, time.monotonic())
+    await log_in(user)
+    await user.should_see("Locked: Hold, Stop and Abort still work")
+    await user.should_see("Locked: unlock first.")
+    await user.should_not_see("Your role may not do this.")
+
+    def is_offered(word: str) -> bool:
+        (button,) = user.find(kind=ui.button, content=word).elements
+        return bool(button.enabled)
+
+    assert [is_offered(word) for word in ("Hold", "Stop", "Abort")] == [True, True, True]
+    assert [is_offered(word) for word in ("Pause", "Manual", "Semi-automatic")] == [False, False, False]
+    user.find(kind=ui.button, content="Hold").click()
+    path, body = await asyncio.wait_for(api.posted.get(), 10)
+    assert (path, body["command"]) == ("/runs/r1/commands", "hold"), "at once, without a question"
+
+
+async def test_a_deviation_is_closed_under_a_signature(user: User, display: Display, api: FakeApi) -> None:
+    display.live.take({"tags": {}, "run": None}, time.monotonic())
+    api.me = {"role": "supervisor", "rights": ["view", "operate", "approve"]}
+    words = {"en": "Metal detector failed", "zh": "金属探测器不合格"}
+    row = {"deviation_id": "D1", "ccp": "CCP2-metal", "state": "acted", "run_id": "r1", "stage": "metal-detector"}
+    row |= {"text": words, "since": "2026-01-12T06:30:00.000Z", "until": "2026-01-12T06:40:00.000Z", "suspect_kg": 0.4}
+    row |= {"corrective_action": words, "action": "sieved again", "acted_by": "li", "closed_by": None}
+    api.others |= {
+        "/deviations": [row],
+        "/signatures": {"close": {"en": "I have verified it", "zh": "本人已验证"}},
+        "/deviations/D1/close": row,
+    }
+    await log_in(user)
+    await user.open("/quality/deviations")
+    user.find(kind=ui.button, content="Close").click()
+    await user.should_see("I have verified it")
+    await user.should_see("sieved again")
+    user.find("Reason").type("oven values looked at")
+    user.find("Your password, as signature").type("right")
+    yes = user.find(kind=ui.button, content="Close")
+    yes.elements = {max(yes.elements, key=lambda button: button.id)}  # the dialog's, not the one that opened it
+    yes.click()
+    path, body = await asyncio.wait_for(api.posted.get(), 10)
+    assert path == "/deviations/D1/close"
+    assert body == {"reason": "oven values looked at", "password": "right", "lang": "en"}
 
 
 async def test_an_api_that_does_not_know_sessions_lets_nobody_in(user: User, display: Display, api: FakeApi) -> None:
