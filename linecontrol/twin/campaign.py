@@ -206,6 +206,9 @@ def _on_dask(trials: Sequence[Trial], address: str) -> Iterator[Outcome | LineEr
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]  # the library has no types here
     except OSError as error:
         raise LineError(f"no Dask scheduler answers at {address}: {error}") from error
+    except ValueError as error:
+        problem = Problem("", None, "--dask", f"{address!r} is not an address", "as tcp://scheduler:8786")
+        raise ConfigError([problem]) from error
     with client:
         ahead = max(1, sum(client.nthreads().values())) * _AHEAD
         yield from _in_order(trials, ahead, lambda trial: client.submit(_guarded, trial, pure=False).result)

@@ -132,15 +132,25 @@ def _simulated_line(path: Path) -> SimulatedLine:
 
 def plant_parameters(changes: Mapping[str, float], species: str = "", line_type: str = "") -> Parameters:
     """The simulated plant with some parameters changed. Raises ConfigError naming what is wrong."""
+    parameters = default_parameters()
+    if line_type:
+        parameters = _or_told("--line-type", lambda: with_line_type(parameters, line_type))
+    if species:
+        parameters = _or_told("--species", lambda: parameters.with_species(species))
+    return _or_told("--plant", lambda: parameters.with_values(changes))
+
+
+def _or_told(option: str, make: Callable[[], Parameters]) -> Parameters:
     try:
-        parameters = default_parameters()
-        if line_type:
-            parameters = with_line_type(parameters, line_type)
-        if species:
-            parameters = parameters.with_species(species)
-        return parameters.with_values(changes)
+        return make()
     except (KeyError, ValueError) as error:
-        raise ConfigError([Problem("", None, "plant", str(error.args[0]), "see docs/plant.md")]) from error
+        raise ConfigError([Problem("", None, option, *split_accepted(str(error.args[0])))]) from error
+
+
+def split_accepted(text: str) -> tuple[str, str]:
+    """A sentence of the simulator, and what it says is accepted; "" when it does not say."""
+    message, _, accepted = text.removesuffix(")").partition(" (accepted: ")
+    return (message, accepted) if accepted else (text, "")
 
 
 async def _load_nothing(_stations: Iterable[StationConfig]) -> None:
