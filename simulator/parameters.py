@@ -9,6 +9,7 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any, NamedTuple, TypeVar
 
+from simulator.constants import EVIDENCE
 from simulator.lot import LotParameters, Species
 from simulator.machines.concentrator import ConcentratorParameters
 from simulator.machines.dewatering import DewateringParameters
@@ -23,10 +24,10 @@ from simulator.machines.rasp import RaspParameters
 from simulator.machines.sieves import SieveParameters
 from simulator.machines.trommel import TrommelParameters
 from simulator.psychrometrics import IsothermParameters
+from simulator.sentinels import SentinelParameters
 from simulator.wet_clocks import ClockParameters
 from simulator.yaml_text import load_yaml
 
-EVIDENCE = {"S": "public source", "G": "general knowledge, unverified", "D": "derived here"}
 _ROW_KEYS = {"value", "range", "unit", "evidence", "source"}
 _T = TypeVar("_T")
 
@@ -74,6 +75,7 @@ class Parameters:
     dryer: DryerParameters
     packing: PackingParameters
     optics: OpticsParameters
+    sentinels: SentinelParameters
     species: Mapping[str, Species]
     season: tuple[float, ...]
     default_species: str = "lobata_cultivated"
@@ -169,6 +171,7 @@ def parse_parameters(content: Mapping[str, Any]) -> Parameters:
         "dryer": DryerParameters,
         "packing": PackingParameters,
         "optics": OpticsParameters,
+        "sentinels": SentinelParameters,
     }
     unknown = set(content) - set(groups) - {"species", "season"}
     if unknown:

@@ -70,7 +70,7 @@ class Plant:
         self.dryer = FlashDryer(p.dryer, self.isotherm, p.site.ambient_c, self.books)
         self.packing = Packing(p.packing, self.isotherm, p.site.ambient_c, self.books)
         self.optics = Optics(p.optics, p.clocks)
-        self.sentinels = Sentinels(seed, p.packing.transport_s, p.packing.cooler_s)
+        self.sentinels = Sentinels(seed, p.sentinels, p.packing.transport_s, p.packing.cooler_s)
         self._met: Lot | None = None
         self._power, self._drives, self._wander = power_switches(), ramped_drives(p), Wanderings(p)
         self.heater_valve, self.fan_motor = heater_valve(p.heater), fan_motor(p.exhaust)

@@ -27,8 +27,8 @@ _FACTORS = (
     ("starch kept by dryer and sifter", "kept_dry", 0.98, 0.99),
 )
 _HON_KUZU = {
-    "delivered": "hon-kuzu, 7 kg of about 100 kg of raw root (Kikkoman Food Forum 33(2)), as its maker buys it from diggers"
-    " and before he washes it (Hirokyu, kuzurollcake.com)",
+    "delivered": "hon-kuzu, 7 kg of about 100 kg of raw root (Kikkoman Food Forum 33(2)), as its maker buys it from"
+    " diggers and before he washes it (Hirokyu, kuzurollcake.com)",
     "washed": "the same 7 kg, were it of washed root",
 }
 _MAKERS = "hon-kuzu, 7-10 kg of 100 kg (Akizuki, marunaka.bz); a tenth (Yoshino, narakko.com, kotonowa.shop)"

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plant_bench import NOMINAL, run, started
 
+from simulator.constants import parse_constants
 from simulator.parameters import default_parameters, parse_parameters
 from simulator.plant import INPUT_TAGS, Plant
-from simulator.sensors import Noise, Sensors, instrument_rows
+from simulator.sensors import Noise, Sensors, instrument_rows, parse_instruments
 from simulator.taps import RATE_TAGS, TOTAL_TAGS
 from simulator.yaml_text import load_yaml
 
@@ -173,6 +174,23 @@ def test_a_plant_whose_parameters_lie_at_the_ends_of_their_ranges_runs_and_its_b
     plant.inputs.update(NOMINAL)
     run(plant, 2.0)
     assert all(ledger.relative_error < 1e-9 for ledger in plant.ledgers.values()), changes
+
+
+def test_every_instrument_and_constant_says_its_source() -> None:
+    from importlib.resources import files
+
+    def content(name: str) -> dict[str, dict[str, dict[str, object]]]:
+        return load_yaml(files("simulator").joinpath("data", name).read_text("utf-8"))  # type: ignore[no-any-return]
+
+    instruments, constants = content("sensors.yaml"), content("constants.yaml")
+    assert len(parse_instruments(instruments)[0]) == len(RATE_TAGS)
+    assert parse_constants(constants)["water_kg_m3"] == 998.0
+    del instruments["rates"]["TT-303"]["source"]
+    with pytest.raises(ValueError, match="TT-303"):
+        parse_instruments(instruments)
+    del constants["water_kg_m3"]["evidence"]
+    with pytest.raises(ValueError, match="water_kg_m3"):
+        parse_constants(constants)
 
 
 def test_nominal_settings_are_tags_the_plant_takes() -> None:
