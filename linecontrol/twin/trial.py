@@ -92,6 +92,12 @@ class Trial:
         """What the record says of the roots: a seed draws one lot, whatever is done with it."""
         return {"lot": f"seed{self.seed}", "species": self.species or default_parameters().default_species}
 
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What the record says of the trial, so that runs are compared by it."""
+        line_type = self.line_type or "mechanised"
+        return {"policy": self.policy, "line_type": line_type, "plant": dict(self.plant)}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -277,8 +283,9 @@ async def _run(trial: Trial, plant: Plant | None) -> Outcome:
     try:
         async with twin.line as line:
             await _ready(line)
+            who = f"operator:{trial.policy}"
             await line.runs.start(
-                trial.recipe, trial.values, who=f"operator:{trial.policy}", run_id=trial.run_id, roots=trial.roots
+                trial.recipe, trial.values, who=who, run_id=trial.run_id, roots=trial.roots, trial=trial.made_with
             )
             working = asyncio.create_task(twin.operator().work(), name="operator")
             await _until_either(working, passing)

@@ -52,6 +52,7 @@ def test_a_run_on_the_twin_is_whole(outcome: Outcome) -> None:
     assert record["reads"]["modbus"] > 1000
     assert record["reads"]["opcua"] > 500
     assert record["started_at"].startswith("2023-11-14")
+    assert (record["policy"], record["line_type"], record["plant"]) == ("auto", "mechanised", {})
 
 
 def test_the_same_seed_gives_the_same_to_the_last_bit(outcome: Outcome) -> None:
