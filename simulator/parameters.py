@@ -42,7 +42,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class SiteParameters:
-    """Weather, water and the rinse of the wet machines."""
+    """Weather, water, the rinse of the wet machines, and what their drives and valves do not follow."""
 
     ambient_c: float
     ambient_sd_k: float
@@ -53,6 +53,9 @@ class SiteParameters:
     rinse_m3_h: float
     rinse_flush_s: float
     month: float
+    drive_deadband_pct: float
+    valve_stick_pct: float
+    valve_slide: float
 
 
 @dataclass(frozen=True)

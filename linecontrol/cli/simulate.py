@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -180,7 +181,7 @@ def replay(trial: Trial) -> str:
     """The command that runs this one trial again."""
     words = ["linecontrol simulate", trial.recipe, f"--seeds {trial.seed}..{trial.seed}"]
     words += [f"--policy {trial.policy}"] if trial.policy != "auto" else []
-    words += [f"--line {trial.line}"] if trial.line != "demo" else []
+    words += [f"--line {shlex.quote(trial.line)}"] if trial.line != "demo" else []
     words += [f"--species {trial.species}"] if trial.species else []
     words += [f"--line-type {trial.line_type}"] if trial.line_type else []
     words += ["--laboratory"] if trial.has_laboratory else []
