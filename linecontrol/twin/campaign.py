@@ -97,6 +97,7 @@ def _historian(out: Path, first: Trial) -> Historian:
 def _alone_in(out: Path) -> Iterator[None]:
     """The same lock as a controller takes of its data folder: two campaigns would store the same trials twice."""
     out.mkdir(parents=True, exist_ok=True)
+    _check_ours(out)  # nothing is left in a folder that is somebody else's
     held, holder = lock_file(out / LOCK)
     if held is None:
         who = f"process {holder['pid']}" if "pid" in holder else "another process"
@@ -109,19 +110,25 @@ def _alone_in(out: Path) -> Iterator[None]:
         os.close(held)
 
 
+def _check_ours(out: Path) -> None:
+    if not (out / PLAN).exists() and any(one.name != LOCK for one in out.iterdir()):
+        raise ConfigError([Problem(str(out), None, "--out", "is not empty", "an empty or new folder")])
+
+
 def _take_up(out: Path, trials: Sequence[Trial]) -> list[Row]:
     """Rows of the trials finished before; makes the folder if there is none."""
     plan = {"campaign": _fingerprint(trials), "trials": len(trials)}
     out.mkdir(parents=True, exist_ok=True)
     path = out / PLAN
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # cut off by a crash, before the first run
+            raise ConfigError([Problem(str(path), None, "--out", "cannot be read", "a new folder")]) from None
         if found != plan:
             problem = Problem(str(path), None, "--out", "this folder holds another campaign", "an empty folder")
             raise ConfigError([problem])
     else:
-        if any(one.name != LOCK for one in out.iterdir()):
-            raise ConfigError([Problem(str(out), None, "--out", "is not empty", "an empty or new folder")])
         path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
     return list(_finished(out / RESULTS))
 

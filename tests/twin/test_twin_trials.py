@@ -19,7 +19,7 @@ from linecontrol.core.errors import ConfigError, LineBusy
 from linecontrol.history import open_reader
 from linecontrol.line.lock import lock_file
 from linecontrol.recipe.states import ENDED
-from linecontrol.twin.campaign import LOCK, RESULTS, numbered, rows_of
+from linecontrol.twin.campaign import LOCK, PLAN, RESULTS, numbered, rows_of
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.summary import mean_of, summary
 from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, Twin, run_trial
@@ -114,6 +114,10 @@ def test_another_campaign_is_refused_its_folder(study: Path, tmp_path: Path) -> 
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="not empty"):
         list(rows_of(numbered([SHORT]), out=tmp_path / "full"))
+    assert [one.name for one in (tmp_path / "full").iterdir()] == ["letter.txt"], "nothing is left behind"
+    (tmp_path / PLAN).write_text('{"campaign": "ab')
+    with pytest.raises(ConfigError, match="cannot be read"):
+        next(rows_of(numbered([SHORT]), out=tmp_path))
 
 
 def test_a_folder_belongs_to_one_campaign_at_a_time(tmp_path: Path) -> None:
