@@ -200,6 +200,8 @@ def _table(recipe: str, groups: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("")
     table.add_row("Runs", *(str(group["trials"]) for group in shown), "")
     table.add_row("of these complete", *(str(group["complete"]) for group in shown), "")
+    if any(group["errors"] for group in shown):
+        table.add_row("not run", *(str(group["errors"]) for group in shown), "")
     table.add_section()
     for measure in MEASURES:
         cells = [_cell(group["measures"][measure.key], measure.digits) for group in shown]

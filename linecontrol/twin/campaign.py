@@ -35,7 +35,7 @@ LOCK = "controller.lock"
 _AHEAD = 4  # outcomes per worker that may wait to be stored; each holds a whole run
 
 Row = dict[str, Any]
-"""What is kept of a trial: ``trial``, ``record``, ``truth``, ``breaches``; or ``error``."""
+"""What is kept of a trial: ``trial``, and ``record``, ``truth``, ``breaches`` or, if it could not be run, ``error``."""
 
 
 def rows_of(trials: Sequence[Trial], jobs: int = 1, dask: str | None = None, out: Path | None = None) -> Iterator[Row]:
@@ -49,8 +49,8 @@ def rows_of(trials: Sequence[Trial], jobs: int = 1, dask: str | None = None, out
         LineBusy: another process records into the folder.
     """
     if out is None:
-        for outcome in _outcomes(trials, jobs, dask):
-            yield _row(outcome)
+        for trial, outcome in zip(trials, _outcomes(trials, jobs, dask), strict=True):
+            yield _row(trial, outcome)
         return
     with _alone_in(out):
         yield from _stored(trials, jobs, dask, out)
@@ -66,8 +66,8 @@ def _stored(trials: Sequence[Trial], jobs: int, dask: str | None, out: Path) -> 
         historian = _historian(out, trials[0])
         runner.run(historian.start())
         try:
-            for outcome in _outcomes(rest, jobs, dask):
-                row = _row(outcome)
+            for trial, outcome in zip(rest, _outcomes(rest, jobs, dask), strict=True):
+                row = _row(trial, outcome)
                 if isinstance(outcome, Outcome) and outcome.kept is not None:
                     runner.run(_store(historian, outcome))
                 results.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -180,6 +180,10 @@ def _guarded(trial: Trial) -> Outcome | LineError:
         raise
     except LineError as error:
         return LineError(f"{trial.run_id}: {error}")
+    except ArithmeticError as error:
+        if not trial.plant:
+            raise
+        return LineError(f"{trial.run_id}: these plant parameters cannot be worked out together: {error}")
     finally:
         log.setLevel(level)
 
@@ -239,11 +243,11 @@ def _in_order(
         yield result
 
 
-def _row(outcome: Outcome | LineError) -> Row:
+def _row(trial: Trial, outcome: Outcome | LineError) -> Row:
     if isinstance(outcome, LineError):
-        return {"error": str(outcome)}
+        return {"trial": _plain(asdict(trial)), "error": str(outcome)}
     return {
-        "trial": _plain(asdict(outcome.trial)),
+        "trial": _plain(asdict(trial)),
         "record": outcome.record,
         "truth": _plain(outcome.truth),
         "line_s": outcome.line_s,
