@@ -34,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the simulator as the command line says; returns the exit code."""
     options = _parser().parse_args(arguments)
     if options.list_faults:
-        print(listing())
+        try:
+            print(listing(), flush=True)
+        except BrokenPipeError:  # its reader, as ``head``, has seen enough; Python has nothing left to say at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     logging.basicConfig(level=logging.INFO, format="simulator: %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
@@ -169,7 +172,7 @@ async def _obey(simulation: Simulation, text: str) -> None:
                 await simulation.faults.begin(fault)
         elif verb == "clear":
             if not await simulation.faults.clear(rest):
-                _log.warning("no such fault: %s", rest)
+                _log.warning("no fault lasts" if rest == "all" else f"no such fault: {rest}")
         elif text:
             _log.warning("not understood: %s (accepted: fault SPEC, clear SPEC, clear all)", text)
     except FaultError as error:

@@ -34,17 +34,24 @@ def power_switches() -> dict[str, Switch]:
     return {tag: Switch() for tag in ("XS-101", "XS-201", "XS-301", "XC-109", "XC-209")}
 
 
-def ramped_drives(p: Parameters) -> dict[str, Actuator]:
+def ramped_drives(p: Parameters) -> dict[str, Actuator | StickyValve]:
     """Drives and valves that ramp to what they are told, at rest."""
+
+    def drive(full: float, rate_per_s: float) -> Actuator:
+        return Actuator(0.0, full, rate_per_s, p.site.drive_deadband_pct / 100.0 * full)
+
+    def valve(rate_per_s: float) -> StickyValve:
+        return StickyValve(0.0, 100.0, rate_per_s, p.site.valve_stick_pct, p.site.valve_stick_pct * p.site.valve_slide)
+
     return {
-        "SC-101": Actuator(0.0, 100.0, p.hopper.feeder_ramp_pct_s),
-        "SC-103": Actuator(0.0, 30.0, p.trommel.ramp_rpm_s),
-        "FV-104": Actuator(0.0, 100.0, p.trommel.valve_ramp_pct_s),
-        "SC-201": Actuator(0.0, 2000.0, p.rasp.ramp_rpm_s),
-        "FV-203": Actuator(0.0, 100.0, p.sieves.valve_ramp_pct_s),
-        "FV-204": Actuator(0.0, 100.0, p.concentrator.valve_ramp_pct_s),
-        "SC-206": Actuator(0.0, 100.0, p.dewatering.pump_ramp_pct_s),
-        "SC-302": Actuator(0.0, 100.0, p.feeder.screw_ramp_pct_s),
+        "SC-101": drive(100.0, p.hopper.feeder_ramp_pct_s),
+        "SC-103": drive(30.0, p.trommel.ramp_rpm_s),
+        "FV-104": valve(p.trommel.valve_ramp_pct_s),
+        "SC-201": drive(2000.0, p.rasp.ramp_rpm_s),
+        "FV-203": valve(p.sieves.valve_ramp_pct_s),
+        "FV-204": valve(p.concentrator.valve_ramp_pct_s),
+        "SC-206": drive(100.0, p.dewatering.pump_ramp_pct_s),
+        "SC-302": drive(100.0, p.feeder.screw_ramp_pct_s),
     }
 
 

@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from simulator.parameters import EVIDENCE, Parameters
+from simulator.constants import EVIDENCE
+from simulator.parameters import Parameters
 from simulator.yaml_text import load_yaml
 
 _KEYS = {"value", "unit", "evidence", "source"}

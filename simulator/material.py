@@ -10,6 +10,8 @@ from __future__ import annotations
 from math import log10
 from typing import TypeAlias
 
+from simulator.constants import constant
+
 Material: TypeAlias = list[float]
 """[kg] free starch, bound starch, coarse fibre, fine fibre, water, soil, solubles; then heat [kJ] over 0 °C liquid.
 
@@ -20,15 +22,15 @@ wet age [kg dry · h], germs [1e9 CFU] and browning [kg dry · points of whitene
 FREE, BOUND, COARSE, FINE, WATER, SOIL, SOLUBLE, HEAT, AGE, GERMS, BROWN = range(11)
 SIZE = 11
 
-CP_STARCH_KJ_KG_K = 1.25  # dry starch, general value, common engineering value (unverified)
-CP_FIBRE_KJ_KG_K = 1.30  # dry plant fibre, general value (unverified)
-CP_WATER_KJ_KG_K = 4.18  # liquid water, steam tables
-CP_SOIL_KJ_KG_K = 0.84  # quartz sand, general value (unverified)
-CP_SOLUBLE_KJ_KG_K = 1.50  # sugars and protein, general value (unverified)
+CP_STARCH_KJ_KG_K = constant("starch_kj_kg_k")
+CP_FIBRE_KJ_KG_K = constant("fibre_kj_kg_k")
+CP_WATER_KJ_KG_K = constant("water_kj_kg_k")
+CP_SOIL_KJ_KG_K = constant("soil_kj_kg_k")
+CP_SOLUBLE_KJ_KG_K = constant("soluble_kj_kg_k")
 
-SOLIDS_VOLUME_M3_KG = 1.0 / 1530.0  # starch granule 1500-1550 kg/m3, general value (unverified)
-SOIL_VOLUME_M3_KG = 1.0 / 2600.0  # quartz sand
-WATER_VOLUME_M3_KG = 1.0 / 998.0  # water at 20 °C
+SOLIDS_VOLUME_M3_KG = 1.0 / constant("solids_kg_m3")
+SOIL_VOLUME_M3_KG = 1.0 / constant("soil_kg_m3")
+WATER_VOLUME_M3_KG = 1.0 / constant("water_kg_m3")
 
 
 def empty() -> Material:

@@ -27,6 +27,7 @@ from simulator.machines.packing import Packing
 from simulator.machines.rasp import Rasp
 from simulator.machines.sieves import Sieves
 from simulator.machines.trommel import Trommel
+from simulator.machines.valves import StickyValve
 from simulator.material import Material
 from simulator.parameters import Parameters, default_parameters
 from simulator.psychrometrics import Isotherm, humidity_kg_kg
@@ -70,7 +71,7 @@ class Plant:
         self.dryer = FlashDryer(p.dryer, self.isotherm, p.site.ambient_c, self.books)
         self.packing = Packing(p.packing, self.isotherm, p.site.ambient_c, self.books)
         self.optics = Optics(p.optics, p.clocks)
-        self.sentinels = Sentinels(seed, p.packing.transport_s, p.packing.cooler_s)
+        self.sentinels = Sentinels(seed, p.sentinels, p.packing.transport_s, p.packing.cooler_s)
         self._met: Lot | None = None
         self._power, self._drives, self._wander = power_switches(), ramped_drives(p), Wanderings(p)
         self.heater_valve, self.fan_motor = heater_valve(p.heater), fan_motor(p.exhaust)
@@ -144,7 +145,7 @@ class Plant:
         self.sensors.step(true_rates(self, dt_s), amounts, noise[_WANDERS:], dt_s)
         self.time_s += dt_s
 
-    def actuator(self, tag: str) -> Actuator:
+    def actuator(self, tag: str) -> Actuator | StickyValve:
         """The drive or valve behind an output. Raises KeyError for one of another kind, as the heater's valve."""
         return self._drives[tag]
 

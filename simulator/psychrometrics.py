@@ -9,12 +9,14 @@ import math
 from dataclasses import dataclass
 from math import exp, log
 
-CP_AIR_KJ_KG_K = 1.006  # dry air, common engineering value
-CP_VAPOUR_KJ_KG_K = 1.88  # steam, common engineering value
-LATENT_0C_KJ_KG = 2501.0  # evaporation at 0 °C, common engineering value
-CP_LIQUID_KJ_KG_K = 4.18  # liquid water, common engineering value
+from simulator.constants import constant
+
+CP_AIR_KJ_KG_K = constant("air_kj_kg_k")
+CP_VAPOUR_KJ_KG_K = constant("vapour_kj_kg_k")
+LATENT_0C_KJ_KG = constant("latent_0c_kj_kg")
+CP_LIQUID_KJ_KG_K = constant("water_kj_kg_k")
 GAS_CONSTANT_J_MOL_K = 8.314
-PRESSURE_PA = 101_325.0  # sea level
+PRESSURE_PA = constant("air_pressure_pa")
 MOLAR_RATIO = 0.62198  # water over dry air
 _MOST_BULB_C = 96.0  # wet bulb of air with 4 kg/kg; beyond it Newton's way back is long, and no dryer runs there
 _MOST_VAPOUR_PA = 0.95 * PRESSURE_PA

@@ -14,6 +14,7 @@ from importlib.resources import files
 from random import Random
 from typing import Any
 
+from simulator.constants import EVIDENCE
 from simulator.yaml_text import load_yaml
 
 
@@ -82,11 +83,21 @@ def instrument_rows() -> tuple[tuple[Instrument, ...], tuple[Totaliser, ...]]:
     text = files("simulator").joinpath("data", "sensors.yaml").read_text(encoding="utf-8")
     content: dict[str, dict[str, dict[str, Any]]] = load_yaml(text)
 
-    def plain(row: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in row.items() if key != "evidence"}
+    return parse_instruments(content)
 
-    rates = tuple(Instrument(tag=tag, **plain(row)) for tag, row in content["rates"].items())
-    totals = tuple(Totaliser(tag=tag, **plain(row)) for tag, row in content["totals"].items())
+
+def parse_instruments(
+    content: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> tuple[tuple[Instrument, ...], tuple[Totaliser, ...]]:
+    """Instruments and totalisers from the parsed file. Raises ValueError for a row without evidence and source."""
+
+    def plain(tag: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        if row.get("evidence") not in EVIDENCE or not row.get("source") or not row.get("unit"):
+            raise ValueError(f"sensors.yaml {tag}: needs unit, source, evidence of {list(EVIDENCE)}")
+        return {key: value for key, value in row.items() if key not in ("evidence", "source")}
+
+    rates = tuple(Instrument(tag=tag, **plain(tag, row)) for tag, row in content["rates"].items())
+    totals = tuple(Totaliser(tag=tag, **plain(tag, row)) for tag, row in content["totals"].items())
     return rates, totals
 
 

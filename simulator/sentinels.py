@@ -2,7 +2,7 @@
 pressure over the sieves. With a noise of their own, so that the plant is the same with and without them.
 
 The metal detector stands at the powder window, so what it sees reaches the divert gate one cooler later. Its signal is
-in per cent of the test piece it must find; it holds a peak for ``PEAK_S`` as such devices do.
+in per cent of the test piece it must find; it holds a peak for ``peak_s`` as such devices do.
 """
 
 from __future__ import annotations
@@ -16,17 +16,24 @@ from simulator.machines.conveyor import Conveyor
 from simulator.material import Material
 
 TAGS = ("AT-213", "PDT-214", "QT-321", "XT-322")
-PEAK_S = 10.0  # s a detector's peak is held; G
-PIECE_PCT = 180.0  # signal of a piece as a broken beater sheds it, mean [% of the test piece]; G
-PIECE_SD_PCT = 25.0
-PRODUCT_PCT = 18.0  # what the powder itself gives; G
-PRODUCT_SD_PCT = 3.0
-SPARK_WINDOW_S = 60.0  # sparks are counted over this
-FIBRE_TAU_S = 60.0  # optical cell in the milk pipe; G
-FIBRE_SD_PCT = 0.05
-SIEVE_KPA = 20.0  # pressure over clean whole cloths at 3 m3/h; G
-SIEVE_SD_KPA = 0.15
-TORN_EASE = 9.0  # a hole lets through so many times more than cloth of its size; G
+
+
+@dataclass(frozen=True)
+class SentinelParameters:
+    """Metal detector, spark counter, fibre cell in the milk pipe and pressure over the sieves."""
+
+    peak_s: float
+    piece_pct: float
+    piece_sd_pct: float
+    product_pct: float
+    product_sd_pct: float
+    most_pct: float
+    spark_window_s: float
+    fibre_tau_s: float
+    fibre_sd_pct: float
+    sieve_kpa: float
+    sieve_sd_kpa: float
+    torn_ease: float
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Sentinels:
     """
 
     seed: int
+    p: SentinelParameters
     transport_s: float
     cooler_s: float
     is_shedding: bool = False
@@ -63,10 +71,10 @@ class Sentinels:
         dry = m.dry_kg(milk)
         if dry > 1e-6:
             true_pct = 100.0 * (milk[m.COARSE] + milk[m.FINE]) / dry
-            self.fibre_pct += (true_pct - self.fibre_pct) * min(1.0, dt_s / FIBRE_TAU_S)
-        opening = max(0.02, (1.0 - max(blinding)) * (1.0 - tear_share) + TORN_EASE * tear_share)
-        self.sieve_kpa = SIEVE_KPA * (water_m3_h / 3.0) / opening
-        self._milk_noise = (self._rng.gauss(0.0, FIBRE_SD_PCT), self._rng.gauss(0.0, SIEVE_SD_KPA))
+            self.fibre_pct += (true_pct - self.fibre_pct) * min(1.0, dt_s / self.p.fibre_tau_s)
+        opening = max(0.02, (1.0 - max(blinding)) * (1.0 - tear_share) + self.p.torn_ease * tear_share)
+        self.sieve_kpa = self.p.sieve_kpa * (water_m3_h / 3.0) / opening
+        self._milk_noise = (self._rng.gauss(0.0, self.p.fibre_sd_pct), self._rng.gauss(0.0, self.p.sieve_sd_kpa))
 
     def look_at_powder(self, running: bool, powder_kg: float, dt_s: float) -> None:
         """Metal on its way with the powder, and what the detector shows. ``powder_kg``: past it in this step."""
@@ -76,16 +84,16 @@ class Sentinels:
             self.metal_at_gate = m.mass_kg(self._to_gate.move(list(at_window), dt_s)) > 0.0
         else:
             at_window, self.metal_at_gate = m.empty(), False
-        signal = max(0.0, self._rng.gauss(PRODUCT_PCT, PRODUCT_SD_PCT)) if powder_kg > 0.0 else 0.0
+        signal = max(0.0, self._rng.gauss(self.p.product_pct, self.p.product_sd_pct)) if powder_kg > 0.0 else 0.0
         if m.mass_kg(at_window) > 0.0:
-            signal = max(signal, self._rng.gauss(PIECE_PCT, PIECE_SD_PCT))
+            signal = max(signal, self._rng.gauss(self.p.piece_pct, self.p.piece_sd_pct))
         self._peak_s -= dt_s
         if signal >= self._peak_pct or self._peak_s <= 0.0:
-            self._peak_pct, self._peak_s = signal, PEAK_S
-        self.metal_pct = max(signal, self._peak_pct if self._peak_pct > 2.0 * PRODUCT_PCT else 0.0)
+            self._peak_pct, self._peak_s = signal, self.p.peak_s
+        self.metal_pct = max(signal, self._peak_pct if self._peak_pct > 2.0 * self.p.product_pct else 0.0)
         if self.is_sparking:
             self._sparks.append(self._time_s)
-        while self._sparks and self._sparks[0] <= self._time_s - SPARK_WINDOW_S:
+        while self._sparks and self._sparks[0] <= self._time_s - self.p.spark_window_s:
             self._sparks.popleft()
 
     def shown(self) -> dict[str, float]:
@@ -94,7 +102,7 @@ class Sentinels:
         return {
             "AT-213": round(max(0.0, self.fibre_pct + fibre), 2),
             "PDT-214": round(max(0.0, self.sieve_kpa + sieve), 1),
-            "QT-321": round(min(400.0, self.metal_pct), 1),
+            "QT-321": round(min(self.p.most_pct, self.metal_pct), 1),
             "XT-322": float(len(self._sparks)),
         }
 

@@ -12,10 +12,17 @@ from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.core.model import Text
 
 Record = Mapping[str, Any]
-PLACES = ("lot", "species", "season", "recipe", "recipe_version", "recipe_hash", "state", "mode", "line")
+TRIAL_PLACES = ("policy", "line_type")
+"""Words that only runs on the twin have: who kept the moisture, and the kind of line."""
+PLACES = ("lot", "species", "season", "recipe", "recipe_version", "recipe_hash", "state", "mode", "line", *TRIAL_PLACES)
 """Words of a record by which runs are grouped and found."""
 RUN_DATA = ("lot", "species", "season")
 """What a person says about the roots when a run is started."""
+TRIAL_DATA = (*TRIAL_PLACES, "plant")
+"""What a run on the twin was made with, beside its recipe; ``plant``: parameters of the simulated plant by name."""
+MAPPINGS = ("values", "plant")
+"""Keys of a record under which there are numbers by name, as ``values.moisture_sp`` or ``plant.rasp.size_um``."""
+NAMED = "values.NAME, plant.NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +102,28 @@ def metric_named(name: str) -> Metric:
     """A metric, or one made of a recipe value (``values.moisture_sp``). Raises ConfigError naming what there is."""
     if name in METRICS:
         return METRICS[name]
-    head, _, rest = name.partition(".")
-    if head == "values" and rest:
-        return Metric(name, "", Text(rest, rest), lambda record: number((record.get("values") or {}).get(rest)))
-    accepted = ", ".join(METRICS) + ", values.NAME"
+    if is_named(name):
+        return Metric(name, "", Text(*(2 * (name.partition(".")[2],))), lambda record: number(named(record, name)))
+    accepted = ", ".join(METRICS) + ", " + NAMED
     raise ConfigError([Problem("", None, "metric", f"{name!r} is not a figure of a run", accepted)])
+
+
+def is_named(name: str) -> bool:
+    """Whether a name is one of ``MAPPINGS`` with something behind its dot."""
+    head, _, rest = name.partition(".")
+    return head in MAPPINGS and bool(rest)
+
+
+def named(record: Record, name: str) -> Any:
+    """What a record has under a name for which ``is_named``; None when it does not say."""
+    head, _, rest = name.partition(".")
+    return (record.get(head) or {}).get(rest)
 
 
 def word(record: Record, name: str) -> str:
     """A word of a record, as ``lot`` or ``values.moisture_sp``; empty when it does not say."""
-    if name.startswith("values."):
-        found = (record.get("values") or {}).get(name.removeprefix("values."))
+    if is_named(name):
+        found = named(record, name)
         return "" if found is None else f"{found:g}" if isinstance(found, float) else str(found)
     found = record.get(name)
     return "" if found is None else str(found)
@@ -113,7 +131,7 @@ def word(record: Record, name: str) -> str:
 
 def check_place(name: str) -> str:
     """``name`` when runs can be grouped by it. Raises ConfigError."""
-    if name in PLACES or (name.startswith("values.") and name != "values."):
+    if name in PLACES or is_named(name):
         return name
-    problem = Problem("", None, "by", f"runs are not grouped by {name!r}", ", ".join(PLACES) + ", values.NAME")
+    problem = Problem("", None, "by", f"runs are not grouped by {name!r}", ", ".join(PLACES) + ", " + NAMED)
     raise ConfigError([problem])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from linecontrol.analysis.metrics import METRICS, PLACES, Record, number
+from linecontrol.analysis.metrics import METRICS, NAMED, PLACES, Record, is_named, named, number
 from linecontrol.core.errors import ConfigError, Problem
 
 MOST_LETTERS, MOST_PARTS = 2000, 300
@@ -24,7 +24,7 @@ _TIMES = {"started": "started_at", "ended": "ended_at"}
 _WORDS = (*PLACES, "run_id", "reason", *_TIMES)
 _FLAGS = ("simulated",)
 ACCEPTED = (
-    f"{', '.join((*_WORDS, *_FLAGS))}; numbers {', '.join(METRICS)}; values.NAME; "
+    f"{', '.join((*_WORDS, *_FLAGS))}; numbers {', '.join(METRICS)}; {NAMED}; "
     'with == != < <= > >= in and or not, as in: recipe == "kudzu-*" and yield > 85'
 )
 
@@ -137,7 +137,7 @@ def _kind(node: ast.expr) -> str:
             return "text"
         if name in _FLAGS:
             return "any"
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "values":
+    if isinstance(node, ast.Attribute) and is_named(_dotted(node)):
         return "any"
     raise _wrong(f"{_shown(node)!r} is not understood", ACCEPTED)
 
@@ -156,6 +156,13 @@ def _number_of(node: ast.expr) -> float | None:
 
 def _name(node: ast.Name) -> str:
     return "yield" if node.id == _YIELD else node.id
+
+
+def _dotted(node: ast.expr) -> str:
+    """``plant.rasp.size_um`` of nested attributes; "" when they do not begin with a name."""
+    if isinstance(node, ast.Attribute) and (head := _dotted(node.value)):
+        return f"{head}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _shown(node: ast.expr) -> str:
@@ -208,7 +215,7 @@ def _value(node: ast.expr, record: Record) -> Value:
         assert isinstance(inner, float)  # noqa: S101 - as parse_where has seen to
         return -inner if isinstance(node.op, ast.USub) else inner
     if isinstance(node, ast.Attribute):
-        found = (record.get("values") or {}).get(node.attr)
+        found = named(record, _dotted(node))
         return found if isinstance(found, str | bool) else _known(number(found))
     assert isinstance(node, ast.Name)  # noqa: S101 - as parse_where has seen to
     name = _name(node)

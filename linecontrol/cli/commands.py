@@ -148,12 +148,17 @@ def demo(
 @app.command()
 def simulate(
     recipe: Annotated[str, typer.Argument(help="Recipe to run.")] = "kudzu-lobata-standard",
-    runs: Annotated[int, typer.Option(min=1, max=100_000, help="Runs, each on a plant of its own seed.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first run; the others follow.")] = 1,
+    runs: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Runs, each on a plant of its own seed; 1 if left out.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the first run, 1 if left out; the others follow.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds A..B instead of --seed and --runs.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
     policy: Annotated[
-        list[str] | None, typer.Option(help="auto, manual, hold or test: who keeps the moisture. Repeat to compare.")
+        list[str] | None,
+        typer.Option(help="auto, manual, hold, checks or test: who keeps the moisture. Repeat to compare."),
     ] = None,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault, a schedule file, or random. Repeatable. Checks the invariants.")
@@ -180,7 +185,8 @@ def simulate(
 
     values, parts = formula_values(sets), plant_values(plant)
     if validate:
-        if any((values, policy, fault, vary, seeds, out, dask, laboratory)) or runs > 1:
+        others = (values, policy, fault, vary, seeds, out, dask, laboratory, runs, seed is not None, species, line_type)
+        if any(others) or jobs > 1 or line != "demo":
             stop("--validate runs its own plants; it goes with --plant and --json only", BAD_INPUT)
         raise typer.Exit(guarded(lambda: run_validate(parts, as_json=as_json)))
     trials = guarded_value(
@@ -386,9 +392,11 @@ def check(
 ) -> None:
     """Check profiles, lines, recipes and schedules; says file, line, key, what is wrong and what is accepted."""
     from linecontrol.line.check import check_paths
+    from linecontrol.twin.design import design_problems
     from linecontrol.twin.schedules import schedule_problems
 
-    problems, count = guarded_value(lambda: check_paths(paths or [], line, {"schedule": schedule_problems}))
+    kinds = {"schedule": schedule_problems, "design": design_problems}
+    problems, count = guarded_value(lambda: check_paths(paths or [], line, kinds))
     if as_json:
         fields = ("file", "line", "key", "message", "accepted")
         print_json([{field: getattr(problem, field) for field in fields} for problem in problems])

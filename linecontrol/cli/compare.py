@@ -21,10 +21,10 @@ def compare(
     runs: Annotated[list[str] | None, typer.Argument(help="Runs, as `linecontrol runs` lists them.")] = None,
     where: Where = "",
     by: Annotated[
-        str, typer.Option(help="Groups to compare: recipe, lot, species, season, mode, values.NAME ...")
+        str, typer.Option(help="Groups to compare: recipe, lot, species, policy, values.NAME, plant.NAME ...")
     ] = "",
     metric: Annotated[
-        list[str] | None, typer.Option(help="yield, moisture, energy ... or values.NAME. Repeatable.")
+        list[str] | None, typer.Option(help="yield, moisture, energy ... or values.NAME, plant.NAME. Repeatable.")
     ] = None,
     method: Annotated[str, typer.Option(help="t (Welch) or bootstrap.")] = "t",
     adjust: Annotated[str, typer.Option(help="For several comparisons: holm, bh (share of false ones) or none.")] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from linecontrol.cli.output import DONE, FAILED, paper, people, print_json
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.line.recipes import prepare
 from linecontrol.twin.campaign import Row, numbered, rows_of
-from linecontrol.twin.design import Point, points, read_design
+from linecontrol.twin.design import Point, blamed, points, read_design
 from linecontrol.twin.operators import POLICIES
 from linecontrol.twin.schedules import read_faults
 from linecontrol.twin.summary import MEASURES, summary
@@ -53,7 +54,8 @@ def plan(
             raise ConfigError([Problem("", None, "--policy", f"{policy!r} is not known", ", ".join(POLICIES))])
     config = line_at_step(line)
     written = read_faults(faults, config)
-    study = points(read_design(vary)) if vary else [Point()]
+    design = read_design(vary) if vary else None
+    study = points(design) if design is not None else [Point()]
     count = len(study) * len(policies) * len(seeds)
     if count > MOST_TRIALS:
         raise ConfigError([Problem("", None, "simulate", f"{count} trials are too many", f"up to {MOST_TRIALS}")])
@@ -67,10 +69,19 @@ def plan(
         line_type=line_type,
         has_laboratory=laboratory,
     )
+    if design is not None and (twice := [*(values.keys() & design.recipe), *(plant.keys() & design.plant)]):
+        raise ConfigError(
+            [Problem("", None, "--vary", f"{name} is given on the command line, too", "in one place") for name in twice]
+        )
     trials = []
     for point in study:
         chosen, parts = {**values, **point.values}, {**plant, **point.plant}
-        prepare(config, recipe, chosen)
+        try:
+            prepare(config, recipe, chosen)
+        except ConfigError as error:
+            if vary is None or design is None:
+                raise
+            raise ConfigError(blamed(vary, design, error.problems)) from error
         plant_parameters(parts, species, line_type)
         for policy in policies:
             trials += [replace(first, seed=seed, values=chosen, plant=parts, policy=policy) for seed in seeds]
@@ -170,9 +181,10 @@ def replay(trial: Trial) -> str:
     """The command that runs this one trial again."""
     words = ["linecontrol simulate", trial.recipe, f"--seeds {trial.seed}..{trial.seed}"]
     words += [f"--policy {trial.policy}"] if trial.policy != "auto" else []
-    words += [f"--line {trial.line}"] if trial.line != "demo" else []
+    words += [f"--line {shlex.quote(trial.line)}"] if trial.line != "demo" else []
     words += [f"--species {trial.species}"] if trial.species else []
     words += [f"--line-type {trial.line_type}"] if trial.line_type else []
+    words += ["--laboratory"] if trial.has_laboratory else []
     words += [f"--fault '{fault}'" for fault in trial.faults]
     words += [f"--set {name}={value}" for name, value in trial.values.items()]
     words += [f"--plant {name}={value}" for name, value in trial.plant.items()]
@@ -188,6 +200,8 @@ def _table(recipe: str, groups: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("")
     table.add_row("Runs", *(str(group["trials"]) for group in shown), "")
     table.add_row("of these complete", *(str(group["complete"]) for group in shown), "")
+    if any(group["errors"] for group in shown):
+        table.add_row("not run", *(str(group["errors"]) for group in shown), "")
     table.add_section()
     for measure in MEASURES:
         cells = [_cell(group["measures"][measure.key], measure.digits) for group in shown]
@@ -207,10 +221,15 @@ def _cell(found: Mapping[str, Any], digits: int) -> str:
     return f"{found['mean']:.{digits}f}{half}"
 
 
-def read_seeds(text: str | None, first: int, runs: int) -> range:
-    """``A..B``, or ``runs`` seeds from ``first``. Raises ConfigError."""
+def read_seeds(text: str | None, first: int | None = None, runs: int | None = None) -> range:
+    """``A..B``, or ``runs`` seeds (1) from ``first`` (1). Raises ConfigError."""
     if text is None:
-        return range(first, first + runs)
+        start = 1 if first is None else first
+        return range(start, start + (runs or 1))
+    if first is not None or runs is not None:
+        raise ConfigError(
+            [Problem("", None, "--seeds", "is given together with --seed or --runs", "one way to name the seeds")]
+        )
     low, dots, high = text.partition("..")
     try:
         found = range(int(low), int(high if dots else low) + 1)

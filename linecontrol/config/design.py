@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from linecontrol.config.fields import Line, Note, Number, Row, Slug, Whole
@@ -53,6 +53,25 @@ class Design(Row):
     plant: dict[PlantName, Factor] = Field(default_factory=dict)
     notes: Note = ""
 
+    @field_validator("points")
+    @classmethod
+    def _points_fit(cls, points: int | None, info: ValidationInfo) -> int | None:
+        method = info.data.get("method")
+        if method == "grid" and points is not None:
+            raise PydanticCustomError("design", "a grid has no points; its factors have values or levels")
+        if method == "sobol" and points is not None and points & (points - 1):
+            near = 1 << (points.bit_length() - 1)
+            raise PydanticCustomError("design", f"sobol needs a power of two, as {near} or {2 * near} points")
+        return points
+
+    @field_validator("recipe", "plant")
+    @classmethod
+    def _levels_fit(cls, factors: dict[str, Factor], info: ValidationInfo) -> dict[str, Factor]:
+        for name, factor in factors.items():
+            if info.data.get("method") == "grid" and factor.values is None and factor.levels is None:
+                raise PydanticCustomError("design", f"{name} needs values or levels in a grid, as levels: 3")
+        return factors
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not self.recipe and not self.plant:
@@ -61,18 +80,11 @@ class Design(Row):
             self._fits_grid()
         elif self.points is None:
             raise PydanticCustomError("design", f"{self.method} needs points")
-        elif self.method == "sobol" and self.points & (self.points - 1):
-            near = 1 << (self.points.bit_length() - 1)
-            raise PydanticCustomError("design", f"sobol needs a power of two, as {near} or {2 * near} points")
         return self
 
     def _fits_grid(self) -> None:
-        if self.points is not None:
-            raise PydanticCustomError("design", "a grid has no points; its factors have values or levels")
         count = 1
-        for name, factor in {**self.recipe, **self.plant}.items():
-            if factor.values is None and factor.levels is None:
-                raise PydanticCustomError("design", f"{name} needs values or levels in a grid")
+        for factor in [*self.recipe.values(), *self.plant.values()]:
             count *= len(factor.values) if factor.values is not None else factor.levels or 1
         if count > MOST_POINTS:
             raise PydanticCustomError("design", f"this grid has {count} points (accepted: up to {MOST_POINTS})")

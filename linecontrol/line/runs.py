@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.analysis.extraction import Extraction
-from linecontrol.analysis.metrics import RUN_DATA
+from linecontrol.analysis.metrics import RUN_DATA, TRIAL_DATA
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity
 from linecontrol.history import RecipeRow, RunRow, VersionRow
@@ -41,6 +41,7 @@ class RunDirector:
         self._final_counts: dict[str, int] | None = None
         self._alarms = 0
         self._roots: dict[str, str | None] = {}
+        self._trial: dict[str, Any] = {}
         self._saved_at = float("-inf")
         self._saving: asyncio.Task[Any] | None = None
         self._starting = asyncio.Lock()
@@ -75,11 +76,12 @@ class RunDirector:
         run_id: str | None = None,
         lot: str | None = None,
         roots: Mapping[str, str] | None = None,
+        trial: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Start a run; returns its view.
 
         ``lot``: of the roots in the hopper, as it is registered. ``roots``: what is known of them beside that, by
-        ``RUN_DATA``; it goes into the record.
+        ``RUN_DATA``; it goes into the record. ``trial``: on the twin, what it was made with, by ``TRIAL_DATA``.
         The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
@@ -104,6 +106,7 @@ class RunDirector:
             )
             self._begin(control)
             self._roots = {name: (roots or {}).get(name) or of_lot.get(name) or None for name in RUN_DATA}
+            self._trial = dict(trial or {})
             engine = self.engine = Engine(control, self._ports())
             name = run_id or self._new_id(control, now)
             self._line.bags.begin(name)
@@ -263,6 +266,7 @@ class RunDirector:
             "recipe_version": engine.recipe.version,
             "values": engine.recipe.values,
             **self._roots,
+            **self._trial,
             "mode": engine.mode.value,
             "reason": engine.reason.text if engine.reason is not None else None,
             "reason_zh": (engine.reason.zh or None) if engine.reason is not None else None,
@@ -366,6 +370,7 @@ class RunDirector:
         self._line.haccp.take_up(snapshot.get("haccp"))
         self._alarms = int(snapshot["alarms"])
         self._roots = {name: row.record.get(name) for name in RUN_DATA}
+        self._trial = {name: row.record[name] for name in TRIAL_DATA if name in row.record}
         self._final_counts = None
         here = self._counts()
         self._base = {key: int(snapshot["counts"].get(key, 0)) - here.get(key, 0) for key in here}

@@ -35,7 +35,7 @@ LOCK = "controller.lock"
 _AHEAD = 4  # outcomes per worker that may wait to be stored; each holds a whole run
 
 Row = dict[str, Any]
-"""What is kept of a trial: ``trial``, ``record``, ``truth``, ``breaches``; or ``error``."""
+"""What is kept of a trial: ``trial``, and ``record``, ``truth``, ``breaches`` or, if it could not be run, ``error``."""
 
 
 def rows_of(trials: Sequence[Trial], jobs: int = 1, dask: str | None = None, out: Path | None = None) -> Iterator[Row]:
@@ -49,8 +49,8 @@ def rows_of(trials: Sequence[Trial], jobs: int = 1, dask: str | None = None, out
         LineBusy: another process records into the folder.
     """
     if out is None:
-        for outcome in _outcomes(trials, jobs, dask):
-            yield _row(outcome)
+        for trial, outcome in zip(trials, _outcomes(trials, jobs, dask), strict=True):
+            yield _row(trial, outcome)
         return
     with _alone_in(out):
         yield from _stored(trials, jobs, dask, out)
@@ -66,8 +66,8 @@ def _stored(trials: Sequence[Trial], jobs: int, dask: str | None, out: Path) -> 
         historian = _historian(out, trials[0])
         runner.run(historian.start())
         try:
-            for outcome in _outcomes(rest, jobs, dask):
-                row = _row(outcome)
+            for trial, outcome in zip(rest, _outcomes(rest, jobs, dask), strict=True):
+                row = _row(trial, outcome)
                 if isinstance(outcome, Outcome) and outcome.kept is not None:
                     runner.run(_store(historian, outcome))
                 results.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -97,6 +97,7 @@ def _historian(out: Path, first: Trial) -> Historian:
 def _alone_in(out: Path) -> Iterator[None]:
     """The same lock as a controller takes of its data folder: two campaigns would store the same trials twice."""
     out.mkdir(parents=True, exist_ok=True)
+    _check_ours(out)  # nothing is left in a folder that is somebody else's
     held, holder = lock_file(out / LOCK)
     if held is None:
         who = f"process {holder['pid']}" if "pid" in holder else "another process"
@@ -109,19 +110,25 @@ def _alone_in(out: Path) -> Iterator[None]:
         os.close(held)
 
 
+def _check_ours(out: Path) -> None:
+    if not (out / PLAN).exists() and any(one.name != LOCK for one in out.iterdir()):
+        raise ConfigError([Problem(str(out), None, "--out", "is not empty", "an empty or new folder")])
+
+
 def _take_up(out: Path, trials: Sequence[Trial]) -> list[Row]:
     """Rows of the trials finished before; makes the folder if there is none."""
     plan = {"campaign": _fingerprint(trials), "trials": len(trials)}
     out.mkdir(parents=True, exist_ok=True)
     path = out / PLAN
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # cut off by a crash, before the first run
+            raise ConfigError([Problem(str(path), None, "--out", "cannot be read", "a new folder")]) from None
         if found != plan:
             problem = Problem(str(path), None, "--out", "this folder holds another campaign", "an empty folder")
             raise ConfigError([problem])
     else:
-        if any(one.name != LOCK for one in out.iterdir()):
-            raise ConfigError([Problem(str(out), None, "--out", "is not empty", "an empty or new folder")])
         path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
     return list(_finished(out / RESULTS))
 
@@ -173,6 +180,10 @@ def _guarded(trial: Trial) -> Outcome | LineError:
         raise
     except LineError as error:
         return LineError(f"{trial.run_id}: {error}")
+    except ArithmeticError as error:
+        if not trial.plant:
+            raise
+        return LineError(f"{trial.run_id}: these plant parameters cannot be worked out together: {error}")
     finally:
         log.setLevel(level)
 
@@ -206,6 +217,9 @@ def _on_dask(trials: Sequence[Trial], address: str) -> Iterator[Outcome | LineEr
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]  # the library has no types here
     except OSError as error:
         raise LineError(f"no Dask scheduler answers at {address}: {error}") from error
+    except ValueError as error:
+        problem = Problem("", None, "--dask", f"{address!r} is not an address", "as tcp://scheduler:8786")
+        raise ConfigError([problem]) from error
     with client:
         ahead = max(1, sum(client.nthreads().values())) * _AHEAD
         yield from _in_order(trials, ahead, lambda trial: client.submit(_guarded, trial, pure=False).result)
@@ -229,11 +243,11 @@ def _in_order(
         yield result
 
 
-def _row(outcome: Outcome | LineError) -> Row:
+def _row(trial: Trial, outcome: Outcome | LineError) -> Row:
     if isinstance(outcome, LineError):
-        return {"error": str(outcome)}
+        return {"trial": _plain(asdict(trial)), "error": str(outcome)}
     return {
-        "trial": _plain(asdict(outcome.trial)),
+        "trial": _plain(asdict(trial)),
         "record": outcome.record,
         "truth": _plain(outcome.truth),
         "line_s": outcome.line_s,

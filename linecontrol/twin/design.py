@@ -1,4 +1,4 @@
-"""From a design file to the points of a study: which parameters take which values together. Pure."""
+"""From a design file to the points of a study: which parameters take which values together."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from linecontrol.config import Design, Factor, load_document, read_model
-from linecontrol.core.errors import ConfigError
+from linecontrol.config import Design, Document, Factor, LineConfig, load_document, read_model
+from linecontrol.core.errors import ConfigError, Problem
+from linecontrol.twin.trial import split_accepted
+from simulator.parameters import default_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,45 @@ class Point:
 
 def read_design(path: str) -> Design:
     """Raises ConfigError naming file, line, key and what is accepted."""
-    checked = read_model(load_document(path), Design)
+    doc = load_document(path)
+    design = _design(doc)
+    if wrong := _not_of_the_plant(doc, design):
+        raise ConfigError(wrong)
+    return design
+
+
+def design_problems(doc: Document, _config: LineConfig) -> list[Problem]:
+    """What of a sound design file the simulated plant does not have, or cannot be."""
+    return _not_of_the_plant(doc, _design(doc))
+
+
+def blamed(path: str, design: Design, problems: Sequence[Problem]) -> list[Problem]:
+    """Problems of recipe values, those that the design gave at their place in its file."""
+    doc = load_document(path)
+    return [
+        doc.problem(("recipe", problem.key), problem.message, problem.accepted)
+        if problem.key in design.recipe
+        else problem
+        for problem in problems
+    ]
+
+
+def _design(doc: Document) -> Design:
+    checked = read_model(doc, Design)
     if checked.model is None or checked.problems:
         raise ConfigError(checked.problems)
     return checked.model
+
+
+def _not_of_the_plant(doc: Document, design: Design) -> list[Problem]:
+    shipped, found = default_parameters(), []
+    for name, factor in design.plant.items():
+        for value in factor.values if factor.values is not None else (factor.low or 0.0, factor.high or 0.0):
+            try:
+                shipped.with_values({name: float(value)})
+            except (KeyError, ValueError) as error:
+                found.append(doc.problem(("plant", name), *split_accepted(str(error.args[0]))))
+    return list(dict.fromkeys(found))
 
 
 def points(design: Design) -> list[Point]:

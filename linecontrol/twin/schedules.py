@@ -8,6 +8,7 @@ from pathlib import Path
 from linecontrol.config import Document, LineConfig, Schedule, load_document, read_model
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.twin.link import TwinFace
+from linecontrol.twin.trial import split_accepted
 from linecontrol.twin.upsets import RANDOM
 from simulator.faults import FaultError
 from simulator.floor import Floor
@@ -73,6 +74,5 @@ def _misfits(faults: Sequence[str], config: LineConfig) -> list[tuple[int, str, 
             if fault != RANDOM:
                 floor.plan([fault])
         except FaultError as error:
-            text, _, accepted = str(error).removesuffix(")").partition(" (accepted: ")
-            found.append((at, text if accepted else str(error), accepted))
+            found.append((at, *split_accepted(str(error))))
     return found

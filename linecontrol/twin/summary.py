@@ -108,19 +108,20 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if "error" not in row:
-            trial = row["trial"]
-            groups.setdefault(repr((trial["policy"], trial["values"], trial["plant"])), []).append(row)
+        trial = row["trial"]
+        groups.setdefault(repr((trial["policy"], trial["values"], trial["plant"])), []).append(row)
     return [_group(found) for found in groups.values()]
 
 
-def _group(rows: Sequence[Row]) -> dict[str, Any]:
-    trial = rows[0]["trial"]
+def _group(asked: Sequence[Row]) -> dict[str, Any]:
+    trial = asked[0]["trial"]
+    rows = [row for row in asked if "error" not in row]
     found: dict[str, Any] = {
         "policy": trial["policy"],
         "values": trial["values"],
         "plant": trial["plant"],
-        "trials": len(rows),
+        "trials": len(asked),
+        "errors": len(asked) - len(rows),
         "complete": sum(row["record"]["state"] == "Complete" for row in rows),
         "breaches": sum(len(row["breaches"]) for row in rows),
         "measures": {},

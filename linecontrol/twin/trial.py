@@ -92,6 +92,12 @@ class Trial:
         """What the record says of the roots: a seed draws one lot, whatever is done with it."""
         return {"lot": f"seed{self.seed}", "species": self.species or default_parameters().default_species}
 
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What the record says of the trial, so that runs are compared by it."""
+        line_type = self.line_type or "mechanised"
+        return {"policy": self.policy, "line_type": line_type, "plant": dict(self.plant)}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -132,15 +138,25 @@ def _simulated_line(path: Path) -> SimulatedLine:
 
 def plant_parameters(changes: Mapping[str, float], species: str = "", line_type: str = "") -> Parameters:
     """The simulated plant with some parameters changed. Raises ConfigError naming what is wrong."""
+    parameters = default_parameters()
+    if line_type:
+        parameters = _or_told("--line-type", lambda: with_line_type(parameters, line_type))
+    if species:
+        parameters = _or_told("--species", lambda: parameters.with_species(species))
+    return _or_told("--plant", lambda: parameters.with_values(changes))
+
+
+def _or_told(option: str, make: Callable[[], Parameters]) -> Parameters:
     try:
-        parameters = default_parameters()
-        if line_type:
-            parameters = with_line_type(parameters, line_type)
-        if species:
-            parameters = parameters.with_species(species)
-        return parameters.with_values(changes)
+        return make()
     except (KeyError, ValueError) as error:
-        raise ConfigError([Problem("", None, "plant", str(error.args[0]), "see docs/plant.md")]) from error
+        raise ConfigError([Problem("", None, option, *split_accepted(str(error.args[0])))]) from error
+
+
+def split_accepted(text: str) -> tuple[str, str]:
+    """A sentence of the simulator, and what it says is accepted; "" when it does not say."""
+    message, _, accepted = text.removesuffix(")").partition(" (accepted: ")
+    return (message, accepted) if accepted else (text, "")
 
 
 async def _load_nothing(_stations: Iterable[StationConfig]) -> None:
@@ -267,8 +283,9 @@ async def _run(trial: Trial, plant: Plant | None) -> Outcome:
     try:
         async with twin.line as line:
             await _ready(line)
+            who = f"operator:{trial.policy}"
             await line.runs.start(
-                trial.recipe, trial.values, who=f"operator:{trial.policy}", run_id=trial.run_id, roots=trial.roots
+                trial.recipe, trial.values, who=who, run_id=trial.run_id, roots=trial.roots, trial=trial.made_with
             )
             working = asyncio.create_task(twin.operator().work(), name="operator")
             await _until_either(working, passing)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 
 from simulator import material as m
+from simulator.constants import constant
 from simulator.ledger import Books
 from simulator.material import Material
 
 _LN2, _LN10 = log(2.0), log(10.0)
-_CYCLONE_NUMBER = 3.5  # Rietema's characteristic number of a cyclone of optimum shape
+_CYCLONE_NUMBER = constant("cyclone_number")
 _GRAVITY_M_S2 = 9.81
-_STARCH_KG_M3, _SAND_KG_M3, _LIQUOR_KG_M3 = 1530.0, 2600.0, 998.0
+_STARCH_KG_M3, _LIQUOR_KG_M3 = constant("solids_kg_m3"), constant("water_kg_m3")
 _QUANTILES = [(-2.5 + 0.25 * i, exp(-0.5 * (-2.5 + 0.25 * i) ** 2)) for i in range(21)]
 _WEIGHT = sum(weight for _, weight in _QUANTILES)
 

@@ -28,6 +28,7 @@ class DewateringParameters:
     floor_pct_wb: float
     floor_sd_pct: float
     spin_tau_s: float
+    spin_load_share: float
     reference_load_kg: float
     blinding_pct_h: float
     layer_gradient: float
@@ -120,7 +121,8 @@ class Peeler:
         elif self.phase == "spin" or room_kg <= 0.0:
             load = m.dry_kg(self.basket) / self.p.reference_load_kg
             self._filter(self.p.saturated_pct_wb, self.p.drain_tau_s, dt_s)
-            self._filter(self._floor_pct, self.p.spin_tau_s * (0.6 + 0.4 * min(load, 3.0)), dt_s)
+            thickness = (1.0 - self.p.spin_load_share) + self.p.spin_load_share * min(load, 3.0)
+            self._filter(self._floor_pct, self.p.spin_tau_s * thickness, dt_s)
             if self.phase == "spin":
                 self._after(self.p.spin_s, "peel", noise, dt_s)
         else:

@@ -24,7 +24,6 @@ from simulator.psychrometrics import (
 )
 
 _LEAST_SOLIDS_KG = 1e-9  # a crumb smaller than this leaves the duct as it came
-_PRODUCT_PROBE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class DryerParameters:
     residence_s: float
     residence_air_kg_h: float
     longest_residence_s: float
+    product_probe_s: float
     wall_kj_k: float
     wall_inside_kw_k: float
     wall_outside_kw_k: float
@@ -137,7 +137,7 @@ class FlashDryer:
             air_c -= given_k
         self.outlet_c, self.outlet_humidity = air_c, humidity
         self.evaporation_kg_s = 0.0
-        self.product_c += (air_c - self.product_c) * min(1.0, dt_s / _PRODUCT_PROBE_S)
+        self.product_c += (air_c - self.product_c) * min(1.0, dt_s / self.p.product_probe_s)
         self.moisture_db = 0.0
         self.gelatinised_share = 0.0
         self.gel_margin_k = gel_onset_c(0.0, self._constants) - self.product_c

@@ -21,6 +21,7 @@ class RaspParameters:
     size_load_exponent: float
     wear_size_per_h: float
     wear_power_per_h: float
+    wear_idle_share: float
     cell_um: float
     energy_kwh_t: float
     energy_size_um: float
@@ -118,7 +119,12 @@ class Rasp:
             cut_kw = rate_kg_h / 1000.0 * specific * (1.0 + p.wear_power_per_h * self.blade_hours)
             # an hour at reference load on clean roots wears as an hour; sand grinds the teeth
             sand_pct = 100.0 * mash[m.SOIL] / m.mass_kg(mash)
-            self.blade_hours += dt_s / 3600.0 * (0.5 + 0.5 * load) * (1.0 + p.wear_sand_per_pct * sand_pct)
+            self.blade_hours += (
+                dt_s
+                / 3600.0
+                * (p.wear_idle_share + (1.0 - p.wear_idle_share) * load)
+                * (1.0 + p.wear_sand_per_pct * sand_pct)
+            )
         self.power_kw = idle_kw + cut_kw + self._upset_kw(speed, dt_s)
         warmth_kj = cut_kw * p.heat_to_mash_share * dt_s
         mash[m.HEAT] += warmth_kj

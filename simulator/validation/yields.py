@@ -26,7 +26,12 @@ _FACTORS = (
     ("starch kept in dewatering", "dewatered", 0.97, 0.985),
     ("starch kept by dryer and sifter", "kept_dry", 0.98, 0.99),
 )
-_HON_KUZU = "hon-kuzu, 7 kg of 100 kg of root (Kikkoman Food Forum); washed or delivered is not said"
+_HON_KUZU = {
+    "delivered": "hon-kuzu, 7 kg of about 100 kg of raw root (Kikkoman Food Forum 33(2)), as its maker buys it from"
+    " diggers and before he washes it (Hirokyu, kuzurollcake.com)",
+    "washed": "the same 7 kg, were it of washed root",
+}
+_MAKERS = "hon-kuzu, 7-10 kg of 100 kg (Akizuki, marunaka.bz); a tenth (Yoshino, narakko.com, kotonowa.shop)"
 _PRESS = "cultivated root, 25-26 % powder (agricultural press, promotional)"
 
 
@@ -35,12 +40,16 @@ def _of(case: tuple[str, str], name: str) -> Callable[[Bench], float]:
 
 
 def _ends() -> Iterator[Check[Bench]]:
-    for name, key in (("washed", "per_100_washed"), ("delivered", "per_100_delivered")):
+    for name, key in (("delivered", "per_100_delivered"), ("washed", "per_100_washed")):
         unit = "kg/100 kg"
         seven, press = Span.printed(7.0, 1.0), Span(24.5, 26.5)
         low, high = f"powder of {_NAMES[LOW]}, root as {name}", f"powder of {_NAMES[HIGH]}, root as {name}"
-        yield Check(GROUP, low, unit, Kind.PUBLISHED, "S", _HON_KUZU, _of(LOW, key), seven)
+        yield Check(GROUP, low, unit, Kind.PUBLISHED, "S", _HON_KUZU[name], _of(LOW, key), seven)
         yield Check(GROUP, high, unit, Kind.PUBLISHED, "S", _PRESS, _of(HIGH, key), press)
+    yield Check(
+        GROUP, f"powder of {_NAMES[LOW]}, against makers", "kg/100 kg", Kind.PUBLISHED, "S", _MAKERS,
+        _of(LOW, "per_100_delivered"), Span(6.5, 10.5),
+    )  # fmt: skip
     yield Check(
         GROUP, f"powder of {_NAMES[HIGH]}, against a brochure", "kg/100 kg", Kind.PUBLISHED, "S",
         "powder content 25 % (Wuxue, Hubei)", _of(HIGH, "per_100_delivered"), Span.printed(25.0, 1.0),

@@ -74,6 +74,10 @@ def test_a_run_is_a_row_with_units_in_the_metadata(reader: HistoryReader, tmp_pa
     found = json.loads("".join(json_pieces(table_of(reader, records, "runs"))))
     assert found["rows"][1]["run_id"] == "run-001"
     assert found["rows"][1]["values.moisture_sp"] == 12.8
+    assert "policy" not in found["rows"][0], "no run on the twin is among them"
+    trial = records[1] | {"policy": "hold", "line_type": "manual", "plant": {"rasp.size_um": 160.0}}
+    rows = json.loads("".join(json_pieces(table_of(reader, [records[0], trial], "runs"))))["rows"]
+    assert [(row["policy"], row["plant.rasp.size_um"]) for row in rows] == [(None, None), ("hold", 160.0)]
 
 
 def test_a_grid_holds_values_and_events_have_their_time(reader: HistoryReader) -> None:

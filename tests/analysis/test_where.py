@@ -47,6 +47,27 @@ def test_a_condition_finds_its_runs(text: str, numbers: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('policy == "hold"', [1]),
+        ('policy != "hold"', [0, 2]),
+        ("plant.rasp.size_um > 150", [1]),
+        ('line_type == "manual" and plant.site.month == 4', [2]),
+        ("plant.rasp.nothing > 1", []),
+    ],
+)
+def test_runs_on_the_twin_are_found_by_what_they_were_made_with(text: str, meant: list[int]) -> None:
+    made: list[dict[str, object]] = [
+        {"policy": "auto", "line_type": "mechanised", "plant": {"rasp.size_um": 140.0}},
+        {"policy": "hold", "line_type": "mechanised", "plant": {"rasp.size_um": 160.0}},
+        {"policy": "auto", "line_type": "manual", "plant": {"site.month": 4.0}},
+    ]
+    where = parse_where(text)
+    assert [at for at, with_ in enumerate(made) if where.holds(MadeRun(at).record() | with_)] == meant
+    assert not where.holds(MadeRun(0).record()) or "!=" in text, "a real run says none of this"
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("yield > 0.85", "hardly meant"),

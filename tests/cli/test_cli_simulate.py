@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,11 @@ def test_a_table_for_people(two_runs: Result, monkeypatch: pytest.MonkeyPatch) -
         (("--plant", "rasp.colour=3"), "rasp.colour"),
         (("--seeds", "9..3"), "A..B"),
         (("--vary", "nowhere.yaml"), "nowhere.yaml"),
+        (("--plant", "rasp.size_um=-5"), "20 to 2000 um"),
+        (("--plant", "rasp.sise=160"), "rasp.size_um, rasp.reference_rpm"),
+        (("--species", "turnip"), "--species: no species 'turnip' (accepted: lobata_cultivated"),
+        (("--line-type", "craft"), "--line-type: no line type 'craft' (accepted: mechanised, manual)"),
+        (("--seeds", "3..4", "--runs", "5"), "together with --seed or --runs"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(words: tuple[str, ...], told: str) -> None:
@@ -93,8 +99,15 @@ def test_what_is_wrong_is_said_before_anything_runs(words: tuple[str, ...], told
 
 
 def test_seeds() -> None:
-    assert list(read_seeds("3..5", 1, 1)) == [3, 4, 5]
+    assert list(read_seeds("3..5")) == [3, 4, 5]
     assert list(read_seeds(None, 7, 2)) == [7, 8]
+    assert list(read_seeds(None)) == [1]
+
+
+def test_a_dask_address_that_is_none_is_refused_with_a_sentence() -> None:
+    done = simulate(*SET, "--dask", "nonsense")
+    assert done.exit_code == 2
+    assert "--dask: 'nonsense' is not an address (accepted: as tcp://scheduler:8786)" in done.stderr
 
 
 def test_a_failing_seed_tells_the_command_that_shows_it_again() -> None:
@@ -104,6 +117,7 @@ def test_a_failing_seed_tells_the_command_that_shows_it_again() -> None:
     assert replay(trial) == (
         "linecontrol simulate kudzu-lobata-standard --seeds 17..17 --fault 'random' --set root_kg=60.0"
     )
+    assert "--laboratory" in replay(replace(trial, has_laboratory=True))
 
 
 DESIGN = {"kind": "design", "name": "d", "method": "grid", "recipe": {"moisture_sp": {"values": [12, 13]}}}
@@ -160,6 +174,24 @@ def test_a_design_outside_the_recipe_s_limits_is_refused(tmp_path: Path) -> None
         plan("kudzu-lobata-standard", **{**ASK, "vary": path})
 
 
+def test_a_wrong_value_of_a_design_is_told_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml"
+    head = "kind: design\nname: d\nmethod: grid\n"
+    path.write_text(head + "recipe:\n  root_kg: {values: [60]}\n  moisture_sp: {values: [12, 99]}\n")
+    with pytest.raises(ConfigError, match=r"d\.yaml:6: recipe\.moisture_sp: 99.* is too large \(accepted: 11 to 13\.5"):
+        plan("kudzu-lobata-standard", **{**ASK, "vary": str(path)})
+    with pytest.raises(ConfigError, match="--vary: root_kg is given on the command line, too"):
+        plan("kudzu-lobata-standard", **{**ASK, "vary": str(path), "values": {"root_kg": 70.0}})
+    path.write_text(head + "plant:\n  rasp.size_um: {values: [140, -5]}\n  rasp.colour: {values: [1]}\n")
+    done = CliRunner().invoke(app, ["check", str(path)])
+    assert done.exit_code == 2
+    assert "d.yaml:5: plant.rasp.size_um: plant parameter rasp.size_um = -5 cannot be" in done.stderr + done.stdout
+    assert "d.yaml:6: plant.rasp.colour: no plant parameter" in done.stderr + done.stdout
+    path.write_text(head.replace("grid", "sobol") + "points: 12\nplant:\n  rasp.size_um: {low: 100, high: 200}\n")
+    with pytest.raises(ConfigError, match=r"d\.yaml:4: points: sobol needs a power of two"):
+        read_design(str(path))
+
+
 def test_the_shipped_design_is_right() -> None:
     path = Path(__file__).parent.parent.parent / "docs" / "examples" / "grind-and-moisture.yaml"
     assert check_paths([path]) == []
@@ -194,7 +226,11 @@ def test_only_a_broken_bound_fails(
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(("--runs", "3"), "--plant and --json only"), (("--plant", "rasp.colour=3"), "rasp.colour")],
+    [
+        (("--runs", "3"), "--plant and --json only"),
+        (("--seed", "3"), "--plant and --json only"),
+        (("--plant", "rasp.colour=3"), "rasp.colour"),
+    ],
 )
 def test_what_validation_cannot_take_is_refused(words: tuple[str, ...], told: str) -> None:
     done = simulate("--validate", *words)

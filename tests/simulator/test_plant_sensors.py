@@ -6,11 +6,14 @@ import math
 import statistics
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from plant_bench import NOMINAL, run, started
 
+from simulator.constants import parse_constants
 from simulator.parameters import default_parameters, parse_parameters
 from simulator.plant import INPUT_TAGS, Plant
-from simulator.sensors import Noise, Sensors, instrument_rows
+from simulator.sensors import Noise, Sensors, instrument_rows, parse_instruments
 from simulator.taps import RATE_TAGS, TOTAL_TAGS
 from simulator.yaml_text import load_yaml
 
@@ -143,15 +146,51 @@ def test_every_parameter_has_unit_evidence_and_source_and_can_be_changed() -> No
             shipped.with_values({wrong: 1.0})
     with pytest.raises(ValueError, match="finite"):
         shipped.with_values({"rasp.size_um": math.nan})
+    with pytest.raises(ValueError, match=r"rasp\.size_um = -5 cannot be \(accepted: 20 to 2000 um\)"):
+        shipped.with_values({"rasp.size_um": -5.0})
+    poor = shipped.with_values({"species.lobata_wild.starch_mean_pct": 12.0}).with_species("lobata_wild")
+    assert poor.species["lobata_wild"].starch_mean_pct == 12.0 != shipped.species["lobata_wild"].starch_mean_pct
     from importlib.resources import files
 
     content = load_yaml(files("simulator").joinpath("data", "parameters.yaml").read_text("utf-8"))
+    content["rasp"]["size_um"]["value"] = 9000
+    with pytest.raises(ValueError, match="outside its range"):
+        parse_parameters(content)
     del content["rasp"]["size_um"]["source"]
     with pytest.raises(ValueError, match=r"rasp\.size_um"):
         parse_parameters(content)
     del content["rasp"]["size_um"]
     with pytest.raises(ValueError, match="missing"):
         parse_parameters(content)
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_a_plant_whose_parameters_lie_at_the_ends_of_their_ranges_runs_and_its_books_close(data: st.DataObject) -> None:
+    ranges = default_parameters().ranges
+    names = data.draw(st.lists(st.sampled_from(sorted(ranges)), min_size=1, max_size=3, unique=True))
+    changes = {name: data.draw(st.sampled_from((ranges[name].low, ranges[name].high))) for name in names}
+    plant = Plant(seed=1, parameters=default_parameters().with_values(changes))
+    plant.inputs.update(NOMINAL)
+    run(plant, 2.0)
+    assert all(ledger.relative_error < 1e-9 for ledger in plant.ledgers.values()), changes
+
+
+def test_every_instrument_and_constant_says_its_source() -> None:
+    from importlib.resources import files
+
+    def content(name: str) -> dict[str, dict[str, dict[str, object]]]:
+        return load_yaml(files("simulator").joinpath("data", name).read_text("utf-8"))  # type: ignore[no-any-return]
+
+    instruments, constants = content("sensors.yaml"), content("constants.yaml")
+    assert len(parse_instruments(instruments)[0]) == len(RATE_TAGS)
+    assert parse_constants(constants)["water_kg_m3"] == 998.0
+    del instruments["rates"]["TT-303"]["source"]
+    with pytest.raises(ValueError, match="TT-303"):
+        parse_instruments(instruments)
+    del constants["water_kg_m3"]["evidence"]
+    with pytest.raises(ValueError, match="water_kg_m3"):
+        parse_constants(constants)
 
 
 def test_nominal_settings_are_tags_the_plant_takes() -> None:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.actuation import ramped_drives
 from simulator.machines.drives import Actuator
 from simulator.machines.valves import CoastingMotor, StickyValve
+from simulator.parameters import default_parameters
 
 
 def _settled(valve: StickyValve, target: float) -> float:
@@ -72,3 +74,20 @@ def test_a_motor_ramps_with_power_and_coasts_without() -> None:
     for _ in range(400):
         motor.drive(60.0, False, 1.0)
     assert motor.position == 0.0
+
+
+def test_every_valve_and_drive_of_the_plant_can_stick_and_have_a_dead_band() -> None:
+    worn = default_parameters().with_values({"site.valve_stick_pct": 4.0, "site.drive_deadband_pct": 2.0})
+    drives = ramped_drives(worn)
+    for tag, drive in drives.items():
+        full = {"SC-103": 30.0, "SC-201": 2000.0}.get(tag, 100.0)
+        for _ in range(200):
+            drive.drive(0.5 * full, 0.5)
+        rest = drive.position
+        for _ in range(200):
+            drive.drive(0.515 * full, 0.5)
+        assert drive.position == rest, f"{tag} follows a change smaller than its dead band"
+        for _ in range(200):
+            drive.drive(0.6 * full, 0.5)
+        assert drive.position > rest + 0.08 * full, tag
+    assert sum(isinstance(drive, StickyValve) for drive in drives.values()) == 3

@@ -19,7 +19,8 @@ from linecontrol.core.errors import ConfigError, LineBusy
 from linecontrol.history import open_reader
 from linecontrol.line.lock import lock_file
 from linecontrol.recipe.states import ENDED
-from linecontrol.twin.campaign import LOCK, RESULTS, numbered, rows_of
+from linecontrol.twin import campaign
+from linecontrol.twin.campaign import LOCK, PLAN, RESULTS, numbered, rows_of
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.summary import mean_of, summary
 from linecontrol.twin.trial import EPOCH, TRIAL_LENGTH_S, Outcome, Trial, Twin, run_trial
@@ -52,6 +53,7 @@ def test_a_run_on_the_twin_is_whole(outcome: Outcome) -> None:
     assert record["reads"]["modbus"] > 1000
     assert record["reads"]["opcua"] > 500
     assert record["started_at"].startswith("2023-11-14")
+    assert (record["policy"], record["line_type"], record["plant"]) == ("auto", "mechanised", {})
 
 
 def test_the_same_seed_gives_the_same_to_the_last_bit(outcome: Outcome) -> None:
@@ -113,6 +115,10 @@ def test_another_campaign_is_refused_its_folder(study: Path, tmp_path: Path) -> 
     (tmp_path / "full" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="not empty"):
         list(rows_of(numbered([SHORT]), out=tmp_path / "full"))
+    assert [one.name for one in (tmp_path / "full").iterdir()] == ["letter.txt"], "nothing is left behind"
+    (tmp_path / PLAN).write_text('{"campaign": "ab')
+    with pytest.raises(ConfigError, match="cannot be read"):
+        next(rows_of(numbered([SHORT]), out=tmp_path))
 
 
 def test_a_folder_belongs_to_one_campaign_at_a_time(tmp_path: Path) -> None:
@@ -256,6 +262,21 @@ def test_a_link_that_lies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- the summary
 
 
+def test_parameters_that_cannot_be_worked_out_together_are_told_of_their_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(_trial: Trial) -> Outcome:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(campaign, "run_trial", fails)
+    [row] = rows_of(numbered([replace(SHORT, plant={"rasp.size_um": 20.0})]))
+    assert row["trial"]["plant"] == {"rasp.size_um": 20.0}
+    assert "cannot be worked out together: division by zero" in row["error"]
+    assert summary([row])[0]["measures"]["powder_kg"]["mean"] is None
+    with pytest.raises(ZeroDivisionError):  # what is wrong with the program is not
+        list(rows_of(numbered([SHORT])))
+
+
 def test_means_and_their_intervals() -> None:
     found = mean_of([1.0, 2.0, 3.0, None, float("nan")])
     assert found.n == 3
@@ -268,10 +289,10 @@ def test_means_and_their_intervals() -> None:
 def test_a_summary_puts_policies_side_by_side(outcome: Outcome, alone: Rows) -> None:
     row = alone[0]
     other = {**row, "trial": {**row["trial"], "policy": "hold"}}
-    found = summary([row, other, {"error": "x"}, row])
-    assert [(group["policy"], group["trials"], group["complete"]) for group in found] == [
-        ("auto", 2, 2),
-        ("hold", 1, 1),
+    found = summary([row, other, {"trial": row["trial"], "error": "x"}, row])
+    assert [(group["policy"], group["trials"], group["complete"], group["errors"]) for group in found] == [
+        ("auto", 3, 2, 1),
+        ("hold", 1, 1, 0),
     ]
     measured = found[0]["measures"]["extraction_yield"]
     assert measured["mean"] == pytest.approx(100 * outcome.record["extraction_yield"])

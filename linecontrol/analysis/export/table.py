@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from linecontrol.analysis.metrics import METRICS, PLACES
+from linecontrol.analysis.metrics import MAPPINGS, METRICS, PLACES, TRIAL_PLACES, named
 from linecontrol.analysis.overlay.read import MOST_ROWS, seconds_of, tags_meant
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.core.model import Sample
@@ -73,24 +73,28 @@ def table_of(
 
 
 def _runs(records: Sequence[dict[str, Any]]) -> Table:
-    values = sorted({name for row in records for name in (row.get("values") or {})})
+    chosen = [
+        f"{key}.{name}" for key in MAPPINGS for name in sorted({n for row in records for n in row.get(key) or {}})
+    ]
+    of_trials = [name for name in TRIAL_PLACES if any(name in row for row in records)]
+    places = [name for name in PLACES if name != "recipe_hash" and (name not in TRIAL_PLACES or name in of_trials)]
     columns = (
         Column("run_id"),
-        *(Column(name) for name in PLACES if name != "recipe_hash"),
+        *(Column(name) for name in places),
         Column("started_at", "time", "UTC"),
         Column("ended_at", "time", "UTC"),
         *(Column(m.name, "number", m.unit, m.title.en) for m in METRICS.values()),
         Column("yield_u", "number", "%", "Standard uncertainty of the extraction yield (k = 1)"),
-        *(Column(f"values.{name}", "number", "", "Recipe value") for name in values),
+        *(Column(n, "number", "", "Recipe value" if n.startswith("values.") else "Plant parameter") for n in chosen),
     )
 
     def row(record: dict[str, Any]) -> tuple[Any, ...]:
-        words = [record.get(name) for name in ("run_id", *(n for n in PLACES if n != "recipe_hash"))]
+        words = [record.get(name) for name in ("run_id", *places)]
         times = [_moment(record.get(name)) for name in ("started_at", "ended_at")]
         u = record.get("extraction_yield_u")
         figures = [_known(metric.of(record)) for metric in METRICS.values()] + [None if u is None else 100.0 * u]
-        chosen = record.get("values") or {}
-        return (*words, *times, *figures, *(None if chosen.get(n) is None else float(chosen[n]) for n in values))
+        said = (named(record, name) for name in chosen)
+        return (*words, *times, *figures, *(None if value is None else float(value) for value in said))
 
     return Table("runs", columns, iter([[row(record) for record in records]]))
 
