@@ -194,3 +194,19 @@ def test_a_line_of_the_log_has_a_time_and_tells_what_is_over() -> None:
     follows = replace(came, kind="alarm.raised", data={"annunciated": False})
     assert "  info    " in log_line(follows)
     assert "  alarm   " in log_line(replace(follows, data={"annunciated": True}))
+
+
+def test_ctrl_c_while_a_command_still_loads_ends_it_without_a_traceback() -> None:
+    """As a signal would, at the moment the commands are imported."""
+    program = """
+import sys
+class Pressed:
+    def find_spec(self, name, path=None, target=None):
+        if name == "linecontrol.cli.commands":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Pressed())
+from linecontrol.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
