@@ -3,8 +3,9 @@
     python tests/benchmarks/display.py [--clients 25] [--seconds 20]
 
 Each client reads the display's WebSocket as a browser does; one more takes the connection and never reads. Told are
-the display's and the controller's share of one processor, the scans the stations missed, and how long after the
-controller's own feed a new count of its control cycles came to the clients (the tag RUN.CYCLES).
+the display's and the controller's share of one processor, the scans the stations missed, how far control cycles and
+the scans of the Modbus stations lay from their own beat of half a second (jitter), and how long after the controller's own
+feed a new count of its control cycles came to the clients (the tag RUN.CYCLES).
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,9 @@ from websockets.asyncio.client import connect  # noqa: E402
 
 TAG = "RUN.CYCLES"
 SPEED = 1.0
+BEAT_S = 0.5  # of the scans; of a control cycle it is two
+TIMED = (TAG, "WT-102", "JT-201")
+"""Tags whose samples bear the time of their cycle or scan: the control cycle, screening, grinding."""
 
 
 @dataclass
@@ -37,6 +44,8 @@ class Seen:
     """When which count was first seen: by the API's own client, and by those of the display [monotonic s]."""
 
     api: dict[int, float] = field(default_factory=dict)
+    times: dict[str, set[float]] = field(default_factory=lambda: {name: set() for name in TIMED})
+    """Of each of ``TIMED``, the times its samples bear [s, UTC]."""
     late_s: list[float] = field(default_factory=list)
 
 
@@ -50,7 +59,11 @@ async def watch_api(on: Stage, seen: Seen) -> None:
     url, headers = on.controller.url.replace("http", "ws") + "/ws/live", console(on.controller._data)
     async with connect(url, additional_headers=headers, proxy=None, max_size=None) as socket:
         async for text in socket:
-            row = json.loads(text)["tags"].get(TAG)
+            tags = json.loads(text)["tags"]
+            for name in TIMED:
+                if (timed := tags.get(name)) is not None and timed["time"] is not None:
+                    seen.times[name].add(datetime.fromisoformat(timed["time"]).timestamp())
+            row = tags.get(TAG)
             if row is not None and row["value"] is not None:
                 seen.api.setdefault(int(row["value"]), time.monotonic())
 
@@ -72,6 +85,18 @@ async def deaf(url: str, cookie: str) -> None:
         await asyncio.Event().wait()
 
 
+def off_beat(times: Iterable[float]) -> list[float]:
+    """How far each time lies from a beat of ``BEAT_S`` that fits them [s]."""
+    phases = [one % BEAT_S for one in times]
+    turn = 2.0 * math.pi / BEAT_S
+    mean = math.atan2(sum(math.sin(turn * p) for p in phases), sum(math.cos(turn * p) for p in phases)) / turn
+    return [math.remainder(phase - mean, BEAT_S) for phase in phases]
+
+
+def percentile(ordered: list[float], percent: int) -> float:
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
 async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
     async with browser_page(on):  # somebody logs in, once; nobody else is sent values
         pass
@@ -83,6 +108,8 @@ async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
     tasks += [asyncio.ensure_future(deaf(on.display.url, cookie))] if clients else []
     await asyncio.sleep(3.0)
     seen.late_s.clear()
+    for times in seen.times.values():
+        times.clear()
     pids = {"display": on.display.process.pid, "controller": on.controller.process.pid}
     before = {name: processor_s(pid) for name, pid in pids.items()}
     stations = (await on.controller.ask("GET", "/status")).json()["stations"]
@@ -98,9 +125,11 @@ async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
     for task in tasks:
         if task.done():
             task.result()  # one that was refused or let go measures nothing
+    jitter = sorted(abs(one) for times in seen.times.values() for one in off_beat(times))
+    found |= {f"jitter_p{p}_ms": round(1000 * percentile(jitter, p)) for p in (50, 99)}
     late = sorted(seen.late_s)
     if late:
-        found |= {f"late_p{p}_ms": round(1000 * late[min(len(late) - 1, len(late) * p // 100)]) for p in (50, 95, 99)}
+        found |= {f"late_p{p}_ms": round(1000 * percentile(late, p)) for p in (50, 95, 99)}
     for task in tasks:
         task.cancel()
     with contextlib.suppress(Exception):
