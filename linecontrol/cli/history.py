@@ -112,7 +112,7 @@ def samples(
     elif out is not None:
         if out.suffix != ".csv":
             stop(f"{out}: accepted are names that end in .csv or .parquet", BAD_INPUT)
-        out.write_text("".join(csv_rows(found, units)), encoding="utf-8")
+        out.write_text("".join(csv_rows(found, units)), encoding="utf-8-sig", newline="")
     elif as_json:
         print_json([row for tag in found for row in sample_rows(tag, found[tag], units[tag])])
     else:

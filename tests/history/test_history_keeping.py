@@ -119,7 +119,7 @@ async def test_old_days_go_to_parquet_and_leave_only_when_they_are_there(
     mine = [row for row in rows if row["tag"] == "SEQ"]
     assert [row["value"] for row in mine] == [float(n) for n in range(12)]
     assert mine[0]["time"].timestamp() == T0
-    assert [row["text"] for row in rows if row["tag"] == "ZT-1"][:2] == ["==B", "相 A"]
+    assert [row["text"] for row in rows if row["tag"] == "ZT-1"][:2] == ["=B", "相 A"]
     assert {(row["value"], row["quality"], row["unit"]) for row in rows if row["tag"] == "TT-1"} == {
         (None, "BAD", "°C")
     }
