@@ -9,6 +9,8 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from linecontrol.cli.histories import Data
+from linecontrol.cli.options import Database, LineName
 from linecontrol.cli.output import BAD_INPUT, REFUSED, paper, people, print_json, stop
 
 if TYPE_CHECKING:
@@ -21,19 +23,19 @@ def attribute(
     a: Annotated[str, typer.Argument(help="Run to start from.", metavar="A")],
     b: Annotated[str, typer.Argument(help="Run that is explained, or 'last'.", metavar="B")],
     plot: Annotated[Path | None, typer.Option(help="Waterfall chart to write: .png, .svg or .pdf.")] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder for the historian; default: the user data folder.")
-    ] = None,
+    data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Split the difference in good powder of two runs over the steps of the process. Needs no running controller."""
     from linecontrol.analysis.attribution import CannotAttribute
     from linecontrol.analysis.attribution import attribute as attributed
-    from linecontrol.cli.records import read_run
+    from linecontrol.cli.records import Place, read_run
 
     if plot is not None and plot.suffix.lower() not in CHARTS:
         stop(f"--plot {plot}: a chart is not written in this format (accepted: {', '.join(CHARTS)})", BAD_INPUT)
-    records = [read_run(data, name) for name in (a, b)]
+    records = [read_run(Place(data, database, line), name) for name in (a, b)]
     names = [str(record["run_id"]) for record in records]
     try:
         found = attributed(*records)

@@ -162,7 +162,7 @@ def draw_attribution(found: Attribution, names: Sequence[str], path: Path) -> No
     spans = [0.5 * (step.part.interval[1] - step.part.interval[0]) for step in found.steps]
     low, high = heights.min() - max(spans, default=0.0), heights.max() + max(spans, default=0.0)
     axis.set_ylim(max(0.0, low - 0.1 * (high - low)), high + 0.1 * (high - low))
-    axis.set_xticks(range(len(labels)), [fill(label, 16) for label in labels], fontsize=7)
+    axis.set_xticks(range(len(labels)), [fill(label, 13) for label in labels], fontsize=7)
     axis.set_ylabel("good powder [kg]; bars: 95 %")
     axis.set_title(f"Good powder: {found.difference.value:+.2f} ± {found.difference.u:.2f} kg (k = 1)")
     save(figure, path)

@@ -13,7 +13,7 @@ from linecontrol.cli import client
 from linecontrol.cli.display import DISPLAY_PORT
 from linecontrol.cli.histories import Where
 from linecontrol.cli.lazy import Root
-from linecontrol.cli.options import Json, Url
+from linecontrol.cli.options import Database, Json, LineName, Url
 from linecontrol.cli.output import (
     BAD_INPUT,
     DONE,
@@ -351,14 +351,18 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     where: Where = "",
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Json = False,
 ) -> None:
     """Runs on record, newest first. Needs no running controller."""
-    from linecontrol.cli.records import read_runs, runs_table
+    from linecontrol.cli.records import Place, read_runs, runs_table
 
-    rows = guarded_value(lambda: read_runs(data, limit, where))
+    rows = guarded_value(lambda: read_runs(Place(data, database, line), limit, where))
     if as_json:
         print_json(rows)
+    elif where and not rows:
+        people.print(f"No run fits --where '{where}'.", markup=False, soft_wrap=True)
     else:
         paper.print(runs_table(rows, paper))
 
@@ -368,18 +372,21 @@ def show(
     run_id: Annotated[str, typer.Argument(help="Run id, or 'last'.")],
     version: Annotated[int | None, typer.Option(min=1, help="As it was in this version; default: the newest.")] = None,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Json = False,
 ) -> None:
     """The batch record of one run, with its balance and versions. Needs no running controller."""
     from linecontrol.cli.balance_view import print_balance
-    from linecontrol.cli.records import read_run, read_version, read_versions
+    from linecontrol.cli.records import Place, read_run, read_version, read_versions
 
-    record = read_run(data, run_id) if version is None else read_version(data, run_id, version)
+    place = Place(data, database, line)
+    record = read_run(place, run_id) if version is None else read_version(place, run_id, version)
     if as_json:
         print_json(record, one_line=True)
     else:
         paper.print(record_table(record))
-        print_balance(record, read_versions(data, record["run_id"]))
+        print_balance(record, read_versions(place, record["run_id"]))
 
 
 @app.command()

@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from linecontrol.cli.histories import Data, Plot, Where, asked, check_plot, drawn
-from linecontrol.cli.options import Json
+from linecontrol.cli.options import Database, Json, LineName
 from linecontrol.cli.output import BAD_INPUT, paper, people, print_json, stop
+from linecontrol.cli.records import Place
 
 MOST_DEVIATIONS = 15
 MOST_SIDE_BY_SIDE = 8
@@ -43,6 +44,8 @@ def compare(
     golden_where: Annotated[str, typer.Option(help="Runs of the golden band by a condition, as --where.")] = "",
     plot: Plot = None,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Json = False,
 ) -> None:
     """Compare runs by their figures; groups with --by; signals with --signal, against a golden band with --golden."""
@@ -51,14 +54,15 @@ def compare(
     _check("--lots", lots, ("auto", "yes", "no"))
     _check("--align", align, ("start", "end", "phase"))
     check_plot(plot)
+    place = Place(data, database, line)
     if signal or golden or golden_where:
         if by or metric or where:
             stop("--signal and --golden look at single runs; they do not go with --by, --metric and --where", BAD_INPUT)
-        _overlay(runs or [], signal or [], align, golden or [], golden_where, plot, data, as_json=as_json)
+        _overlay(runs or [], signal or [], align, golden or [], golden_where, plot, place, as_json=as_json)
         return
     from linecontrol.analysis.compare import asked_compare
 
-    found = asked(data, asked_compare, runs or [], where, by, metric or [], method, adjust, lots)
+    found = asked(place, asked_compare, runs or [], where, by, metric or [], method, adjust, lots)
     if as_json:
         print_json(found)
     elif by:
@@ -138,13 +142,13 @@ def _overlay(
     golden: list[str],
     golden_where: str,
     plot: Any,
-    data: Any,
+    place: Place,
     *,
     as_json: bool,
 ) -> None:
     from linecontrol.analysis.overlay.answer import asked_overlay
 
-    found = asked(data, asked_overlay, runs, signals, align, golden, golden_where)
+    found = asked(place, asked_overlay, runs, signals, align, golden, golden_where)
     if as_json:
         print_json(found)
     else:

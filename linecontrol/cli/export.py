@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linecontrol.cli.histories import Data, Where, asked
+from linecontrol.cli.options import Database, LineName
 from linecontrol.cli.output import BAD_INPUT, people, print_json, stop
+from linecontrol.cli.records import Place
 
 if TYPE_CHECKING:
     from linecontrol.history import HistoryReader
@@ -28,6 +30,8 @@ def export(
     form: Annotated[str, typer.Option("--format", help="csv, parquet or json.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
 ) -> None:
     """Write runs as a tidy table: a row for each sample, run or event, with units, safe to open in a spreadsheet."""
     from linecontrol.analysis.export.write import FORMATS
@@ -38,7 +42,9 @@ def export(
         stop("--format parquet needs --out FILE", BAD_INPUT)
     if not runs and not where:
         stop("which runs? Name them, or give --where (--where 'yield > 0' is all that have one)", BAD_INPUT)
-    written: list[Path] = asked(data, _written, runs or [], where, what, signal or [], every, form, out)
+    written: list[Path] = asked(
+        Place(data, database, line), _written, runs or [], where, what, signal or [], every, form, out
+    )
     for path in written:
         people.print(f"written: {path}", markup=False, soft_wrap=True)
 
@@ -72,21 +78,24 @@ def report(
         Path | None, typer.Option(help="File to write: .html or .pdf; default: RUN.html in this folder.")
     ] = None,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the report says as JSON instead.")] = False,
 ) -> None:
     """Write the report of a run: its record, trends, alarms and phases in one file, in English or Chinese."""
     from linecontrol.analysis.report.content import report_content
     from linecontrol.analysis.report.write import FORMS, asked_report
 
+    place = Place(data, database, line)
     if as_json:
-        found = asked(data, report_content, run_id, lang)
+        found = asked(place, report_content, run_id, lang)
         print_json({name: value for name, value in found.items() if name not in ("t", "charts")})
         return
     form = "html" if out is None else out.suffix.lower().removeprefix(".")
     if form not in FORMS:
         stop(f"--out {out}: a report is not written in this format (accepted: .html, .pdf)", BAD_INPUT)
-    page = asked(data, asked_report, run_id, lang, form)
-    path = out or Path(f"{asked(data, _name, run_id)}.html")
+    page = asked(place, asked_report, run_id, lang, form)
+    path = out or Path(f"{asked(place, _name, run_id)}.html")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(page)

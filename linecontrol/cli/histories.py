@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from linecontrol.cli.output import BAD_INPUT, FAILED, people, stop
-from linecontrol.cli.records import folders
+from linecontrol.cli.records import Place, folders, urls
 from linecontrol.core.errors import ConfigError, LineError
 
 if TYPE_CHECKING:
@@ -27,25 +27,25 @@ Plot = Annotated[Path | None, typer.Option(help="Chart to write: .png, .svg or .
 
 
 @contextlib.contextmanager
-def one_history(data: Path | None) -> Iterator[HistoryReader]:
+def one_history(place: Place) -> Iterator[HistoryReader]:
     """The history meant; where this user has several, one must be named."""
     from linecontrol.history import open_reader
 
-    found = folders(data)
+    found = urls(place)
     if len(found) > 1:
-        rows = "\n".join(f"  --data {folder}" for folder in found)
+        rows = "\n".join(f"  --data {folder}" for folder in folders(place.data))
         stop(f"there are several histories; say which:\n{rows}", BAD_INPUT)
-    with open_reader(f"sqlite:///{found[0] / 'history.sqlite3'}") as reader:
+    with open_reader(found[0], place.line) as reader:
         yield reader
 
 
-def asked(data: Path | None, question: Callable[..., T], *args: Any, **values: Any) -> T:
+def asked(place: Place, question: Callable[..., T], *args: Any, **values: Any) -> T:
     """``question(reader, ...)``; what is wrong with it ends the program with a sentence."""
     from linecontrol.cli.output import one_thread
 
     one_thread()
     try:
-        with one_history(data) as reader:
+        with one_history(place) as reader:
             return question(reader, *args, **values)
     except ConfigError as error:
         stop("\n".join(_said(problem) for problem in error.problems), BAD_INPUT)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from linecontrol.cli.history_view import csv_rows, iso_of, sample_rows, stats_json, stats_table
-from linecontrol.cli.options import Json
+from linecontrol.cli.options import Database, Json, LineName
 from linecontrol.cli.output import BAD_INPUT, FAILED, REFUSED, paper, people, print_json, stop
 from linecontrol.core.errors import LineError
 
@@ -24,10 +24,6 @@ app = typer.Typer(
 )
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the history; default: the user data folder.")]
-Database = Annotated[
-    str | None, typer.Option("--database", help="URL of a history in a database, as in the line file.")
-]
-LineName = Annotated[str | None, typer.Option("--line", help="Which line, when the history holds several.")]
 
 
 def place(data: Path | None, database: str | None) -> str:
@@ -116,7 +112,7 @@ def samples(
     elif out is not None:
         if out.suffix != ".csv":
             stop(f"{out}: accepted are names that end in .csv or .parquet", BAD_INPUT)
-        out.write_text("".join(csv_rows(found, units)), encoding="utf-8")
+        out.write_text("".join(csv_rows(found, units)), encoding="utf-8-sig", newline="")
     elif as_json:
         print_json([row for tag in found for row in sample_rows(tag, found[tag], units[tag])])
     else:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.table import Table
 
+from linecontrol.analysis.export.write import safe_text
+from linecontrol.history.rows import decode
+
 if TYPE_CHECKING:
     from linecontrol.history.series import Series
     from linecontrol.history.stats import HistoryStats
 
 _QUALITIES = ("GOOD", "UNCERTAIN", "BAD", "BAD")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def iso_of(time_s: float | None) -> str | None:
@@ -29,7 +31,7 @@ def iso_of(time_s: float | None) -> str | None:
 def sample_rows(tag: str, series: Series, unit: str) -> Iterator[dict[str, Any]]:
     columns = zip(series.times.tolist(), series.values.tolist(), series.statuses.tolist(), strict=True)
     for at, (time_us, value, status) in enumerate(columns):
-        shown = series.texts.get(at) if value != value else value
+        shown = decode(None if value != value else value, series.texts.get(at))
         quality = _QUALITIES[int(status) >> 30]
         yield {"tag": tag, "time": iso_of(time_us / 1e6), "value": shown, "unit": unit, "quality": quality}
 
@@ -40,12 +42,8 @@ def csv_rows(found: Mapping[str, Series], units: Mapping[str, str]) -> Iterator[
     for tag, series in found.items():
         for row in sample_rows(tag, series, units[tag]):
             line = io.StringIO()
-            csv.writer(line).writerow(_safe(cell) for cell in row.values())
+            csv.writer(line).writerow(safe_text(cell) if isinstance(cell, str) else cell for cell in row.values())
             yield line.getvalue()
-
-
-def _safe(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def stats_json(found: HistoryStats) -> dict[str, Any]:

@@ -70,10 +70,15 @@ def _print(found: Reconciled) -> None:
             change = f"{quantity.value - variable.value:+.2g}"
         test = "" if z is None else "no balance tests it" if math.isnan(z) else f"{z:+.2f}"
         mark = " ◀ suspect" if variable.name in suspects else ""
-        unit = f" {variable.unit}" if variable.unit else ""
-        table.add_row(escape(variable.name), measured + unit, _text(quantity), change, test + mark)
+        unit = f" {variable.unit}" if variable.unit and variable.value is not None else ""
+        shown = "" if not variable.unit or variable.value is not None or math.isnan(quantity.u) else f" {variable.unit}"
+        table.add_row(escape(variable.name), measured + unit, _text(quantity) + shown, change, test + mark)
     paper.print(table)
     paper.print(found.statement(), markup=False, soft_wrap=True)
+    if found.below_nothing:
+        names = ", ".join(found.below_nothing)
+        said = f"Less than nothing: {names}. No stream is; a balance or a value is wrong, or uncertainty covers it."
+        paper.print(said, markup=False, soft_wrap=True)
     if found.errors.dof and not math.isnan(found.errors.z_limit):
         paper.print(f"Limit of the test of one stream, at 5 % in all: ±{found.errors.z_limit:.2f}.", style="dim")
     for group in found.errors.alike:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,9 @@ from linecontrol.cli.output import BAD_INPUT, FAILED, stop
 from linecontrol.core.errors import StorageError
 
 if TYPE_CHECKING:
-    from linecontrol.history import VersionRow
+    from linecontrol.history import HistoryReader, VersionRow
+
+_NO_RUN = "there is no run {!r} on record (see `linecontrol runs`)"
 
 
 def folders(data: Path | None) -> list[Path]:
@@ -32,15 +36,33 @@ def folders(data: Path | None) -> list[Path]:
     return found
 
 
-def read_runs(data: Path | None, limit: int, where: str = "") -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a history lies: in a folder, or in a database by its URL. ``line``: which, when it holds several."""
+
+    data: Path | None = None
+    database: str | None = None
+    line: str | None = None
+
+
+def urls(place: Place) -> list[str]:
+    """The histories meant: the one named, or every line's of this user."""
+    if place.database is None:
+        return [f"sqlite:///{folder / 'history.sqlite3'}" for folder in folders(place.data)]
+    if place.data is not None:
+        stop("--data and --database: a history lies in a folder or in a database; give one of them", BAD_INPUT)
+    return [place.database]
+
+
+def read_runs(place: Place, limit: int, where: str = "") -> list[dict[str, Any]]:
     """Run records of every line found that fit the condition, newest first. Raises ConfigError when it is none."""
     from linecontrol.analysis.records import find_records
     from linecontrol.history import open_reader
 
     rows: list[dict[str, Any]] = []
-    for folder in folders(data):
+    for url in urls(place):
         try:
-            with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
+            with open_reader(url, place.line) as reader:
                 rows += find_records(reader, where, limit=limit)
         except StorageError as error:
             stop(str(error), FAILED)
@@ -48,17 +70,19 @@ def read_runs(data: Path | None, limit: int, where: str = "") -> list[dict[str, 
     return rows[:limit]
 
 
-def read_run(data: Path | None, run_id: str) -> dict[str, Any]:
+def read_run(place: Place, run_id: str) -> dict[str, Any]:
     """One run record, or the newest for ``last``."""
-    for row in read_runs(data, 1000):
-        if run_id in (row["run_id"], "last"):
-            return row
-    stop(f"there is no run {run_id!r} on record (see `linecontrol runs`)", BAD_INPUT)
+    url, name = _where(place, run_id)
+    with _opened(url, place.line) as reader:
+        run = reader.run(name)
+    if run is None:
+        stop(_NO_RUN.format(run_id), BAD_INPUT)
+    return run.record
 
 
-def read_version(data: Path | None, run_id: str, version: int) -> dict[str, Any]:
+def read_version(place: Place, run_id: str, version: int) -> dict[str, Any]:
     """A run's record as it was in this version."""
-    rows = read_versions(data, run_id)
+    rows = read_versions(place, run_id)
     for row in rows:
         if row.version == version:
             return row.record
@@ -66,34 +90,42 @@ def read_version(data: Path | None, run_id: str, version: int) -> dict[str, Any]
     stop(f"run {run_id!r} has no version {version} (accepted: {known})", BAD_INPUT)
 
 
-def read_versions(data: Path | None, run_id: str) -> list[VersionRow]:
+def read_versions(place: Place, run_id: str) -> list[VersionRow]:
     """Every version of a run's record, the first first."""
-    from linecontrol.history import open_reader
-
-    folder, name = folder_of(data, run_id)
-    try:
-        with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
-            return reader.versions(name)
-    except StorageError as error:
-        stop(str(error), FAILED)
+    url, name = _where(place, run_id)
+    with _opened(url, place.line) as reader:
+        return reader.versions(name)
 
 
 def folder_of(data: Path | None, run_id: str) -> tuple[Path, str]:
     """The folder whose history has this run (or, for ``last``, the newest), and the run's id."""
+    url, name = _where(Place(data), run_id)
+    return Path(url.removeprefix("sqlite:///")).parent, name
+
+
+def _where(place: Place, run_id: str) -> tuple[str, str]:
+    """URL of the history that has this run (or, for ``last``, the newest), and the run's id."""
+    found: list[tuple[str, str, str]] = []
+    for url in urls(place):
+        with _opened(url, place.line) as reader:
+            rows = reader.runs(1) if run_id == "last" else [run for run in [reader.run(run_id)] if run is not None]
+        found += [(str(run.record["started_at"]), url, run.run_id) for run in rows]
+    if not found:
+        stop(_NO_RUN.format(run_id), BAD_INPUT)
+    _, url, name = max(found)
+    return url, name
+
+
+@contextlib.contextmanager
+def _opened(url: str, line: str | None) -> Iterator[HistoryReader]:
+    """Its reader; what goes wrong ends the program with a sentence."""
     from linecontrol.history import open_reader
 
-    found: list[tuple[str, Path, str]] = []
-    for folder in folders(data):
-        try:
-            with open_reader(f"sqlite:///{folder / 'history.sqlite3'}") as reader:
-                rows = [run.record for run in reader.runs(1000)]
-        except StorageError as error:
-            stop(str(error), FAILED)
-        found += [(str(row["started_at"]), folder, row["run_id"]) for row in rows if run_id in (row["run_id"], "last")]
-    if not found:
-        stop(f"there is no run {run_id!r} on record (see `linecontrol runs`)", BAD_INPUT)
-    _, folder, name = max(found)
-    return folder, name
+    try:
+        with open_reader(url, line) as reader:
+            yield reader
+    except StorageError as error:
+        stop(str(error), FAILED)
 
 
 def runs_table(rows: Sequence[dict[str, Any]], console: Console) -> Table:

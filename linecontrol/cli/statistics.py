@@ -10,8 +10,9 @@ from rich.table import Table
 
 from linecontrol.cli.compare import number
 from linecontrol.cli.histories import Data, Plot, Where, asked, check_plot, drawn
-from linecontrol.cli.options import Json
+from linecontrol.cli.options import Database, Json, LineName
 from linecontrol.cli.output import BAD_INPUT, REFUSED, paper, print_json, stop
+from linecontrol.cli.records import Place
 
 
 def spc(
@@ -25,6 +26,8 @@ def spc(
     ] = "western-electric",
     plot: Plot = None,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Json = False,
 ) -> None:
     """Control charts (I-MR, EWMA, CUSUM) of yield, moisture and energy over the runs, oldest first."""
@@ -34,7 +37,7 @@ def spc(
     check_plot(plot)
     sets = {"western-electric": WESTERN_ELECTRIC, "nelson": NELSON}
     chosen = sets.get(rules) or tuple(word.strip() for word in rules.split(",") if word.strip())
-    found = asked(data, asked_charts, metric or USUAL, where, (), baseline, chosen)
+    found = asked(Place(data, database, line), asked_charts, metric or USUAL, where, (), baseline, chosen)
     if as_json:
         print_json(found)
     else:
@@ -79,6 +82,8 @@ def power(
     ] = False,
     chance: Annotated[float, typer.Option("--power", min=0.1, max=0.999, help="Chance to see it.")] = 0.8,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Json = False,
 ) -> None:
     """How many runs it takes to see a difference."""
@@ -86,7 +91,7 @@ def power(
     from linecontrol.core.errors import ConfigError
 
     if sd is None:
-        found = asked(data, asked_power, see, metric, where, paired, chance)
+        found = asked(Place(data, database, line), asked_power, see, metric, where, paired, chance)
     else:
         try:
             found = power_answer(see, sd, mean, metric, paired=paired, power=chance)
@@ -115,6 +120,8 @@ def surface(
     model: Annotated[str, typer.Option(help="auto, linear, interactions or quadratic.")] = "auto",
     plot: Plot = None,
     data: Data = None,
+    database: Database = None,
+    line: LineName = None,
     as_json: Json = False,
 ) -> None:
     """A designed experiment (`simulate --vary`, or real runs) as a response surface, with a proposal what to try next.
@@ -127,7 +134,7 @@ def surface(
     check_plot(plot)
     here = {k: float(v) for k, v in formula_values(instead_of, "--instead-of", "rasp_rpm=1500").items()} or None
     goal = "min" if smallest else "max"
-    found = asked(data, asked_surface, metric, factor or [], where, (), here, goal, model)
+    found = asked(Place(data, database, line), asked_surface, metric, factor or [], where, (), here, goal, model)
     if as_json:
         print_json(found)
     else:

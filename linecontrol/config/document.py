@@ -140,6 +140,8 @@ def parse_document(content: bytes | str, path: Path | str) -> Document:
         hint = "spaces at the beginning of a line, no tabs" if "tab character" in said else hint
         lines = text.count("\n", 0, -1) + 1  # libyaml places the end one line beyond
         place = min(mark.line + 1, lines) if mark else None
+        if path.suffix.lower() == ".json":
+            raise _refusal(path, place, "is not JSON", "what a program writes as JSON; UTF-8") from error
         raise _refusal(path, place, f"is not YAML: {said}", hint) from error
     except yaml.reader.ReaderError as error:
         at = error.position if isinstance(error.position, int) else 0

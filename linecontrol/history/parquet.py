@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from linecontrol.core.errors import StorageError
+from linecontrol.history.rows import decode
 from linecontrol.history.series import Series
 
 _QUALITIES = np.array(["GOOD", "UNCERTAIN", "BAD", "BAD"])
@@ -48,15 +49,20 @@ def schema() -> Any:
 
 
 def table(tag: str, unit: str, series: Series) -> Any:
-    """One tag's samples; a value that is no number is null."""
+    """One tag's samples; a value that is no number is null. An integer that no float holds stands as a text."""
     pa = pyarrow()
-    texts = [series.texts.get(at) for at in range(len(series))] if series.texts else pa.nulls(len(series), pa.string())
+    texts, missing = pa.nulls(len(series), pa.string()), np.isnan(series.values)
+    if series.texts:
+        said = {at: decode(None, text) for at, text in series.texts.items()}
+        missing[[at for at, value in said.items() if isinstance(value, float)]] = False  # a reading that is NaN
+        words = {at: str(value) for at, value in said.items() if not isinstance(value, float)}
+        texts = [words.get(at) for at in range(len(series))]
     qualities = pa.array(_QUALITIES[(series.statuses >> 30).astype(np.int64)]).dictionary_encode()
     repeated = np.zeros(len(series), np.int32)
     columns = [
         pa.DictionaryArray.from_arrays(repeated, [tag]),
         pa.array(series.times, pa.timestamp("us", tz="UTC")),
-        pa.array(series.values, pa.float64(), from_pandas=True),
+        pa.array(series.values, pa.float64(), mask=missing),
         texts,
         qualities,
         pa.array(series.statuses.astype(np.uint32)),

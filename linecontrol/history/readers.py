@@ -7,14 +7,17 @@ import re
 import sqlalchemy as sa
 
 from linecontrol.core.errors import StorageError
-from linecontrol.history.schema import VERSION_TABLE
+from linecontrol.history.schema import VERSION_TABLE, metadata
 from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of
 
+WITHHELD = ("user_account", "user_session", "api_token", "audit")
+"""What researchers do not read: accounts, sessions, tokens, and the audit trail with its addresses."""
+
 READABLE = (
-    *("line", "tag", "tail", "block", "axis", "chunk", "readable_chunk"),
-    *("event", "command", "run", "recipe", "lab", "alarm", VERSION_TABLE),
+    *(name for name in metadata.tables if name not in WITHHELD),
+    *("readable_chunk", VERSION_TABLE),
 )
-"""What researchers read. Not: accounts, sessions, tokens and the audit trail with its addresses."""
+"""What they read: all else, so that every question about runs, lots, bags and their evidence is answered."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 

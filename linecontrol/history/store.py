@@ -19,10 +19,12 @@ import sqlalchemy as sa
 from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Tag
 from linecontrol.history import chain_store, schema
-from linecontrol.history.chain import Link
+from linecontrol.history.chain import NOT_OURS, Link
+from linecontrol.history.damaged import set_damaged_aside
 from linecontrol.history.inserts import commit_samples, insert, insert_samples
 from linecontrol.history.migrate import bring_up_to_date
 from linecontrol.history.opening import (
+    Note,
     Opened,
     add_tags,
     hold_line,
@@ -88,6 +90,7 @@ class Store:
         self._was_checked = False
         self._marks: dict[str, int] = {}
         self._fresh = NOTHING_FRESH
+        self._notes: list[Note] = []
 
     @property
     def is_open(self) -> bool:
@@ -131,12 +134,22 @@ class Store:
                 opened.notes += register_tags(self._connection, self._line_id, self._tags)
                 self._ids = tag_ids(self._connection, self._line_id)
                 try:
-                    look_back(self._connection, self._line_id, self._ids, opened)
-                except ValueError as error:
+                    self._look_back(self._connection, opened)
+                except NOT_OURS as error:
                     raise StoreMalformed(str(error)) from error
                 self._marks = marks(self._connection, self._line_id)
                 self._fresh = fresh(self._connection, self._line_id)
             self._check_after_crash(self._connection, opened)
+
+    def _look_back(self, connection: sa.Connection, opened: Opened) -> None:
+        try:
+            look_back(connection, self._line_id, self._ids, opened)
+        except NOT_OURS:
+            note = set_damaged_aside(connection, self._line_id)
+            if note is None:
+                raise
+            opened.notes.append(note)
+            look_back(connection, self._line_id, self._ids, opened)
 
     def _check_after_crash(self, connection: sa.Connection, opened: Opened) -> None:
         if self._was_checked or self._path is None:
@@ -228,9 +241,23 @@ class Store:
         """Compress the whole tail into a block. Returns how many rows were sealed."""
         with self._mapped_errors():
             self._check_file()
-            sealed = seal_tail(self._open_connection(), self._line_id)
+            connection = self._open_connection()
+            try:
+                sealed = seal_tail(connection, self._line_id)
+            except NOT_OURS:
+                with connection.begin():
+                    note = set_damaged_aside(connection, self._line_id)
+                if note is None:
+                    raise
+                self._notes.append(note)
+                sealed = seal_tail(connection, self._line_id)
             self._fresh = NOTHING_FRESH
             return sealed
+
+    def take_notes(self) -> list[Note]:
+        """What has come up since the last time and is worth an event."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def forget_other_writers(self, writer: str) -> None:
         """The spool is empty: marks of earlier recordings are no longer needed."""

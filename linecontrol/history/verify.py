@@ -29,6 +29,7 @@ from linecontrol.history.chain import (
     NOT_OURS,
     OPEN,
     REMOVED,
+    TAIL,
     UP_TO,
     Head,
     Link,
@@ -251,6 +252,11 @@ def _tail_findings(connection: sa.Connection, line_id: int, head: Mapping[str, A
             findings.append(Finding("changed", where, f"the fresh samples of {where}, or the row before, were changed"))
         if number == head["tail_id"]:
             named[number] = kept or ""
+    aside = schema.quarantine
+    damaged = sa.select(aside.c.id).where(aside.c.line_id == line_id, aside.c.kind == TAIL).order_by(aside.c.id)
+    for number in connection.execute(damaged).scalars():
+        where = f"quarantine {number}"
+        findings.append(Finding("removed", where, f"fresh samples were damaged and lie in {where} since"))
     if named.get(head["tail_id"]) != head["tail_hash"]:
         findings.append(
             Finding("removed", f"tail {head['tail_id']}", "fresh samples are gone from the end of the tail")

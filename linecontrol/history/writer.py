@@ -35,7 +35,7 @@ from linecontrol.history.spool import Spool, SpoolDamage
 from linecontrol.history.versions import version_of
 
 if TYPE_CHECKING:
-    from linecontrol.history.opening import Opened
+    from linecontrol.history.opening import Note, Opened
     from linecontrol.history.rows import RunRow
     from linecontrol.history.store import Kept, Store
 
@@ -223,6 +223,7 @@ class Writer:
             return
         try:
             store.seal()
+            self._tell_all(store.take_notes())
         except StoreMalformed as error:
             self._set_aside(store, str(error))
         except StorageError as error:
@@ -293,8 +294,7 @@ class Writer:
         self._retry_s = min(self._retry_s * 2.0, _RETRY_MOST_S)
 
     def _came_back(self, opened: Opened) -> None:
-        for kind, text, is_alarm in opened.notes:
-            self._notices.tell(kind, text, Severity.ALARM if is_alarm else Severity.WARNING)
+        self._tell_all(opened.notes)
         if not self._had_opened:
             self._had_opened = True
             self._bracket(opened)
@@ -306,6 +306,10 @@ class Writer:
             log.warning("history database back after %.1f s", lasted_s)
             text = f"The history database can be written again after {lasted_s:.1f} s; {len(self._spool)} rows follow."
             self._notices.tell("historian.back", text, Severity.ALARM, active=False)
+
+    def _tell_all(self, notes: Sequence[Note]) -> None:
+        for kind, text, is_alarm in notes:
+            self._notices.tell(kind, text, Severity.ALARM if is_alarm else Severity.WARNING)
 
     # -- beginning
     def _begin(self) -> None:

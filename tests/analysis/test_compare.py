@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_history import MadeRun, make_history
+from typer.testing import CliRunner
 
 from linecontrol.analysis.charts import asked_charts, charts_of
 from linecontrol.analysis.compare import asked_compare, compare_records
@@ -13,6 +14,7 @@ from linecontrol.analysis.experiment import asked_surface
 from linecontrol.analysis.overlay.answer import asked_overlay
 from linecontrol.analysis.records import find_records
 from linecontrol.analysis.runs_needed import asked_power, power_answer
+from linecontrol.cli.commands import app
 from linecontrol.core.errors import ConfigError
 from linecontrol.history import open_reader
 
@@ -153,3 +155,38 @@ def test_p_values_are_adjusted_over_all_figures_asked_for() -> None:
     several = compare_records(records, "recipe", ["yield", "moisture_sd", "alarms", "powder"], lots="no")
     assert several[0].differences[0].p_adjusted > alone.differences[0].p_adjusted
     assert several[0].differences[0].p == alone.differences[0].p
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runs", "--limit", "2"),
+        ("show", "last", "--json"),
+        ("compare", "last", "--json"),
+        ("export", "last", "--what", "runs"),
+        ("spc", "--metric", "yield", "--json"),
+        ("power", "--see", "1%", "--paired"),
+        ("report", "last", "--json"),
+    ],
+)
+def test_a_history_is_named_by_its_folder_or_its_url_and_line(folder: Path, words: tuple[str, ...]) -> None:
+    """Lines of a site share a database, which has no folder."""
+    url = f"sqlite:///{folder / 'history.sqlite3'}"
+    by_folder, by_url, other, both = (
+        CliRunner().invoke(app, [*words, *more])
+        for more in (
+            ("--data", str(folder)),
+            ("--database", url, "--line", "demo"),
+            ("--database", url, "--line", "south"),
+            ("--database", url, "--data", str(folder)),
+        )
+    )
+    assert (by_folder.exit_code, by_url.exit_code) == (0, 0), by_url.output
+    assert by_url.output == by_folder.output != ""
+    assert (other.exit_code, both.exit_code) == (3, 2)
+    assert "'south' is not in it" in other.output.replace("\n", " ")
+
+
+def test_no_run_that_fits_is_said(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["runs", "--where", "values.no_such_value == 1", "--data", str(folder)])
+    assert (done.exit_code, "No run fits" in done.output) == (0, True)

@@ -229,6 +229,7 @@ def test_derivatives_are_exact(a: float, b: float) -> None:
         ("u: 1.5", "u: -1.5", "0"),
         ("out: [powder", "out: [powder, pulp", "no stream or fraction 'pulp'"),
         ("name: kudzu", "nmae: kudzu", "nmae"),
+        ("value: 161.0, u: 2.5, unit: kg", "value: 161.0, u: 2.5, unit: g", "kg and g are added"),
     ],
 )
 def test_a_wrong_file_is_told_of_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -257,6 +258,31 @@ def test_the_command_prints_people_and_programs_what_they_need(tmp_path: Path) -
     result = CliRunner().invoke(app, ["reconcile", str(broken), "--json"])
     assert result.exit_code == 4
     assert "refused" in json.loads(result.output)
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed"),
+    [
+        ("a + g", ("kg", "g")),
+        ("a - (b + g * x)", ("kg", "g")),
+        ("a * x + g * x", ("kg", "g")),
+        ("a + g / 1000", None),
+        ("a + 0.001 * g", None),
+        ("a * b + g", None),
+        ("a / b + x", None),
+        ("a + plain", None),
+        ("(a + g) / a", ("kg", "g")),
+    ],
+)
+def test_units_are_not_mixed_unless_they_are_converted(text: str, mixed: tuple[str, str] | None) -> None:
+    assert parse(text).mixed_units({"a": "kg", "b": "kg", "g": "g", "plain": "", "x": ""}) == mixed
+
+
+def test_a_stream_below_nothing_is_told() -> None:
+    streams = [Variable("a", 10.0, 1.0), Variable("b", 12.0, 0.1), Variable("c"), Variable("d", -1.0, 0.1)]
+    found = reconcile(Flowsheet(streams, [Balance("m", parse_balance("a = b + c"))], {}))
+    assert found.below_nothing == ("c",)
+    assert found.to_dict()["below_nothing"] == ["c"]
 
 
 def test_names_in_any_script() -> None:

@@ -269,32 +269,39 @@ def commits(data: Matrix, folder: Path, rounds: int) -> None:
     offered = scans(data)
     place, step, columns = itertools.count(), itertools.count(), itertools.cycle(data.T[:3000].tolist())
 
-    def overwrite() -> None:
+    def overwrite(_: Any) -> None:
         os.pwrite(file, page, (next(place) % 256) * 4096)
         os.fdatasync(file)
 
-    def rows() -> None:
+    def rows(column: list[float]) -> None:
         second = next(step)
         base.execute("BEGIN")
-        base.executemany("INSERT INTO s VALUES(?,?,?)", [(second, n, v) for n, v in enumerate(next(columns))])
+        base.executemany("INSERT INTO s VALUES(?,?,?)", [(second, n, v) for n, v in enumerate(column)])
         base.execute("COMMIT")
 
-    def ours() -> None:
-        recorder.write(recorder.rows_of(next(offered)))
+    def ours(scan: Scan) -> None:
+        recorder.write(recorder.rows_of(scan))
+
+    works: tuple[tuple[Callable[[Any], None], Iterator[Any]], ...] = (
+        (overwrite, itertools.repeat(None)),
+        (rows, columns),
+        (ours, offered),
+    )
 
     def once() -> tuple[float, ...]:
         """The three by turns, commit by commit: what else the disk has to do falls on all of them."""
         spent = [0.0, 0.0, 0.0]
         for _ in range(count):
-            for at, work in enumerate((overwrite, rows, ours)):
+            for at, (work, given) in enumerate(works):
+                mine = next(given)  # a station makes its scan, and who writes rows has the values
                 start = time.perf_counter()
-                work()
+                work(mine)
                 spent[at] += time.perf_counter() - start
         return tuple(spent)
 
-    for work, commits_until_then in ((rows, 700), (ours, 1200)):
+    for (work, given), commits_until_then in zip(works[1:], (700, 1200), strict=True):
         for _ in range(commits_until_then):  # until its log of 1,000 pages has come round and is written over
-            work()
+            work(next(given))
     found = [once() for _ in range(rounds)]
     per_s = [count / statistics.median(column) for column in zip(*found, strict=True)]
     print(f"  durable commits/s: overwrite+fdatasync {per_s[0]:.0f}, SQLite rows {per_s[1]:.0f}, ours {per_s[2]:.0f}")

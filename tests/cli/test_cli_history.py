@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ async def data(tmp_path: Path) -> Path:
     history = Historian(f"sqlite:///{folder / 'history.sqlite3'}", folder / "spool", "demo", tags)
     await history.start()
     for n in range(4000):
-        texts = {"ZT-1": Sample("+1+1" if n else "空", Status.GOOD, T0 + n)} if n < 2 else {}
+        odd = ("空", "+1+1", "=1+1", 2**60 + 1, math.nan)
+        texts = {"ZT-1": Sample(odd[n], Status.GOOD, T0 + n)} if n < len(odd) else {}
         history.offer(Scan("s", T0 + n, {"LT-1": Sample(n % 100 / 10, Status.GOOD, T0 + n), **texts}))
         if n in (3700, 3999):
             await history.flush()
@@ -45,25 +47,37 @@ def told(*words: str, code: int = 0) -> str:
 
 def test_statistics_samples_and_files(data: Path, tmp_path: Path) -> None:
     found = json.loads(told("stats", "--data", str(data), "--json"))
-    assert found["rows"] + found["tail_rows"] == 4002
+    assert found["rows"] + found["tail_rows"] == 4005
     assert found["blocks"] == 1
     assert 0.0 < found["bytes_per_row"] < 2.0
     assert found["days_left"] > 1000
     assert {tag["tag"] for tag in found["tags"]} == {"LT-1", "ZT-1"}
     assert "Bytes a sample" in told("stats", "--data", str(data))
-    rows = told("samples", "LT-1", "ZT-1", "--to", "2025-06-15T15:06:42", "--data", str(data)).splitlines()
+    rows = told("samples", "LT-1", "ZT-1", "--to", "2025-06-15T15:06:45", "--data", str(data)).splitlines()
     assert rows == [
         "tag,time,value,unit,quality",
         "LT-1,2025-06-15T15:06:40.000Z,0.0,%,GOOD",
         "LT-1,2025-06-15T15:06:41.000Z,0.1,%,GOOD",
+        "LT-1,2025-06-15T15:06:42.000Z,0.2,%,GOOD",
+        "LT-1,2025-06-15T15:06:43.000Z,0.3,%,GOOD",
+        "LT-1,2025-06-15T15:06:44.000Z,0.4,%,GOOD",
         "ZT-1,2025-06-15T15:06:40.000Z,空,,GOOD",
         "ZT-1,2025-06-15T15:06:41.000Z,'+1+1,,GOOD",
+        "ZT-1,2025-06-15T15:06:42.000Z,'=1+1,,GOOD",
+        "ZT-1,2025-06-15T15:06:43.000Z,1152921504606846977,,GOOD",
+        "ZT-1,2025-06-15T15:06:44.000Z,nan,,GOOD",
     ]
     out = tmp_path / "new" / "level.parquet"
     told("samples", "LT-1", "--out", str(out), "--data", str(data))
     import pyarrow.parquet  # type: ignore[import-untyped]
 
     assert pyarrow.parquet.read_table(out).num_rows == 4000
+    told("samples", "ZT-1", "--out", str(out), "--data", str(data))
+    read = pyarrow.parquet.read_table(out).to_pydict()
+    assert read["text"][:4] == ["空", "+1+1", "=1+1", "1152921504606846977"]
+    assert read["text"][4] is None
+    assert read["value"][3] is None
+    assert math.isnan(read["value"][4])
     told("samples", "LT-1", "--out", str(out.with_suffix(".csv")), "--data", str(data))
     assert len(out.with_suffix(".csv").read_text(encoding="utf-8").splitlines()) == 4001
 

@@ -1,13 +1,13 @@
-"""Records as fast as told until it is killed. Says on stdout what was acknowledged, and only then.
+"""Records as fast as told until it is killed. Says into a pipe what was acknowledged, and only then.
 
-Not a test: ``test_historian_crash.py`` runs it. Arguments: database, spool folder, first number.
+Not a test: ``test_historian_crash.py`` runs it, in a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from linecontrol.core.image import Scan
@@ -18,11 +18,7 @@ EPOCH = 1_750_000_000.0
 FLUSH_S = 0.1
 
 
-def say(word: str, number: int) -> None:
-    os.write(1, f"{word} {number}\n".encode())
-
-
-async def record(database: str, spool: str, first: int) -> None:
+async def record(database: str, spool: str, first: int, say: Callable[[str, int], None]) -> None:
     tags = [
         Tag(name, "s", Text(name, name), "", DataType.UINT32, name)
         for name in ("SEQ", "CHECK", *(f"N-{n}" for n in range(8)))
@@ -47,5 +43,8 @@ async def record(database: str, spool: str, first: int) -> None:
             await asyncio.sleep(0.004)
 
 
-if __name__ == "__main__":
-    asyncio.run(record(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+def until_killed(database: str, spool: str, first: int, pipe: Connection) -> None:
+    def say(word: str, number: int) -> None:
+        pipe.send_bytes(f"{word} {number}".encode())  # short, so written whole or not at all
+
+    asyncio.run(record(database, spool, first, say))

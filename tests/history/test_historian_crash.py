@@ -1,25 +1,30 @@
 """Kill -9 at seeded instants while writing and sealing. What was acknowledged is there; the file is sound; the gap is
 bracketed.
 
-A few kills by default; a campaign: ``LINECONTROL_KILLS=200 python3 run.py test tests/history/test_historian_crash.py``.
+Some twenty kills by default; a campaign:
+``LINECONTROL_KILLS=200 python3 run.py test tests/history/test_historian_crash.py``.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crash_child import until_killed
 
-KILLS = int(os.environ.get("LINECONTROL_KILLS", "4"))
+KILLS = int(os.environ.get("LINECONTROL_KILLS", "20"))
+STARTED = multiprocessing.get_context("forkserver")  # from one that has imported all of it: many kills in little time
+STARTED.set_forkserver_preload(
+    ["linecontrol.history.store", "linecontrol.history.sealing", "linecontrol.history.writer"]
+)
 SCANS_PER_FLUSH = 250 * 1.0  # at most one second's worth; the child flushes every 0.1 s
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -33,13 +38,12 @@ def holder(request: pytest.FixtureRequest) -> str:
 
 def record_and_kill(db: Path, spool: Path, first: int, after_s: float, lock_for_s: float) -> dict[str, int]:
     """Returns the last number the child said of each word."""
-    child = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("crash_child.py")), str(db), str(spool), str(first)],
-        stdout=subprocess.PIPE,
-    )
-    assert child.stdout is not None
+    said, says = STARTED.Pipe(duplex=False)
+    child = STARTED.Process(target=until_killed, args=(str(db), str(spool), first, says))
+    child.start()
+    says.close()
     try:
-        assert child.stdout.readline().startswith(b"ready")
+        assert said.recv_bytes().startswith(b"ready")
         with closing(sqlite3.connect(db, isolation_level=None, timeout=5.0)) as other:
             if lock_for_s:
                 other.execute("BEGIN IMMEDIATE")
@@ -48,9 +52,14 @@ def record_and_kill(db: Path, spool: Path, first: int, after_s: float, lock_for_
         time.sleep(after_s)
     finally:
         child.kill()
-        said, _ = child.communicate()
-    words = [line.split() for line in said.decode().splitlines() if line.count(" ") == 1]
-    return {"offered": first, "run": 0, "event": 0} | {word: int(number) for word, number in words if number.isdigit()}
+        child.join()
+        child.close()
+    last = {"offered": first, "run": 0, "event": 0}
+    with closing(said), suppress(EOFError):
+        while True:
+            word, number = said.recv_bytes().decode().split()
+            last[word] = int(number)
+    return last
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)

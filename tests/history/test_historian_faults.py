@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -30,6 +31,7 @@ from linecontrol.history import Historian, RunRow, inserts, open_reader, tail
 from linecontrol.history import store as store_module
 from linecontrol.history.rows import SAMPLE, Batch, Row, SampleRow, micros
 from linecontrol.history.store import Kept, Store, StoreAway
+from linecontrol.history.verify import verify
 
 T0 = 1_750_000_000.0
 IS_CAMPAIGN = os.environ.get("LINECONTROL_FAULTS") == "all"
@@ -469,28 +471,46 @@ async def test_a_malformed_file_found_at_the_start_is_set_aside_whole(
     check_nothing_lost_or_twice(ask, second, 1, events=0)
 
 
+def damage_tail(db: Path, row: str) -> None:
+    """In the second commit of samples that is there."""
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        second = "UPDATE tail SET samples = ? WHERE id = (SELECT id FROM tail ORDER BY id LIMIT 1 OFFSET 1)"
+        assert connection.execute(second, (bytes.fromhex(row),)).rowcount == 1
+
+
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     "row", ["02000000", "ffffff7f" * 4, "03000000000000005bc2217030610600" * 9], ids=["torn", "huge", "odd"]
 )
-async def test_fresh_samples_that_nobody_can_read_are_set_aside_with_their_file(
+async def test_fresh_samples_that_nobody_can_read_are_set_aside_alone(
     row: str, historian: MakeHistorian, scan: MakeScan, ask: Ask, db: Path, tmp_path: Path
 ) -> None:
     first = historian()
     await first.start()
-    first.offer(scan(0))
+    for n in range(3):
+        first.offer(scan(n))
+        await first.flush()
     await first.stop()
-    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
-        assert connection.execute("UPDATE tail SET samples = ?", (bytes.fromhex(row),)).rowcount > 0
+    damage_tail(db, row)
     second = historian()
     await second.start()
-    second.offer(scan(1))
+    second.offer(scan(3))
+    await second.flush()
+    assert [json.loads(text)["samples"] for (text,) in ask("SELECT row FROM quarantine WHERE kind = 'tail'")] == [row]
     await second.stop()
-    (aside,) = set_aside(tmp_path)
-    with contextlib.closing(sqlite3.connect(aside)) as connection:
-        assert connection.execute("SELECT hex(samples) FROM tail").fetchone() == (row.upper(),)
-    assert [value for (value,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ'")] == [1.0]
-    assert ask("SELECT severity FROM event WHERE kind = 'historian.malformed'") == [("alarm",)]
+    store = Store(f"sqlite:///{db}", "demo", [], tmp_path / "quarantine")
+    assert [kind for kind, _, _ in store.open().notes] == []
+    damage_tail(db, row)  # once more, while it is in use: found when the tail is sealed
+    assert store.seal() > 0
+    assert [kind for kind, _, _ in store.take_notes()] == ["historian.rows_damaged"]
+    assert store.take_notes() == []
+    store.close()
+    assert set_aside(tmp_path) == []
+    values = [value for (value,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ' ORDER BY 1")]
+    assert [value for value in values if value is not None] == [0.0, 3.0]
+    assert ask("SELECT severity FROM event WHERE kind = 'historian.rows_damaged'") == [("alarm",)]
+    with open_reader(f"sqlite:///{db}") as reader:  # a record of evidence is gone, and that is found
+        assert [finding.where for finding in verify(reader).findings] == ["quarantine 1", "quarantine 2"]
 
 
 @given(st.binary(max_size=300))

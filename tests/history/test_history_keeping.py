@@ -119,7 +119,7 @@ async def test_old_days_go_to_parquet_and_leave_only_when_they_are_there(
     mine = [row for row in rows if row["tag"] == "SEQ"]
     assert [row["value"] for row in mine] == [float(n) for n in range(12)]
     assert mine[0]["time"].timestamp() == T0
-    assert [row["text"] for row in rows if row["tag"] == "ZT-1"][:2] == ["==B", "相 A"]
+    assert [row["text"] for row in rows if row["tag"] == "ZT-1"][:2] == ["=B", "相 A"]
     assert {(row["value"], row["quality"], row["unit"]) for row in rows if row["tag"] == "TT-1"} == {
         (None, "BAD", "°C")
     }
@@ -191,6 +191,10 @@ async def test_researchers_may_read_in_postgresql_and_nothing_else(
     apply_grants(postgresql_url, "researchers")  # again does no harm
     theirs = postgresql_url.replace("test@", "researchers@")
     assert seq(theirs) == [0.0, 1.0, 2.0, 3.0, 4.0]
+    with open_reader(theirs) as reader:  # what comparing, tracing and `history stats` ask
+        assert [row.run_id for row in reader.runs()] == ["R-1"]
+        assert reader.versions("R-1") == reader.deviations() == reader.quarantined() == []
+        assert reader.stats().tail_rows + reader.stats().rows > 0
     engine = engine_for(parse_url(theirs))
     for statement in ("DELETE FROM tail", "SELECT * FROM user_account", "SELECT * FROM audit"):
         with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match=r"permission denied|read-only"):

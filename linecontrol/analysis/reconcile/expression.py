@@ -45,6 +45,16 @@ class Expression:
             point[name] = here
         return found
 
+    def mixed_units(self, units: Mapping[str, str]) -> tuple[str, str] | None:
+        """Two units that are added to each other; None when there are none, or it cannot be told.
+
+        Args:
+            units: of each name; one left out, or empty, is a plain number, as a share is.
+        """
+        found: list[tuple[str, str]] = []
+        _unit(self._tree, units, found)
+        return found[0] if found else None
+
 
 def parse(text: str) -> Expression:
     """Read one expression. Raises ExpressionError."""
@@ -90,6 +100,29 @@ def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         return f"{node.value.id}.{node.attr}"
     raise ExpressionError(f"{ast.unparse(node)[:60]!r} is not accepted (accepted: {_ACCEPTED})")
+
+
+_UNKNOWN = "?"  # what a conversion or a product of two units comes to
+
+
+def _unit(node: ast.expr, units: Mapping[str, str], mixed: list[tuple[str, str]]) -> str:
+    """Its unit, empty for a plain number; what is added in two units goes into ``mixed``."""
+    if isinstance(node, ast.UnaryOp):
+        return _unit(node.operand, units, mixed)
+    if isinstance(node, ast.Constant):
+        return _UNKNOWN  # 1000 may be grams a kilogram, and 5 five kilograms
+    if not isinstance(node, ast.BinOp):
+        return units.get(_name(node), "")
+    left, right = _unit(node.left, units, mixed), _unit(node.right, units, mixed)
+    if isinstance(node.op, ast.Mult):
+        return left or right if not (left and right) else _UNKNOWN
+    if isinstance(node.op, ast.Div):
+        return left if not right else "" if left == right != _UNKNOWN else _UNKNOWN
+    if _UNKNOWN in (left, right) or not (left and right):
+        return right if left in ("", _UNKNOWN) else left
+    if left != right:
+        mixed.append((left, right))
+    return left
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, complex]) -> complex:

@@ -38,7 +38,8 @@ def flowsheet_problems(doc: Document) -> list[Problem]:
 
 
 def _expression_problems(doc: Document, file: FlowsheetFile) -> Iterator[Problem]:
-    known = sorted(name for name, _, _ in _quantities(file))
+    units = {name: unit for name, _, unit in _quantities(file)}
+    known = sorted(units)
     rows: list[tuple[Loc, Expression | str]] = []
     for name, balance in file.balances.items():
         text = balance.equation if isinstance(balance, InOut) else balance
@@ -51,6 +52,9 @@ def _expression_problems(doc: Document, file: FlowsheetFile) -> Iterator[Problem
         for name in read.names:
             if name not in known:
                 yield doc.problem(loc, f"there is no stream or fraction {name!r}", near_names(name, known))
+        if mixed := read.mixed_units(units):
+            accepted = "streams in one unit, or an equation that converts, as roots = fibre / 1000 + powder"
+            yield doc.problem(loc, f"{mixed[0]} and {mixed[1]} are added to each other", accepted)
 
 
 def _read(text: str, *, is_balance: bool) -> Expression | str:

@@ -40,7 +40,8 @@ class Reconciled:
         e = self.errors
         if e.dof == 0:
             return "No test was possible: there is no redundancy, every balance is used up by what is not measured."
-        of = f"chi-square {e.chi2:.2f} of {e.dof} independent balance{'s' if e.dof > 1 else ''}, p = {e.p:.4f}"
+        of = f"chi-square {e.chi2:.2f} of {e.dof} independent balance{'s' if e.dof > 1 else ''}"
+        of += f", p = {e.p:.4f}" if e.p >= 1e-4 else ", p < 0.0001"
         if not e.is_alarm:
             return f"No gross error is seen ({of})."
         words = []
@@ -52,6 +53,17 @@ class Reconciled:
             else:
                 words.append(f"one of {', '.join(suspect.names)}, which cannot be told apart by these balances")
         return f"Something is wrong beyond its declared uncertainty ({of}): {'; and '.join(words)}."
+
+    @property
+    def below_nothing(self) -> tuple[str, ...]:
+        """What comes out negative, though it was not measured so: no stream and no share of one can be."""
+        return tuple(
+            v.name
+            for v in self.flowsheet.variables
+            if self.solution.of(v.name).value < 0.0
+            and not math.isnan(self.solution.of(v.name).u)
+            and not (v.value is not None and v.value < 0.0)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is not known is None."""
@@ -75,6 +87,7 @@ class Reconciled:
                 "cannot_be_told_apart": [list(group) for group in self.errors.alike],
                 "statement": self.statement(),
             },
+            "below_nothing": list(self.below_nothing),
             "wanted": {name: self._wanted(name) for name in self.flowsheet.wanted},
         }
 
