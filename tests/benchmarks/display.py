@@ -4,8 +4,8 @@
 
 Each client reads the display's WebSocket as a browser does; one more takes the connection and never reads. Told are
 the display's and the controller's share of one processor, the scans the stations missed, how far control cycles and
-the scans of the Modbus stations lay from their own beat of half a second (jitter), and how long after the controller's own
-feed a new count of its control cycles came to the clients (the tag RUN.CYCLES).
+the scans of the Modbus stations lay from their own beat of half a second (jitter), and how long after the controller's
+own feed a new count of its control cycles came to the clients (the tag RUN.CYCLES).
 """
 
 from __future__ import annotations
