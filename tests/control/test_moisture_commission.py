@@ -39,8 +39,8 @@ def test_it_finds_gain_delay_and_loads_of_any_make(name: str) -> None:
     true = dryer.steady_pct(at_c + 1.0) - dryer.steady_pct(at_c)
     gain, sd = model.moisture.gain("heat")
     settled, u = model.moisture.settled_gain("heat")
-    assert settled == gain
-    assert abs(gain - true) < 2.6 * u, "its walls warm up more slowly than the fit can see, and its interval knows"
+    assert abs(settled - true) < 2.0 * u, "its walls warm up more slowly than the fit can see, and its interval knows"
+    assert abs(settled) > abs(gain), "what warm walls add counts as far as the outlet air tells it"
     assert sd < u < 0.35 * abs(gain)
     heat, water = model.moisture.paths["heat"], model.moisture.paths["water"]
     total_s = make.heater_delay_s + make.heater_lag_s + make.heater_lag2_s + make.cyclone_s + make.transport_s

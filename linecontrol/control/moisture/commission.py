@@ -81,8 +81,9 @@ def commission(
     means, inputs = _scaled(record, signals, weight, warnings)
     heater = _heater(record, signals, weight, warnings)
     outlet_signal = "outlet_c" if "outlet_c" in signals else "product_c"
-    outlet = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
-    moisture = _moisture(record, signals, weight, inputs, heater, outlet)
+    temperature = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
+    moisture = _moisture(record, signals, weight, inputs, heater, temperature)
+    outlet = None if temperature is None else temperature.model
     _believable(moisture, warnings)
     model, balance = moisture.model, _balance(means, signals, weight, mean)
     if outlet is None or balance == 0.0:
@@ -214,29 +215,31 @@ def _moisture(
     weight: FloatArray,
     inputs: Mapping[str, FloatArray],
     heater: Mapping[str, tuple[float, float]],
-    outlet: OutputModel | None,
+    outlet: Fitted | None,
 ) -> Fitted:
     """The model of the meter's moisture: with the outlet's paths where these serve as well as its own, and with
     ambient air where that pays for itself."""
+    # A thermometer tells what the walls do far better than a meter of moisture.
+    wall = {} if outlet is None else {"wall": outlet.wall_of_others}
     y, count = signals["moisture_pct_wb"], float(np.sum(weight > 0.0))
     loads = {name: inputs[name] for name in LOADS if name in inputs}
 
     def cost(found: Fitted, parameters: int) -> float:
         return 2.0 * count * math.log(found.model.residual_sd) + parameters * math.log(count)
 
-    own = OutputFit(y, loads, weight, record.period_s, known_lags=heater).run()
+    own = OutputFit(y, loads, weight, record.period_s, known_lags=heater, **wall).run()
     best, best_cost, tied = own, cost(own, 2 * len(loads) + 1), None
     if outlet is not None:
         # The same air and cake, later: only the way to the meter and its lag are new, so little is left to guess.
-        found = OutputFit(y, loads, weight, record.period_s, tied=outlet.paths).run()
+        found = OutputFit(y, loads, weight, record.period_s, tied=outlet.model.paths, **wall).run()
         if cost(found, 2) <= best_cost:
-            best, best_cost, tied = found, cost(found, 2), outlet.paths
+            best, best_cost, tied = found, cost(found, 2), outlet.model.paths
     for name in ("air", "damp"):
         if name not in inputs or float(np.std(inputs[name])) < 0.05:
             continue
         more = loads | {name: inputs[name]}
         quiet = {name: Path(0.0, SLOW_S)}
-        found = OutputFit(y, more, weight, record.period_s, known_lags=heater, quiet=quiet, tied=tied).run()
+        found = OutputFit(y, more, weight, record.period_s, known_lags=heater, quiet=quiet, tied=tied, **wall).run()
         # Hours of weather are few looks at it, however many samples: it must pay much more than log(n).
         if name == "air" and abs(found.model.gain("air")[0]) > MOST_AIR_SHARE * abs(found.model.gain("heat")[0]):
             continue
@@ -291,7 +294,7 @@ def _temperature(
     inputs: Mapping[str, FloatArray],
     heater: Mapping[str, tuple[float, float]],
     warnings: list[str],
-) -> OutputModel | None:
+) -> Fitted | None:
     if name not in signals:
         warnings.append("neither outlet_c nor product_c was measured: no cascade, and no watch over the meter")
         return None
@@ -305,7 +308,7 @@ def _temperature(
     if gain <= 0.0 or sd > SUREST_OUTLET * gain:
         warnings.append(f"{name} does not tell enough ({gain:+.3f} ± {sd:.3f} K per K of inlet air): not used")
         return None
-    return found.model
+    return found
 
 
 def _load_noise(values: FloatArray, weight: FloatArray, period_s: float) -> LevelNoise:
