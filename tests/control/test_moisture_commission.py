@@ -157,6 +157,8 @@ def test_a_meter_that_stands_still_throughout_is_named(mixed: dict[str, np.ndarr
     still = np.concatenate([mixed["moisture_pct_wb"][:400], np.full(len(mixed["time_s"]) - 400, 13.0)])
     with pytest.raises(CannotCommission, match="moisture_pct_wb stood still"):
         commission(mixed | {"moisture_pct_wb": still})
+    with pytest.raises(CannotCommission, match="moisture_pct_wb stood still at 13 throughout"):
+        commission(mixed | {"moisture_pct_wb": np.full(len(still), 13.0)})
 
 
 def test_a_csv_file_is_refused_with_line_and_column(tmp_path: FilePath) -> None:

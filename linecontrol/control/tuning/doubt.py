@@ -78,9 +78,7 @@ def _edge(within: Callable[[float], bool], best: float, bound: float, step: floa
     return outside
 
 
-def widened(
-    regression: Regression, intervals: dict[str, Interval], fit: Fit, near: list[Fit]
-) -> dict[str, Interval]:
+def widened(regression: Regression, intervals: dict[str, Interval], fit: Fit, near: list[Fit]) -> dict[str, Interval]:
     """Gain and delay once more, the class not taken as known: it could be one of ``near``, by how likely each is.
 
     S. T. Buckland, K. P. Burnham, N. H. Augustin, "Model selection: an integral part of inference", Biometrics 53:603,
