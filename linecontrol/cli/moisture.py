@@ -128,7 +128,9 @@ def foretold_text(foretold: Mapping[str, float]) -> str:
     """What each strategy would have left of the moisture's error in the hours of the record."""
     words = {"manual": "left alone"}
     each = ", ".join(f"{words.get(name, name)} {rms:.2f}" for name, rms in foretold.items())
-    return f"On the hours of this record, error of the moisture by strategy (rms, % wb): {each}"
+    return (
+        f"On the hours of this record, error of the moisture by strategy (rms, % wb; on the model, no ranking): {each}"
+    )
 
 
 def effects_table(found: Mapping[str, Any]) -> Table:

@@ -162,7 +162,6 @@ def commissioned(
         MoistureController,
         MoistureSettings,
         foretell,
-        no_better,
         read_record,
     )
     from linecontrol.control.moisture.commission import FIT_PERIOD_S
@@ -179,7 +178,6 @@ def commissioned(
     found = _identified(made)
     foretold = foretell(made.model, record, settings=settings, set_point=loop.sp.initial)
     found["foretold_rms_pct_wb"] = {mode.value: round(rms, 3) for mode, rms in foretold.items() if math.isfinite(rms)}
-    found["warnings"] += no_better(foretold)
     if not made.model.watches_meter and loop.moisture is not None:
         found["warnings"].append(
             f"laboratory values are due every {loop.moisture.lab_every_h:g} h of drying (lab_every_h)"

@@ -5,7 +5,7 @@
 
 from linecontrol.control.moisture.commission import commission
 from linecontrol.control.moisture.controller import MoistureController
-from linecontrol.control.moisture.foresight import foretell, no_better
+from linecontrol.control.moisture.foresight import foretell
 from linecontrol.control.moisture.model import DryerModel
 from linecontrol.control.moisture.record import CannotCommission, MoistureRecord, read_record
 from linecontrol.control.moisture.sample import MoistureMode, MoistureOutput, MoistureSample, MoistureSettings
@@ -21,6 +21,5 @@ __all__ = [
     "MoistureSettings",
     "commission",
     "foretell",
-    "no_better",
     "read_record",
 ]
