@@ -6,6 +6,7 @@ token that is given.
 
 from __future__ import annotations
 
+import math
 import ssl
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = N
     """One request. A refusal ends the program with its reason: exit 2 for bad input, 3 for what the plant refuses."""
     import httpx  # slow to import, and no controller that starts asks another
 
+    _refuse_no_numbers(body)
     base = base_url(url)
     holder = next((row for row in running_controllers() if row.get("api") == base), {})
     token = _given["token"] or (console_token(Path(holder["access"])) if "access" in holder else None)
@@ -74,6 +76,15 @@ def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = N
     except ValueError:
         detail = answer.text
     stop(str(detail), BAD_INPUT if answer.status_code in (404, 422) else FAILED)
+
+
+def _refuse_no_numbers(body: Any, name: str = "") -> None:
+    """NaN and infinity cannot be sent: typed as a number, they are none that any command takes."""
+    if isinstance(body, float) and not math.isfinite(body):
+        stop(f"{name} {body} is not accepted (accepted: a finite number)", BAD_INPUT)
+    rows = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    for key, value in rows:
+        _refuse_no_numbers(value, str(key) if isinstance(body, dict) else name)
 
 
 def _trusted(base: str, certificate: str | None) -> ssl.SSLContext | bool:

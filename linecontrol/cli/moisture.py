@@ -113,6 +113,7 @@ def commission(
         print_json(found | {"file": str(out)}, one_line=True)
         return
     paper.print(effects_table(found))
+    paper.print(foretold_text(found["foretold_rms_pct_wb"]), markup=False, soft_wrap=True)
     for warning in found["warnings"]:
         paper.print(f"Note: {warning}", markup=False, soft_wrap=True)
     paper.print(
@@ -120,6 +121,15 @@ def commission(
         f"reading is explained by nothing. The model lies in {out}; in the line file: model: {out.name}",
         markup=False,
         soft_wrap=True,
+    )
+
+
+def foretold_text(foretold: Mapping[str, float]) -> str:
+    """What each strategy would have left of the moisture's error in the hours of the record."""
+    words = {"manual": "left alone"}
+    each = ", ".join(f"{words.get(name, name)} {rms:.2f}" for name, rms in foretold.items())
+    return (
+        f"On the hours of this record, error of the moisture by strategy (rms, % wb; on the model, no ranking): {each}"
     )
 
 

@@ -157,17 +157,27 @@ def commissioned(
     Raises:
         NotCommissioned: with code and reason.
     """
-    from linecontrol.control.moisture import CannotCommission, MoistureController, MoistureSettings
+    from linecontrol.control.moisture import (
+        CannotCommission,
+        MoistureController,
+        MoistureSettings,
+        foretell,
+        read_record,
+    )
+    from linecontrol.control.moisture.commission import FIT_PERIOD_S
 
     limits = loop.op_limits
     settings = MoistureSettings(
         low_c=limits.low, high_c=limits.high, rate_k_per_s=math.inf if limits.rate_per_s is None else limits.rate_per_s
     )
     try:
-        made = MoistureController.commission(source, settings=settings, set_point=loop.sp.initial)
+        record = read_record(source, shortest_period_s=FIT_PERIOD_S)
+        made = MoistureController.commission(record, settings=settings, set_point=loop.sp.initial)
     except CannotCommission as error:
         raise NotCommissioned(error.code, error.reason) from None
     found = _identified(made)
+    foretold = foretell(made.model, record, settings=settings, set_point=loop.sp.initial)
+    found["foretold_rms_pct_wb"] = {mode.value: round(rms, 3) for mode, rms in foretold.items() if math.isfinite(rms)}
     if not made.model.watches_meter and loop.moisture is not None:
         found["warnings"].append(
             f"laboratory values are due every {loop.moisture.lab_every_h:g} h of drying (lab_every_h)"

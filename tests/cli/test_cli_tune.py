@@ -167,6 +167,19 @@ def test_no_file_no_loop_and_both() -> None:
         assert told in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--gains", "k=nan,ti_s=10", "--yes"), "k nan is not accepted"),
+        (("--gains", "k=1,ti_s=inf", "--yes"), "ti_s inf is not accepted"),
+        (("--test", "step", "--size", "nan"), "size nan is not accepted"),
+    ],
+)
+def test_what_is_no_number_never_reaches_a_controller(words: tuple[str, ...], told: str) -> None:
+    done = tune("TIC-303", "--url", "http://127.0.0.1:9", "--who", "li", *words)
+    assert (done.exit_code, told in done.stderr) == (2, True)
+
+
 def test_what_cannot_be_tuned_is_exit_4_with_code_and_reason(written: Write) -> None:
     t, u, y = step_record()
     path = written(plain(t, u, y))

@@ -184,6 +184,38 @@ def test_what_is_not_accepted_is_said(more: dict[str, object], told: str) -> Non
         of(loop, **more)
 
 
+def test_a_slack_loop_is_not_told_to_be_left_alone_and_a_good_one_is() -> None:
+    """First-order lag of 30 s behind 10 s of delay, slow load: SIMC gains against an eighth of them."""
+    advice = {}
+    for share in (1.0, 0.125):
+        rng = np.random.default_rng(3)
+        pv, op, load, state, integral = np.zeros(4000), np.zeros(4000), 0.0, 0.0, 0.0
+        for k in range(1, 4000):
+            load = 0.99 * load + 0.1 * float(rng.normal())
+            state += ((op[k - 11] if k > 11 else 0.0) + load - state) * (1.0 - math.exp(-1.0 / 30.0))
+            pv[k] = state + 0.05 * float(rng.normal())
+            integral += pv[k] / 30.0
+            op[k] = -1.5 * share * (pv[k] + integral)
+        told = assess(np.arange(4000.0), pv, np.zeros(4000), op, delay_s=10.0)
+        assert told.diagnosis.verdict == "none"
+        advice[share] = told.diagnosis
+    assert advice[1.0].what_to_do == "Nothing."
+    assert "tune" in advice[0.125].what_to_do
+    assert "Harris" in advice[0.125].reason
+
+
+def test_what_stands_still_is_named() -> None:
+    t = np.arange(600.0)
+    wave, still = np.sin(t / 9.0), np.zeros(600)
+    stuck = assess(t, still, still, wave, delay_s=1e5)
+    assert "PV stands at 0" in stuck.diagnosis.reason
+    assert "instrument" in stuck.diagnosis.what_to_do
+    assert any("no Harris index" in text for text in stuck.warnings)
+    assert "output stands at 0" in assess(t, wave, still, still).diagnosis.reason
+    with pytest.raises(ValueError, match=r"sample 2: 1 s follows 1 s"):
+        assess([0.0, 1.0, 1.0, *t[3:]], wave, still, wave)
+
+
 def test_the_package_offers_it() -> None:
     loop = simulate("none", 2)
     assert linecontrol.control.assess(loop.t_s, loop.pv, loop.sp, loop.op).diagnosis.verdict == "none"

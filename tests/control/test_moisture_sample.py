@@ -25,3 +25,10 @@ def test_a_name_that_no_sample_has_is_refused() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -17.0, 400.0])
 def test_what_no_dryer_shows_is_not_believed(value: float) -> None:
     assert math.isnan(MoistureSample(moisture_pct_wb=value, outlet_c=60.0).believed().moisture_pct_wb)
+
+
+@pytest.mark.parametrize("value", ["wet", [13.0], object()])
+def test_a_value_that_is_no_number_is_refused_by_its_name(value: object) -> None:
+    with pytest.raises(ValueError, match=r"moisture_pct_wb .* is not accepted \(accepted: a number"):
+        MoistureSample.of({"moisture_pct_wb": value})
+    assert MoistureSample.of({"moisture_pct_wb": "13.1"}).moisture_pct_wb == 13.1

@@ -61,6 +61,16 @@ def test_intervals_cover_the_truth_as_often_as_they_say(phi: float) -> None:
     assert min(hits.values()) >= 50
 
 
+@pytest.mark.parametrize("seed", [0, 2, 3, 9])
+def test_a_second_lag_that_is_not_there_does_not_make_the_delay_unknown(seed: int) -> None:
+    """Where a second lag has all but gone, it and the delay stand for each other along a straight line without end."""
+    truth = Process(1.5, 20.0, 6.0)
+    t, u, y = record(truth, noise=0.03, seed=seed)
+    delay = found(identify(t, u, np.round(y / 0.1) * 0.1)).intervals["delay_s"]
+    assert 6.0 in delay
+    assert delay.high - delay.low < 10.0
+
+
 def test_plain_least_squares_would_under_cover() -> None:
     """With correlated noise the interval must be wider than with white noise of the same size."""
     truth = Process(1.0, 15.0, 5.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from linecontrol.control.assessment.wear import Wear, wear
 SIGMAS = 2.0  # of the PV between set point and limit, as usual
 LEAST_DYNAMIC = 200  # samples in one stretch that index and diagnosis want
 SLOW_GRID = 20_000  # samples: a longer stretch is averaged for the diagnosis
+SLACK = 0.15  # a Harris index surely below it: usual gains of a slow load reach 0.2 to 0.5
+TUNE_ANEW = "Nothing swings; when the spread matters, test and tune the loop anew (linecontrol tune)."
+LOOK_AT_METER = "Look at the PV's instrument and its wiring; then assess anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def assess(
     hours = len(error) * series.period_s / 3600.0
     stretch = series.longest()
     index = _harris(series, stretch, delay_s)
-    diagnosis = _diagnosed(series, stretch, worn)
+    diagnosis = _slow(_diagnosed(series, stretch, worn), index)
     sd = float(np.std(error)) if len(error) else math.nan
     return Assessment(
         series.duration_s,
@@ -120,7 +123,7 @@ def assess(
         index,
         diagnosis,
         _worth(sd, index, diagnosis),
-        _warnings(series, stretch, delay_s, error),
+        _warnings(series, stretch, delay_s, index, error),
     )
 
 
@@ -132,9 +135,20 @@ def _harris(series: Series, stretch: slice, delay_s: float | None) -> Harris | N
 
 def _diagnosed(series: Series, stretch: slice, worn: Wear) -> Diagnosis:
     at_both = worn.low_share + worn.high_share if min(worn.low_share, worn.high_share) > 0.02 else 0.0
+    pv = series.pv[stretch]
+    if len(pv) >= LEAST_DYNAMIC and np.ptp(pv) == 0.0:
+        return Diagnosis("cannot tell", f"the PV stands at {pv[0]:.6g} to the last digit throughout", LOOK_AT_METER)
     every = max(1, (stretch.stop - stretch.start) // SLOW_GRID)
     error, sp, op = (averaged(x[stretch], every) for x in (series.error, series.sp, series.op))
     return diagnose(error, sp, op, series.period_s * every, at_both)
+
+
+def _slow(diagnosis: Diagnosis, index: Harris | None) -> Diagnosis:
+    """Nothing swings, but that alone is no praise: a loop that hardly does anything never swings."""
+    if diagnosis.verdict != "none" or index is None or index.high > SLACK:
+        return diagnosis
+    text = f"{diagnosis.reason}; yet most of its spread is avoidable (Harris index {index.index:.2f})"
+    return replace(diagnosis, reason=text, what_to_do=TUNE_ANEW)
 
 
 def _worth(sd: float, index: Harris | None, diagnosis: Diagnosis) -> Worth:
@@ -152,7 +166,9 @@ def _worth(sd: float, index: Harris | None, diagnosis: Diagnosis) -> Worth:
     return Worth(SIGMAS * (sd - possible), "swing", sd, possible)
 
 
-def _warnings(series: Series, stretch: slice, delay_s: float | None, error: FloatArray) -> tuple[str, ...]:
+def _warnings(
+    series: Series, stretch: slice, delay_s: float | None, index: Harris | None, error: FloatArray
+) -> tuple[str, ...]:
     said = []
     if len(error) and abs(float(np.mean(error))) > float(np.std(error)) > 0.0:
         said.append(f"the PV lies {float(np.mean(error)):+.3g} off the set point on average: is the output at a limit?")
@@ -169,6 +185,11 @@ def _warnings(series: Series, stretch: slice, delay_s: float | None, error: Floa
         said.append(f"index and diagnosis are of one stretch of {length * series.period_s:.4g} s")
     if delay_s is None:
         said.append("without the delay of the process (delay_s) there is no Harris index")
+    elif index is None:
+        said.append(
+            f"no Harris index: the longest stretch in automatic, {length * series.period_s:.4g} s, is too short for a"
+            f" delay of {delay_s:.4g} s, or the error does not move in it"
+        )
     return tuple(said)
 
 

@@ -63,8 +63,10 @@ def diagnose(error: FloatArray, sp: FloatArray, op: FloatArray, period_s: float,
     ``at_limits``: share of the time that the output stood at its limits, if it stood at both.
     """
     swing = oscillation(error, op, period_s)
+    if swing is None and len(op) and np.ptp(op) == 0.0:
+        return _said("cannot tell", f"the output stands at {op[0]:.4g} throughout: was it in automatic at all?", None)
     if swing is None:
-        return _said("cannot tell", "there are too few samples in automatic, or the output does not move", None)
+        return _said("cannot tell", f"{len(op)} samples in automatic are too few", None)
     if at_limits > AT_LIMITS and swing.again > 0.5:
         text = f"the output swings between its limits ({at_limits:.0%} of the time at them)"
         return _said("aggressive tuning", text, swing)

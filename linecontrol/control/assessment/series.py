@@ -81,8 +81,14 @@ def read_series(
         raise ValueError(f"lengths differ: {len(t)} times, {len(y)} PVs, {len(r)} set points, {len(u)} outputs")
     if len(t) < FEWEST:
         raise ValueError(f"{len(t)} samples are too few (accepted: {FEWEST} or more)")
-    if not np.all(np.isfinite(t)) or np.any(np.diff(t) <= 0.0):
-        raise ValueError("times must be finite and rise from sample to sample")
+    if not np.all(np.isfinite(t)):
+        raise ValueError(f"time is missing at sample {int(np.argmin(np.isfinite(t)))} (accepted: finite times)")
+    if np.any(np.diff(t) <= 0.0):
+        n = int(np.argmax(np.diff(t) <= 0.0)) + 1
+        raise ValueError(
+            f"time does not rise at sample {n}: {t[n]:.10g} s follows {t[n - 1]:.10g} s (accepted: times that rise from"
+            " sample to sample)"
+        )
     if np.count_nonzero(fine) < FEWEST:
         raise ValueError(f"{np.count_nonzero(fine)} good PVs are too few (accepted: {FEWEST} or more)")
     step = float(np.median(np.diff(t))) if period_s is None else period_s

@@ -5,6 +5,7 @@
 
 from linecontrol.control.moisture.commission import commission
 from linecontrol.control.moisture.controller import MoistureController
+from linecontrol.control.moisture.foresight import foretell
 from linecontrol.control.moisture.model import DryerModel
 from linecontrol.control.moisture.record import CannotCommission, MoistureRecord, read_record
 from linecontrol.control.moisture.sample import MoistureMode, MoistureOutput, MoistureSample, MoistureSettings
@@ -19,5 +20,6 @@ __all__ = [
     "MoistureSample",
     "MoistureSettings",
     "commission",
+    "foretell",
     "read_record",
 ]

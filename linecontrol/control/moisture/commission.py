@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linecontrol.control.moisture.dynamics import Path
-from linecontrol.control.moisture.fitting import LONGEST_DELAY_S, Fitted, OutputFit, fit_heater
-from linecontrol.control.moisture.model import DryerModel, OutputModel
+from linecontrol.control.moisture.fitting import LONGEST_DELAY_S, WALL_SHARE, Fitted, OutputFit, fit_heater
+from linecontrol.control.moisture.model import DryerModel
 from linecontrol.control.moisture.noise import LevelNoise, fit_arma, level_noise
 from linecontrol.control.moisture.record import (
     CannotCommission,
@@ -81,8 +81,9 @@ def commission(
     means, inputs = _scaled(record, signals, weight, warnings)
     heater = _heater(record, signals, weight, warnings)
     outlet_signal = "outlet_c" if "outlet_c" in signals else "product_c"
-    outlet = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
-    moisture = _moisture(record, signals, weight, inputs, heater, outlet)
+    temperature = _temperature(outlet_signal, record, signals, weight, inputs, heater, warnings)
+    moisture = _moisture(record, signals, weight, inputs, heater, temperature)
+    outlet = None if temperature is None else temperature.model
     _believable(moisture, warnings)
     model, balance = moisture.model, _balance(means, signals, weight, mean)
     if outlet is None or balance == 0.0:
@@ -136,6 +137,12 @@ def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray], d
             values[stuck] = math.nan
             lost[f"{name} stood still"] = stuck
         missing = ~np.isfinite(values)
+        if np.all(missing):  # ``has`` has seen enough good samples, so these were taken away here
+            raise CannotCommission(
+                "missing",
+                f"{name} stood still at {np.nanmedian(record.signals[name]):g} throughout (accepted: a meter"
+                " whose reading moves)",
+            )
         if np.any(missing):
             lost[f"{name} was missing or not good"] = ~np.isfinite(record.signals[name])
             at = np.flatnonzero(~missing)
@@ -214,29 +221,31 @@ def _moisture(
     weight: FloatArray,
     inputs: Mapping[str, FloatArray],
     heater: Mapping[str, tuple[float, float]],
-    outlet: OutputModel | None,
+    outlet: Fitted | None,
 ) -> Fitted:
     """The model of the meter's moisture: with the outlet's paths where these serve as well as its own, and with
     ambient air where that pays for itself."""
+    # A thermometer tells what the walls do far better than a meter of moisture.
+    wall = (0.0, WALL_SHARE) if outlet is None else outlet.wall_of_others
     y, count = signals["moisture_pct_wb"], float(np.sum(weight > 0.0))
     loads = {name: inputs[name] for name in LOADS if name in inputs}
 
     def cost(found: Fitted, parameters: int) -> float:
         return 2.0 * count * math.log(found.model.residual_sd) + parameters * math.log(count)
 
-    own = OutputFit(y, loads, weight, record.period_s, known_lags=heater).run()
+    own = OutputFit(y, loads, weight, record.period_s, known_lags=heater, wall=wall).run()
     best, best_cost, tied = own, cost(own, 2 * len(loads) + 1), None
     if outlet is not None:
         # The same air and cake, later: only the way to the meter and its lag are new, so little is left to guess.
-        found = OutputFit(y, loads, weight, record.period_s, tied=outlet.paths).run()
+        found = OutputFit(y, loads, weight, record.period_s, tied=outlet.model.paths, wall=wall).run()
         if cost(found, 2) <= best_cost:
-            best, best_cost, tied = found, cost(found, 2), outlet.paths
+            best, best_cost, tied = found, cost(found, 2), outlet.model.paths
     for name in ("air", "damp"):
         if name not in inputs or float(np.std(inputs[name])) < 0.05:
             continue
         more = loads | {name: inputs[name]}
         quiet = {name: Path(0.0, SLOW_S)}
-        found = OutputFit(y, more, weight, record.period_s, known_lags=heater, quiet=quiet, tied=tied).run()
+        found = OutputFit(y, more, weight, record.period_s, known_lags=heater, quiet=quiet, tied=tied, wall=wall).run()
         # Hours of weather are few looks at it, however many samples: it must pay much more than log(n).
         if name == "air" and abs(found.model.gain("air")[0]) > MOST_AIR_SHARE * abs(found.model.gain("heat")[0]):
             continue
@@ -273,8 +282,10 @@ def _believable(found: Fitted, warnings: list[str]) -> None:
             "no-fit", f"no delay below {LONGEST_DELAY_S:g} s explains the moisture: are the columns of the same time?"
         )
     if sd > 0.15 * abs(gain):
+        settled, u = found.model.settled_gain("heat")
         warnings.append(
-            f"the gain {gain:.3f} ± {sd:.3f} % wb per K is rather doubtful; a larger step will tell it better"
+            f"the gain {settled:.3f} % wb per K, standard uncertainty {u:.3f}, is rather doubtful; a larger step will"
+            " tell it better"
         )
     warnings += [
         f"moisture seems to fall with more {name}: look at the columns and their units"
@@ -291,7 +302,7 @@ def _temperature(
     inputs: Mapping[str, FloatArray],
     heater: Mapping[str, tuple[float, float]],
     warnings: list[str],
-) -> OutputModel | None:
+) -> Fitted | None:
     if name not in signals:
         warnings.append("neither outlet_c nor product_c was measured: no cascade, and no watch over the meter")
         return None
@@ -305,7 +316,7 @@ def _temperature(
     if gain <= 0.0 or sd > SUREST_OUTLET * gain:
         warnings.append(f"{name} does not tell enough ({gain:+.3f} ± {sd:.3f} K per K of inlet air): not used")
         return None
-    return found.model
+    return found
 
 
 def _load_noise(values: FloatArray, weight: FloatArray, period_s: float) -> LevelNoise:

@@ -21,6 +21,9 @@ from linecontrol.control.moisture.record import FloatArray
 LONGEST_DELAY_S, LAGS_S, OUT_LAGS_S = 400.0, (2.0, 900.0), (2.0, 300.0)
 SETTLE_S = 900.0  # before the record began, nobody knows what acted
 WALL_S, WALL_SHARE = 900.0, 0.25  # walls of a duct warm up in a quarter of an hour; their share of heat's gain (prior)
+FREE_SHARE, ALIKE_SHARE = 1.0, 0.5  # prior where the record tells it well; how unlike two outputs' shares may be, of it
+LEAST_SHARE_U = 0.05  # two outputs' shares are not known to be closer to each other than this
+UNLIKE_WALL = 0.5  # of what walls add: they may be slower or quicker than ``WALL_S``
 SUREST_HEATER = 0.1  # standard deviation of the inlet's gain on its set point: beyond it, it may as well not follow
 _UNIT_S = 60.0  # delays are searched in minutes, so that steps of delays and of log lags are alike
 _STARTS = ((20.0, 20.0), (60.0, 40.0), (120.0, 30.0))  # delay, lag [s]
@@ -28,10 +31,18 @@ _STARTS = ((20.0, 20.0), (60.0, 40.0), (120.0, 30.0))  # delay, lag [s]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fit: the model, the whitened residuals, how far delays are from their bound."""
+    """A fit: the model, the share of the output's variance that it explains (0..1), and what the walls add to heat's
+    gain as a share of it, with its standard uncertainty."""
 
     model: OutputModel
-    explained: float  # share of the output's variance, 0..1
+    explained: float
+    wall_share: tuple[float, float]
+
+    @property
+    def wall_of_others(self) -> tuple[float, float]:
+        """What this fit tells of that share in another output of the same dryer."""
+        share, u = self.wall_share
+        return share, math.hypot(u, max(ALIKE_SHARE * abs(share), LEAST_SHARE_U))
 
 
 class OutputFit:
@@ -42,6 +53,7 @@ class OutputFit:
         known_lags: inputs whose lags are known from elsewhere. quiet: inputs on a fixed path of their own (slow ones).
         longest_delay_s: where the search for delays ends [s].
         tied: paths known but for one delay that they have in common (the way to the meter); nothing else is searched.
+        wall: what walls may add to heat's gain, as a share of it, with standard uncertainty: known beforehand.
     """
 
     def __init__(
@@ -55,7 +67,9 @@ class OutputFit:
         quiet: Mapping[str, Path] | None = None,
         longest_delay_s: float = LONGEST_DELAY_S,
         tied: Mapping[str, Path] | None = None,
+        wall: tuple[float, float] = (0.0, WALL_SHARE),
     ) -> None:
+        self.wall = wall
         self.y, self.inputs, self.period_s = y, dict(inputs), period_s
         self.mean = float(np.mean(y[weight > 0.0]))
         self.known, self.quiet = dict(known_lags or {}), dict(quiet or {})
@@ -177,7 +191,7 @@ class OutputFit:
         coefficients, e, columns = self.solve(x, terms)
         covariance = np.linalg.pinv(columns.T @ columns) * float(np.mean(e * e))
         sds = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-        slow_u = self._slow_u(x, terms, coefficients, columns, e, float(sds[1 + terms.index(("heat",))]))
+        slow, slow_u, wall_share = self._slow(x, terms, coefficients, columns, e)
         rest = self.residual(x, terms, coefficients)[self.weight > 0.0]
         model = OutputModel(
             self.mean + float(coefficients[0]),
@@ -189,40 +203,42 @@ class OutputFit:
             level_noise(phi, theta, sd, self.period_s),
             sd,
             slow_u,
+            slow,
         )
         total = float(np.var(self.y[self.weight > 0.0]))
-        return Fitted(model, 1.0 - float(np.var(rest)) / total if total > 0.0 else 0.0)
+        return Fitted(model, 1.0 - float(np.var(rest)) / total if total > 0.0 else 0.0, wall_share)
 
-    def _slow_u(
-        self,
-        x: FloatArray,
-        terms: Sequence[Term],
-        coefficients: FloatArray,
-        columns: FloatArray,
-        e: FloatArray,
-        sd: float,
-    ) -> float:
-        """How far heat's settled gain may be from the fitted one because walls take and give heat slowly.
+    def _slow(
+        self, x: FloatArray, terms: Sequence[Term], coefficients: FloatArray, columns: FloatArray, e: FloatArray
+    ) -> tuple[float, float, tuple[float, float]]:
+        """How far heat's settled gain is from the fitted one because walls take and give heat slowly: expected, and its
+        standard uncertainty beyond that of the fit; and the slow share of the gain with its own.
 
         The fit whitens, so it sees what heat does within minutes. A slow share of the gain is therefore estimated
-        beside it, with a prior (it may be ``WALL_SHARE`` of the gain) that the record sharpens as far as it can; what
-        is left of it, shift and doubt, is the uncertainty.
+        beside it, with a prior that the record sharpens as far as it can.
         """
         heat = 1 + terms.index(("heat",))
         gain, var = float(coefficients[heat]), float(np.mean(e * e))
         if gain == 0.0 or var == 0.0:
-            return 0.0
+            return 0.0, 0.0, (0.0, WALL_SHARE)
         acting = lagged(lagged(self.acting(x)["heat"], WALL_S, self.period_s), math.exp(float(x[-1])), self.period_s)
         slow = whitened(acting, *self.arma)[self.weight > 0.0]
         both = np.column_stack([columns, slow])
-        precision = both.T @ both / var
-        precision[-1, -1] += 1.0 / (WALL_SHARE * gain) ** 2
+        precision, told = both.T @ both / var, both.T @ e / var
+        mean, u = self.wall[0] * gain, self.wall[1] * abs(gain)
+        precision[-1, -1] += 1.0 / u**2
+        told[-1] += mean / u**2
         pick = np.zeros(len(precision))
         pick[heat] = pick[-1] = 1.0
         # Of what the fit has left, as of the whole output: both have the same coefficients but for the fitted ones.
-        shift = float(pick @ np.linalg.solve(precision, both.T @ e / var))
-        spread = float(pick @ np.linalg.solve(precision, pick))
-        return math.sqrt(max(shift * shift + spread - sd * sd, 0.0))
+        found, covariance = np.linalg.solve(precision, told), np.linalg.inv(precision)
+        shift, spread = float(pick @ found), float(pick @ covariance @ pick)
+        fitted = float(np.linalg.inv(precision[:-1, :-1])[heat, heat])
+        slow_u = math.hypot(math.sqrt(max(spread - fitted, 0.0)), UNLIKE_WALL * shift)
+        alone = precision[-1, -1] - 1.0 / u**2 + 1.0 / (FREE_SHARE * gain) ** 2
+        precision[-1, -1], told[-1] = alone, told[-1] - mean / u**2
+        free, free_u = np.linalg.solve(precision, told)[-1], math.sqrt(float(np.linalg.inv(precision)[-1, -1]))
+        return shift, slow_u, (float(free) / gain, free_u / abs(gain))
 
 
 def _least_squares(columns: FloatArray, y: FloatArray) -> FloatArray:

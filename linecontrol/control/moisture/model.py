@@ -40,6 +40,7 @@ class OutputModel:
         residual_sd: standard deviation of the one-step innovations of the fit [output unit].
         slow_u: standard uncertainty of heat's settled gain beyond its ``sds``, by what acts slower than its path: the
             walls [output unit per K]. What the controller learns while running starts from ``sds``.
+        slow: what such walls are expected to add to that gain once they are warm [output unit per K].
     """
 
     constant: float
@@ -51,6 +52,7 @@ class OutputModel:
     noise: LevelNoise
     residual_sd: float
     slow_u: float = 0.0
+    slow: float = 0.0
 
     def parts(self, acting: Mapping[str, float]) -> dict[str, float]:
         """The linear contribution of each input, and all the rest under "" (constant and products)."""
@@ -92,9 +94,9 @@ class OutputModel:
         return 0.0, math.inf
 
     def settled_gain(self, name: str) -> tuple[float, float]:
-        """The same with its whole standard uncertainty, what has not settled within the record included."""
+        """The same once all has settled, with what had not settled within the record: for heat, warm walls."""
         gain, sd = self.gain(name)
-        return gain, math.hypot(sd, self.slow_u) if name == "heat" else sd
+        return (gain + self.slow, math.hypot(sd, self.slow_u)) if name == "heat" else (gain, sd)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,10 @@ class MoistureSample:
     def of(cls, row: Mapping[str, Any]) -> MoistureSample:
         """A row of values by the names of a record; None = not measured, ``time_s`` is left out.
 
-        Marks ``<name>_quality`` may say that a value is not good. Raises ValueError for an unknown name or mark.
+        Marks ``<name>_quality`` may say that a value is not good. Raises ValueError for an unknown name or mark, or
+        a value that is no number.
         """
-        values: dict[str, Any] = {name: NAN if row[name] is None else row[name] for name in BELIEVABLE if name in row}
+        values: dict[str, Any] = {name: _number(name, row[name]) for name in BELIEVABLE if name in row}
         for name, mark in row.items():
             signal = name.removesuffix("_quality")
             if name not in BELIEVABLE and name not in ("time_s", "is_new") and signal not in BELIEVABLE:
@@ -72,6 +73,15 @@ class MoistureSample:
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
             changed["feed_kg_h"] = 0.0
         return replace(self, **changed) if changed else self
+
+
+def _number(name: str, value: Any) -> float:
+    if value is None:
+        return NAN
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} {value!r} is not accepted (accepted: a number, NaN or None = not measured)") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ import numpy as np
 from linecontrol.control.tuning.models import Process
 from linecontrol.control.tuning.regression import Fit, Regression
 
+FAR = 2.0  # a delay's straight-line doubt so many times that of the best class is looked at more closely
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -76,7 +78,7 @@ def _edge(within: Callable[[float], bool], best: float, bound: float, step: floa
     return outside
 
 
-def widened(intervals: dict[str, Interval], fit: Fit, near: list[Fit]) -> dict[str, Interval]:
+def widened(regression: Regression, intervals: dict[str, Interval], fit: Fit, near: list[Fit]) -> dict[str, Interval]:
     """Gain and delay once more, the class not taken as known: it could be one of ``near``, by how likely each is.
 
     S. T. Buckland, K. P. Burnham, N. H. Augustin, "Model selection: an integral part of inference", Biometrics 53:603,
@@ -91,12 +93,25 @@ def widened(intervals: dict[str, Interval], fit: Fit, near: list[Fit]) -> dict[s
             continue
         value, own = _estimate(fit, name)
         others = [_estimate(f, name) for f in near]
+        if name == "delay_s":
+            others = [
+                (v, _curved(regression, f, wide) if wide > FAR * own else wide)
+                for f, (v, wide) in zip(near, others, strict=True)
+            ]
         each = [own**2, *(((v - value) ** 2 + wide**2) for v, wide in others)]
         spread = math.sqrt(sum(w * e for w, e in zip(weights, each, strict=True)) / sum(weights))
         factor = max(spread / own, 1.0) if own > 0.0 else 1.0
         low, high = (value + factor * (edge - value) for edge in (intervals[name].low, intervals[name].high))
         found[name] = Interval(max(low, 0.0) if name == "delay_s" else low, high)
     return found
+
+
+def _curved(regression: Regression, fit: Fit, wide: float) -> float:
+    """Standard deviation of the delay by its profile. The covariance only knows straight lines: where a second lag has
+    all but gone, it and the delay may stand for each other without end, while in truth neither can fall below 0."""
+    index = fit.shape.names.index("delay_s")
+    found = profiled(regression, fit, index, min(wide, float(fit.process().scale_s)))
+    return min(wide, 0.5 * (found.high - found.low) / quantile(fit))
 
 
 def _estimate(fit: Fit, name: str) -> tuple[float, float]:

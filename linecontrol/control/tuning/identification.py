@@ -220,7 +220,7 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
         else:
             intervals[name] = Interval(exp(max(value - wide, -700.0)), exp(min(value + wide, 700.0)))
     near = [f for f in fits if f is not fit and f.aicc - fit.aicc < CLOSE_AICC and f.gain * fit.gain > 0.0]
-    intervals |= widened(intervals, fit, [f for f in near if f.shape.integrating == fit.shape.integrating])
+    intervals |= widened(regression, intervals, fit, [f for f in near if f.shape.integrating == fit.shape.integrating])
     possible = border(regression, fit) + tuple(
         f.process() for f in near if f.shape.integrating == fit.shape.integrating
     )
