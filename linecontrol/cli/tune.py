@@ -33,6 +33,9 @@ def tune(
     ] = None,
     max_noise_gain: Annotated[float | None, typer.Option(help="Largest gain from noise to output.")] = None,
     n: Annotated[float | None, typer.Option("--n", help="Derivative filter ratio Td/Tf.")] = None,
+    smallest_move: Annotated[
+        float, typer.Option(help="Smallest move the actuator makes, by its resolution or because it sticks.")
+    ] = 0.0,
     pv_unit: Annotated[str, typer.Option(help="Unit of the measurement, for the table.")] = "",
     op_unit: Annotated[str, typer.Option(help="Unit of the output, for the table.")] = "",
     op_span: Annotated[float | None, typer.Option(help="Output span that a PLC block calls 100 %.")] = None,
@@ -110,6 +113,7 @@ def tune(
         peak=max_ms,
         noise_gain=max_noise_gain,
         n=n,
+        smallest_move=smallest_move,
         pv_unit=pv_unit,
         op_unit=op_unit,
         op_span=op_span,

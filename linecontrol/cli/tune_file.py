@@ -31,7 +31,7 @@ class Asked:
         start_s, end_s: part of the record to use, from its first row on [s].
         period_s: sample time of the loop [s]. expected_sign: of the process gain, +1 or -1.
         peak: largest max(Ms, Mt) on the model. noise_gain: largest |K|(1 + N) [output unit / PV unit]. n: Td/Tf.
-        pv_unit, op_unit, op_span: for the other notations.
+        smallest_move: that the actuator makes [output unit]. pv_unit, op_unit, op_span: for the other notations.
     """
 
     csv: Path
@@ -50,6 +50,7 @@ class Asked:
     peak: float | None = None
     noise_gain: float | None = None
     n: float | None = None
+    smallest_move: float = 0.0
     pv_unit: str = ""
     op_unit: str = ""
     op_span: float | None = None
@@ -105,8 +106,11 @@ def _draw(outcome: Outcome, plot: Path) -> None:
 def evaluate(asked: Asked) -> Outcome:
     """Read, identify, tune. Raises ConfigError for an option or a file that is wrong."""
     one_thread()
+    import numpy as np
+
     from linecontrol.cli.table_file import read_table
     from linecontrol.control.tuning import Limits, Refusal, identify, identify_relay, tune
+    from linecontrol.control.tuning.grain import least_size
 
     _accept_options(asked)
     try:
@@ -124,9 +128,19 @@ def evaluate(asked: Asked) -> Outcome:
     found = judge(t, u, y, good=good, expected_sign=asked.expected_sign, classes=classes)
     if isinstance(found, Refusal):
         return Outcome(asked, table, kind, refusal=found)
+    if (moved := float(np.ptp(u[np.isfinite(u)]))) < (least := least_size(asked.smallest_move)):
+        reason = f"the output moved by {moved:.3g} in all, and the actuator makes no move below {asked.smallest_move:g}"
+        return Outcome(asked, table, kind, refusal=Refusal("small-step", f"{reason} (accepted: {least:g} or more)"))
     more = {} if asked.n is None else {"n": asked.n}
     structure: Any = asked.structure
-    tuning = tune(found, structure=structure, limits=limits, period_s=asked.period_s, **more)
+    tuning = tune(
+        found,
+        structure=structure,
+        limits=limits,
+        period_s=asked.period_s,
+        smallest_move=asked.smallest_move,
+        **more,
+    )
     if isinstance(tuning, Refusal):
         return Outcome(asked, table, kind, found, refusal=tuning)
     return Outcome(asked, table, kind, found, tuning)
@@ -171,6 +185,7 @@ def _accept_options(asked: Asked) -> None:
     for option, number, low in (
         ("--period", asked.period_s, -1.0),
         ("--n", asked.n, 0.0),
+        ("--smallest-move", asked.smallest_move, -1.0),
         ("--op-span", asked.op_span, 0.0),
     ):
         if number is not None and (not math.isfinite(number) or number <= low or number < 0.0):

@@ -218,6 +218,7 @@ class TuningDesk:
                 sign=test.plan.sign,
                 period_s=period_s,
                 structure=structure,
+                smallest_move=test.plan.smallest_move,
                 size=test.plan.size,
                 drift_per_s=test.drift_per_s(),
             )

@@ -109,6 +109,7 @@ def plan_of(line: Line, loop: str, wish: TestWish) -> TestPlan:
         size=SIZE_OF_SPAN * (pid.op_high - pid.op_low) if wish.size is None else wish.size,
         pv_limit=LIMIT_OF_SPAN * sp_span if wish.pv_limit is None else wish.pv_limit,
         widest_pv_limit=WIDEST_OF_SPAN * sp_span if wish.pv_limit is None else 0.0,
+        smallest_move=row.op_resolution if row.inner is None else 0.0,
         in_control=bank.mode_of(loop) is not Mode.MAN,
         pv_low=low if wish.pv_low is None else wish.pv_low,
         pv_high=high if wish.pv_high is None else wish.pv_high,

@@ -194,6 +194,16 @@ def test_what_cannot_be_tuned_is_exit_4_with_code_and_reason(written: Write) -> 
     assert "did not move" in " ".join(flat.stdout.split())
 
 
+def test_an_actuator_that_makes_no_small_moves_is_known_to_the_tuner(written: Write) -> None:
+    path = written(plain(*step_record()))  # of 8
+    said = json.loads(tune("--csv", path, "--smallest-move", 0.5, "--json").stdout)
+    assert any("go to and fro by about 0.3 whatever the gains" in warning for warning in said["warnings"])
+    refused = tune("--csv", path, "--smallest-move", 2, "--json")
+    assert (refused.exit_code, json.loads(refused.stdout)["refusal"]["code"]) == (4, "small-step")
+    assert "(accepted: 10 or more)" in json.loads(refused.stdout)["refusal"]["reason"]
+    assert tune("--csv", path, "--smallest-move", "nan").exit_code == 2
+
+
 def test_a_relay_test_is_seen_as_one(written: Write) -> None:
     t, u, y = relay_test(20.0, 10.0, load=0.3, noise=0.02, seed=1)
     said = json.loads(tune("--csv", written(plain(t, u, y)), "--json").stdout)

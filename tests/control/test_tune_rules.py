@@ -24,6 +24,7 @@ from linecontrol.control.tuning import (
     RULES,
     Limits,
     Process,
+    Tuning,
     best_gains,
     first_order_of,
     from_codesys,
@@ -40,6 +41,9 @@ from linecontrol.control.tuning import (
     step_response,
     tune,
 )
+from linecontrol.control.tuning.grain import swing
+from linecontrol.control.tuning.moves import Kind
+from linecontrol.control.tuning.plan import TestPlan
 from linecontrol.control.tuning.rules import amigo_pi, amigo_pid, isimc_pi, lambda_pi, simc_pi, simc_pid
 
 TIMES = st.floats(0.05, 50.0)
@@ -328,3 +332,37 @@ def test_what_makes_no_sense_is_refused() -> None:
         predict_setpoint(Process(1.0, 5.0, 1.0), IsaGains(50.0, 5.0))
     with pytest.raises(ValueError, match="period_s"):
         tune(Process(1.0, 5.0, 1.0), period_s=-1.0)
+
+
+@pytest.mark.parametrize(
+    "process", [Process(0.8, 40.0, 15.0), Process(-2.0, 10.0, 30.0), Process(0.05, 120.0, 40.0, 30.0)]
+)
+@pytest.mark.parametrize("calm", [0.5, 1.0])
+def test_item_26_what_a_coarse_actuator_leaves_is_foretold_whatever_the_gains(process: Process, calm: float) -> None:
+    """A loop whose output moves in steps of 0.5 goes to and fro by about what the tuner says."""
+    coarse, dt = 0.5, 1.0
+    tuning = tune(process, structure="pi", period_s=dt, smallest_move=coarse)
+    assert isinstance(tuning, Tuning)
+    gains, foretold = tuning.best.gains, swing(process, coarse)
+    assert f"by about {foretold:.2g} whatever the gains" in tuning.warnings[0]
+    assert tune(process, structure="pi", period_s=dt).warnings == ()
+
+    line, level, second, integral, seen = [0.0] * (round(process.delay_s / dt) + 1), 0.0, 0.0, 0.0, []
+    for n in range(12_000):
+        error = 10.13 * process.gain - second  # no step of the actuator holds it
+        integral += gains.k * calm * error * dt / gains.ti_s
+        line.append(coarse * round((gains.k * calm * error + integral) / coarse))
+        level += (process.gain * line.pop(0) - level) * (1.0 - math.exp(-dt / process.t1_s))
+        second += (level - second) * (1.0 - math.exp(-dt / process.t2_s)) if process.t2_s else level - second
+        if n > 6_000:
+            seen.append(second)
+    assert 0.1 * foretold < max(seen) - min(seen) < 1.5 * foretold
+
+
+def test_a_test_moves_by_much_more_than_the_actuators_smallest_move() -> None:
+    plan = {"kind": Kind.STEP, "pv_limit": 5.0, "op_low": 0.0, "op_high": 100.0, "sign": 1, "smallest_move": 0.5}
+    assert TestPlan(size=2.5, **plan).size == 2.5
+    with pytest.raises(ValueError, match=r"size -2 is not accepted \(accepted: 2.5 or more: the actuator moves"):
+        TestPlan(size=-2, **plan)
+    with pytest.raises(ValueError, match="smallest_move"):
+        tune(Process(1.0, 10.0, 5.0), smallest_move=math.nan)

@@ -142,13 +142,14 @@ async def ctrl_c(controller: Controller) -> None:
 
 
 async def nothing_to_see(controller: Controller) -> None:
-    """Exit code 4: the moves were made, but the answer cannot be told from the noise."""
+    """Exit code 4: the moves were made, but too little of the answer was seen."""
     man = {"tag": "TIC-303.MODE", "value": 0, "who": "li", "reason": "a very small test"}
     assert (await controller.ask("POST", "/commands", man)).status_code == 200
+    step = ("tune", "TIC-303", "--test", "step", "--time-limit", "30", "--json")
+    code, _, said = await linecontrol(*step, "--size", "0.1")
+    assert (code, "accepted: 1 or more: the actuator moves in such steps" in said) == (2, True), said
     for _ in range(5):  # until the PV is at rest again
-        code, out, said = await linecontrol(
-            "tune", "TIC-303", "--test", "step", "--size", "0.1", "--time-limit", "120", "--json"
-        )
+        code, out, said = await linecontrol(*step, "--size", "1")
         if code != 3:
             break
     assert code == 4, (out, said)

@@ -99,6 +99,7 @@ def evaluate(
     size: float,
     drift_per_s: float = 0.0,
     limits: Limits | None = None,
+    smallest_move: float = 0.0,
 ) -> Evaluation:
     """Judge, identify, tune, predict.
 
@@ -106,12 +107,13 @@ def evaluate(
         record: from where the output was held still. present: the loop's gains, with the sign of the process.
         sign: of the process gain, as the loop's action has it. period_s: of the loop [s]. structure: "pi" or "pid".
         size: of the test's moves [output unit]; predicted load steps have it too.
+        smallest_move: see ``tune``.
         drift_per_s: the process's own, as it was seen before the test [PV unit/s]: known, it is no doubt of the fit.
     """
     found = why_not_fit(record) or _identified(kind, _levelled(record, drift_per_s), sign)
     if not isinstance(found, Identified):
         return Evaluation(found, found, None, {}, 0.0, abs(size))
-    tuning = tune(found, structure=structure, limits=limits, period_s=period_s)
+    tuning = tune(found, structure=structure, limits=limits, period_s=period_s, smallest_move=smallest_move)
     hold = 0.5 * period_s
     process, possible = found.process.delayed(hold), tuple(p.delayed(hold) for p in found.possible)
     now = judged("present", present, process, possible, limits, period_s, formula="as the loop has them")

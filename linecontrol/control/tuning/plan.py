@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 
+from linecontrol.control.tuning.grain import least_size
 from linecontrol.control.tuning.moves import Kind
 
 
@@ -46,6 +47,7 @@ class TestPlan:
         in_control: the loop holds its PV until the test takes its output; else a drift is the process's own.
         op_low, op_high: the output stays within [output unit]. op_rate_per_s: and moves no faster [1/s], > 0.
         sign: +1 when a larger output raises the PV, -1 when it lowers it.
+        smallest_move: that the actuator makes [output unit]; ``size`` is several times as large.
         rest_s: how long the PV must have been at rest [s], > 0. patience_s: how long that is waited for, >= rest_s.
         longest_s: time limit from the first move on [s], > 0. periods: of a relay, 2 to 20, or doublets, 1 to 20.
     """
@@ -62,6 +64,7 @@ class TestPlan:
     pv_high: float = math.inf
     widest_pv_limit: float = 0.0
     in_control: bool = False
+    smallest_move: float = 0.0
     op_rate_per_s: float = math.inf
     rest_s: float = 60.0
     patience_s: float = 180.0
@@ -72,6 +75,8 @@ class TestPlan:
         span = self.op_high - self.op_low
         _accept("op_high", self.op_high, isfinite(span) and span > 0.0, "finite, above op_low")
         _accept("size", self.size, 0.0 < abs(self.size) <= span, f"not 0, up to {span:g}")
+        least = least_size(self.smallest_move)
+        _accept("size", self.size, abs(self.size) >= least, f"{least:g} or more: the actuator moves in such steps")
         _accept("pv_limit", self.pv_limit, 0.0 < self.pv_limit < math.inf, "above 0, finite")
         _accept("pv_high", self.pv_high, self.pv_high > self.pv_low, "above pv_low")
         _accept("op_rate_per_s", self.op_rate_per_s, self.op_rate_per_s > 0.0, "above 0")

@@ -14,6 +14,7 @@ import numpy as np
 
 from linecontrol.control.forms import USUAL_N, IsaGains
 from linecontrol.control.tuning.closed_loop import load_iae, load_response, noise_gain, setpoint_response
+from linecontrol.control.tuning.grain import warning
 from linecontrol.control.tuning.identification import Identified
 from linecontrol.control.tuning.models import FloatArray, Process
 from linecontrol.control.tuning.optimum import Limits, Structure, best_gains, calm_gains
@@ -93,6 +94,7 @@ def tune(
     limits: Limits | None = None,
     period_s: float | None = None,
     n: float = USUAL_N,
+    smallest_move: float = 0.0,
 ) -> Tuning | Refusal:
     """Gains for this process.
 
@@ -101,9 +103,12 @@ def tune(
         structure: "pi" or "pid". limits: see ``Limits``; None = its defaults.
         period_s: sample time of the loop [s], >= 0; None = that of the test, or 0 for a bare process.
         n: derivative filter ratio Td/Tf, > 0.
+        smallest_move: that the actuator makes, by its resolution or because it sticks [output unit]; 0 = any.
     """
     limits = Limits() if limits is None else limits
     period = period_s if period_s is not None else found.period_s if isinstance(found, Identified) else 0.0
+    if not 0.0 <= smallest_move < math.inf:
+        raise ValueError(f"smallest_move {smallest_move!r} is not accepted (accepted: 0 or more, finite)")
     if not 0.0 <= period < math.inf:
         raise ValueError(f"period_s {period!r} is not accepted (accepted: 0 s or more, finite)")
     process, possible = _with_hold(found, 0.5 * period)
@@ -113,7 +118,7 @@ def tune(
             "a process without any delay sets no limit to the gain; give the loop's sample time (period_s), or the"
             " largest gain from noise to output that the actuator bears (hf_gain)",
         )
-    warnings: list[str] = []
+    warnings = [said] if (said := warning(process, smallest_move)) else []
     try:
         gains, limits = _within(process, possible, limits, structure, n, warnings)
     except ValueError as error:
