@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import warnings
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from linecontrol import __version__
 from linecontrol.analysis.records import find_records
@@ -97,6 +99,8 @@ def create_app(line: Line, bridge: Bridge, door: Door) -> FastAPI:
         if aside is not None:
             await aside.close()
 
+    # FastAPI silences this by ``catch_warnings``, which another thread that does the same can undo
+    warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,

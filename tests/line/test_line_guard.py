@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from linecontrol.cli.demo import pass_checks
 from linecontrol.config import LineConfig, read_line, shipped_dir
 from linecontrol.core.errors import ConfigError, StateError
 from linecontrol.core.model import Command, Event, Outcome, Tag, Text
@@ -191,6 +192,21 @@ def test_what_is_overdue_keeps_a_run_from_starting_until_it_is_entered(tmp_path:
             started = await line.runs.start(RECIPE, {}, who="operator:li")
             assert started["state"] == "Running"
             await line.runs.command(started["run_id"], "abort", who="operator:li")
+
+    run_virtual(scenario())
+
+
+def test_a_demo_enters_what_is_due_and_can_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        old = "every_h: 4, responsible: operator"
+        async with running(Twin(Trial(RECIPE, line=line_with(tmp_path, **{old: old.replace("4", "0.01")})))) as line:
+            await line.clock.sleep(40.0)
+            assert await pass_checks(line) == ["METAL-TEST"]
+            assert await pass_checks(line) == []
+            row = line.checks.row("METAL-TEST")
+            assert (row["who"], row["result"], row["found"]) == ("demo", "passed", "simulated plant")
+            started = await line.runs.start(RECIPE, {}, who="operator:demo")
+            await line.runs.command(started["run_id"], "abort", who="operator:demo")
 
     run_virtual(scenario())
 
