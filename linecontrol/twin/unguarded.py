@@ -11,6 +11,8 @@ from linecontrol.core.errors import ConfigError, Problem
 
 METER_WATCH = "meter-watch"
 """Name of the models' watch over their meters; without it the moisture loop is a plain PID."""
+EFFECT_WATCH = "effect-watch"
+"""Name of the Hold for an output at its limit without effect (``no_effect`` of a loop), as when a burner is out."""
 
 
 def guards_of(config: LineConfig) -> list[str]:
@@ -18,11 +20,11 @@ def guards_of(config: LineConfig) -> list[str]:
     guard = config.line.guard
     names = [row.name for row in guard.critical_limits] if guard is not None else []
     names += [row.name for station in config.stations.values() for row in station.profile.interlocks]
-    return [*names, *(row.name for row in config.line.interlocks), METER_WATCH]
+    return [*names, *(row.name for row in config.line.interlocks), METER_WATCH, EFFECT_WATCH]
 
 
 def without(config: LineConfig, names: Collection[str]) -> LineConfig:
-    """The line without these critical limits, interlocks or the meter watch. Raises ConfigError for an unknown name."""
+    """The line without these critical limits, interlocks or watches. Raises ConfigError for an unknown name."""
     if not names:
         return config
     known = guards_of(config)
@@ -34,14 +36,18 @@ def without(config: LineConfig, names: Collection[str]) -> LineConfig:
     if guard is not None:
         limits = tuple(row for row in guard.critical_limits if row.name not in names)
         changes["guard"] = guard.model_copy(update={"critical_limits": limits})
+    loops = line.loops
     if METER_WATCH in names:
         changes["alarms"] = tuple(row for row in line.alarms if row.kind != "model")
-        changes["loops"] = tuple(
+        loops = tuple(
             loop
             if loop.moisture is None
             else loop.model_copy(update={"moisture": loop.moisture.model_copy(update={"model": None})})
-            for loop in line.loops
+            for loop in loops
         )
+    if EFFECT_WATCH in names:
+        loops = tuple(loop.model_copy(update={"no_effect": None}) for loop in loops)
+    changes["loops"] = loops
     stations = {
         key: replace(
             station,

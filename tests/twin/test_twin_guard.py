@@ -81,4 +81,6 @@ def test_a_guard_that_is_not_there_cannot_be_taken_away() -> None:
     assert bare.line.guard is not None
     assert not bare.line.guard.critical_limits
     assert not any(station.profile.interlocks for station in bare.stations.values())
+    assert [loop.name for loop in config.line.loops if loop.no_effect is not None] == ["TIC-303"]
+    assert not any(loop.no_effect for loop in bare.line.loops)
     assert without(config, []) is config
