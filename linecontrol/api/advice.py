@@ -61,7 +61,8 @@ def advice_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
     @routes.get("/{run_id}/set-point-advice", response_model=AdviceOut)
     @beside
     async def ask(
-        run_id: str, risk: Annotated[float, Query(description="accepted share of time above the limit")] = RISK
+        run_id: str,
+        risk: Annotated[float, Query(allow_inf_nan=False, description="accepted share of time above the limit")] = RISK,
     ) -> Any:
         """The highest moisture set point that keeps the risk, from what this run's record shows. Changes nothing."""
         return await advice(run_id, risk)

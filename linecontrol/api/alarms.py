@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
-from linecontrol.api.wire import WHO, Titles
+from linecontrol.api.wire import WHO, LineTime, Titles
 from linecontrol.core.model import Value
 
 if TYPE_CHECKING:
@@ -202,8 +202,8 @@ def alarm_routes(line: Line) -> APIRouter:
     async def journal(
         name: Annotated[str | None, Query(max_length=120, description="only this alarm")] = None,
         verb: Annotated[Verb | None, Query(description="only this act")] = None,
-        since: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
-        until: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        since: LineTime = None,
+        until: LineTime = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Any:
         """What happened to alarms, newest first: came, went, told, acknowledged, shelved, by whom and why."""

@@ -258,7 +258,7 @@ def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         since: LineTime = None,
         kind: Annotated[str | None, Query(description="e.g. link.down")] = None,
-        until: Annotated[float | None, Query(description="line time, seconds since 1970")] = None,
+        until: LineTime = None,
     ) -> Any:
         """The latest events, newest first."""
         kinds = [kind] if kind else None

@@ -54,7 +54,9 @@ def assessment_routes(line: Line, bridge: Bridge, aside: Aside | None) -> APIRou
         last_s: Annotated[
             float, Query(ge=SHORTEST_S, le=LONGEST_S, description="the newest stretch [line s]")
         ] = 3600.0,
-        end: Annotated[float | None, Query(description="its end, line time; default: now")] = None,
+        end: Annotated[
+            float | None, Query(ge=0, lt=1e12, allow_inf_nan=False, description="its end, line time; default: now")
+        ] = None,
     ) -> Any:
         """Every loop judged over a stretch of its history, first what is most worth mending. Changes nothing."""
         if aside is None:
