@@ -24,7 +24,7 @@ from linecontrol.cli.serving import serving
 from linecontrol.line.assembly import Line
 
 SPEED = 20.0
-FUZZ_ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "4"))  # 400 for a release: some 20 000 requests
+FUZZ_ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "4"))  # 400 for a release: see docs/developer.md
 ENDING = {("post", "/runs")}  # a strange start may be a right one
 
 
