@@ -44,6 +44,10 @@ def bag_problems(scene: Scene, bags: Bags) -> Iterator[Problem]:
             yield scene.doc.problem((*loc, "mean_s"), "a queue is told by what it holds", "level or holdup")
         elif (machine.tanks > 0 or machine.is_queue) and said != 1:
             yield scene.doc.problem(loc, "one of three must say what it holds", "mean_s, holdup or level")
+        if machine.tip_kg is not None and (at > 0 or machine.level is None):
+            yield scene.doc.problem(
+                (*loc, "tip_kg"), "roots are seen to be tipped in by the scale of the first machine", "its level"
+            )
     yield from _stage_problems(scene, bags)
 
 

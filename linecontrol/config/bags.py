@@ -23,7 +23,8 @@ class MixingMachine(Row):
     ``flow``: tag of what comes in [unit/h]. Of the tanks one of three says what they hold: ``mean_s``, the mean
     residence time while something flows; ``holdup`` [the flow's unit]; or the tag ``level`` times ``per_unit``.
     ``plug_s``: plug flow that runs while something flows. ``is_queue``: first in, first out, as a hopper of roots.
-    ``points``: measuring points at its inlet, which a critical limit may name as its ``stage``.
+    ``points``: measuring points at its inlet, which a critical limit may name as its ``stage``. ``tip_kg``: of a hopper
+    that lots are tipped into; a rise of its ``level`` [kg] by so much, beyond what ``flow`` explains, is told.
     """
 
     name: Slug
@@ -36,6 +37,7 @@ class MixingMachine(Row):
     per_unit: Positive = 1.0
     plug_s: NotNegative = 0.0
     is_queue: Flag = False
+    tip_kg: Positive | None = None
     points: tuple[Slug, ...] = ()
     source: Source
 

@@ -290,7 +290,8 @@ class LineFile(Row):
     """A line file. ``control_period_s`` is in line seconds.
 
     ``names``: host names the API may be asked for by, besides this computer's own and its addresses.
-    ``four_eyes``: a recipe is approved by somebody other than who wrote it.
+    ``four_eyes``: a recipe is approved by somebody other than who wrote it. ``away_hold_s``: a station that has not
+    answered, or has made no sense, for so long holds the run [line s].
     """
 
     kind: Literal["line"]
@@ -299,6 +300,7 @@ class LineFile(Row):
     simulated: Flag = False
     stations: Annotated[dict[Slug, StationAt], Field(min_length=1, max_length=100)]
     control_period_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0.05, le=60)] = 1.0
+    away_hold_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=5, le=600)] = 30.0
     loops: tuple[Loop, ...] = ()
     guard: Guard | None = None
     yield_: Annotated[Yield | None, Field(alias="yield")] = None

@@ -152,6 +152,7 @@ class BagBook:
         samples = self._line.image.as_of(now)
         seen = {name: samples[name].number for name in self._looked_at}
         self._log.note(now, seen)
+        self._line.lots.look(now, seen)
         if not self.run_id:
             self._look()
             return

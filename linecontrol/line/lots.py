@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
-from linecontrol.guard.genealogy import LotUse
+from linecontrol.core.model import Event, Severity, Text
+from linecontrol.guard.genealogy import LotUse, Tip, TipLimit, TipState, watch_hopper
 from linecontrol.history import LotRow, LotUseRow
 from linecontrol.line.run_view import iso
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[\w.-]{1,60}")
 _SLACK_S = 2.0  # clocks of a person's screen and the controller
+NAMED_WITHIN_S = 900.0  # a lot that was named so shortly before roots came is theirs
 
 
 class LotBook:
@@ -28,6 +30,9 @@ class LotBook:
         self._line = line
         self.lots: dict[str, LotRow] = {}
         self.uses: list[LotUseRow] = []
+        rows = line.config.line.bags
+        self._hopper = rows.machines[0] if rows is not None and rows.machines[0].tip_kg is not None else None
+        self._tips = TipState()
 
     async def load(self) -> None:
         """What is on record. A history that does not answer leaves the book empty; lots can be added all the same."""
@@ -106,6 +111,38 @@ class LotBook:
         self.begin([*self.uses, row])
         self._line.bags.lots_changed()
         return row
+
+    # -- roots that come, named or not
+    def look(self, now: float, seen: Mapping[str, float]) -> None:
+        """The control cycle's share: tells when roots were tipped in, and whether a lot was named for them.
+
+        Args:
+            seen: both scales of the hopper by tag; NaN = not known.
+        """
+        hopper = self._hopper
+        if hopper is None or hopper.tip_kg is None or hopper.level is None:
+            return
+        level_kg = seen[hopper.level] * hopper.per_unit
+        self._tips, tip = watch_hopper(TipLimit(hopper.tip_kg), self._tips, now, level_kg, seen[hopper.flow])
+        if tip is not None:
+            self._line.emit(self._tipped(hopper.name, tip, now))
+
+    def _tipped(self, hopper: str, tip: Tip, now: float) -> Event:
+        runs = self._line.runs
+        run_id = runs.engine.run_id if runs.engine is not None and runs.is_under_way else ""
+        named = [use.lot_id for use in self.uses if tip.since - NAMED_WITHIN_S <= use.from_at <= now]
+        en, zh = f"{tip.kg:.0f} kg came into {hopper}", f"{hopper} 进料 {tip.kg:.0f} kg"
+        text, severity = Text(en, zh), Severity.INFO
+        if named:
+            text = Text(f"{en}: roots of lot {named[-1]}", f"{zh}：批次 {named[-1]}")
+        elif run_id:
+            severity = Severity.WARNING
+            text = Text(
+                f"{en}, and no lot was named for it: name it if roots were tipped in, or else rain or mud weighs too",
+                f"{zh}，未登记批次：如为新葛根请登记批次，否则为雨水或泥土增重",
+            )
+        data = {"run_id": run_id, "since": tip.since, "until": tip.until, "kg": round(tip.kg, 1), "zh": text.zh}
+        return Event(now, "lot.tipped", hopper, text.en, severity, data={**data, "lot": named[-1] if named else ""})
 
     def spans(self) -> list[LotUse]:
         """For the genealogy; the first use covers what was in the hopper before it."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from linecontrol.core.station import Station
     from linecontrol.line.loops import LoopBank
 
-AWAY_HOLD_S = 30.0
-
 
 class PlantWatch:
     """Looks at the image once per control cycle."""
@@ -39,7 +37,7 @@ class PlantWatch:
         }
         self._units = {loop.name: loop.unit for loop in config.line.loops}
         self._effect_states: dict[str, EffectState] = {}
-        self._away_hold_s = clock.patience(AWAY_HOLD_S, 3.0)
+        self._away_hold_s = clock.patience(config.line.away_hold_s, 3.0)
 
     def trips(self, now: float, image: ProcessImage) -> dict[str, Text]:
         """PLCs that say they have tripped: a sentence by station."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 from types import MappingProxyType
@@ -14,13 +15,16 @@ METER_WATCH = "meter-watch"
 EFFECT_WATCH = "effect-watch"
 """Name of the Hold for an output at its limit without effect (``no_effect`` of a loop), as when a burner is out."""
 
+LINK_WATCH = "link-watch"
+"""Name of the Hold for a station that does not answer (``away_hold_s``)."""
+
 
 def guards_of(config: LineConfig) -> list[str]:
     """Names that ``without`` takes."""
     guard = config.line.guard
     names = [row.name for row in guard.critical_limits] if guard is not None else []
     names += [row.name for station in config.stations.values() for row in station.profile.interlocks]
-    return [*names, *(row.name for row in config.line.interlocks), METER_WATCH, EFFECT_WATCH]
+    return [*names, *(row.name for row in config.line.interlocks), METER_WATCH, EFFECT_WATCH, LINK_WATCH]
 
 
 def without(config: LineConfig, names: Collection[str]) -> LineConfig:
@@ -48,6 +52,8 @@ def without(config: LineConfig, names: Collection[str]) -> LineConfig:
     if EFFECT_WATCH in names:
         loops = tuple(loop.model_copy(update={"no_effect": None}) for loop in loops)
     changes["loops"] = loops
+    if LINK_WATCH in names:
+        changes["away_hold_s"] = math.inf
     stations = {
         key: replace(
             station,

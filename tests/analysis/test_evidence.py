@@ -97,6 +97,10 @@ async def record(folder: Path) -> str:
     history.event(Event(T0 + 700, "interlock.tripped", "IL-202", "IL-202 Sieves are whole", Severity.ALARM, True, held))
     history.event(Event(T0 + 700, "run.held", "r1", "Hold by controller: IL-202", Severity.ALARM, True, held))
     history.event(Event(T0 + 760, "run.held", "r1", "no longer held: Restart", Severity.INFO, active=False))
+    rain = {"run_id": "r1", "since": T0 + 300, "until": T0 + 310, "kg": 52.0, "lot": "", "zh": "进料 52 kg，未登记批次"}
+    history.event(
+        Event(T0 + 380, "lot.tipped", "root-hopper", "52 kg came into root-hopper", Severity.WARNING, data=rain)
+    )
     history.event(Event(T0 + 770, "interlock.tripped", "IL-303", "only refuses commands", Severity.INFO))
     history.event(
         Event(
@@ -183,6 +187,8 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
         assert "POST" not in first, "people read it"
         hold = {"en": "held the run 15:18:20 – 15:19:20: Hold by controller: IL-202", "zh": "控制器保持批次 15:18:20"}
         assert hold[lang] in first
+        rain = {"en": "15:11:40 52 kg came into root-hopper", "zh": "15:11:40 进料 52 kg，未登记批次"}
+        assert rain[lang] in first
         silent = {"en": "drying: no answer", "zh": "干燥工段：无应答"}
         assert silent[lang] in text[text.index("</section>") : text.index('<script type="application/json"')]
         assert "only refuses commands" not in text.partition('<script type="application/json"')[0]

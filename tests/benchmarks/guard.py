@@ -120,7 +120,7 @@ async def pack_of(out: Outcome) -> dict[str, Any]:
 
 
 TELLS = {
-    "wet-lot": ("CCP1-moisture", "MIC-306", "MT-306", "XV-312"),
+    "wet-lot": ("root-hopper",),
     "drift": ("CCP1-moisture", "MIC-306", "MT-306", "XV-312"),
     "screen-tear": ("IL-201", "IL-202", "OPRP-specks"),
     "metal-shower": ("CCP2-metal", "QT-321"),

@@ -323,6 +323,12 @@ LINE_MISTAKES = {
         DEMO, "washer, station: screening", "washer, station: screen", "bags.machines[washer].station", "screening"
     ),
     "bags hold-up": Bad(DEMO, "tanks: 1, mean_s: 6.0", "tanks: 1", "bags.machines[rasp]", "mean_s, holdup or level"),
+    "bags tip": Bad(
+        DEMO, "tanks: 1, mean_s: 6.0", "tanks: 1, mean_s: 6.0, tip_kg: 5", "bags.machines[rasp].tip_kg", "its level"
+    ),
+    "never a Hold for a silent cabinet": Bad(
+        DEMO, "control_period_s: 1.0", "away_hold_s: .inf", "away_hold_s", "finite"
+    ),
     "bags machine twice": Bad(
         DEMO, "name: rasp, station", "name: washer, station", "bags.machines[washer].name", "its own"
     ),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from linecontrol.core.errors import StateError
+from linecontrol.core.model import Event
 from linecontrol.guard.genealogy import Passage
 from linecontrol.history import BagRow
 from linecontrol.line.assembly import Line
@@ -80,6 +81,7 @@ class Seen:
     changed_at: float
     shares: list[float]
     later: dict[int, str]
+    tipped: list[Event]
 
 
 async def whole() -> Seen:
@@ -118,9 +120,12 @@ async def whole() -> Seen:
             await line.clock.sleep(5.0)
             later = {bag.number: bag.status for bag in (await line.historian.traced("r")).bags}
         assert twin.watchman is not None
+        assert twin.recording is not None
+        tipped = [event for event in twin.recording.kept.events if event.kind == "lot.tipped"]
         true = list(twin.plant.packing.bagging.bags)
         return Seen(
-            bags, true, record, view, refused, released, list(twin.watchman.breaches), crew.changed_at, shares, later
+            *(bags, true, record, view, refused, released, list(twin.watchman.breaches)),
+            *(crew.changed_at, shares, later, tipped),
         )
     finally:
         passing.cancel()
@@ -160,6 +165,13 @@ def test_lots_follow_each_other_as_the_tracer_in_the_roots_does(seen: Seen) -> N
         passage = Passage.from_json(bag.passage)
         means = [one.mean for one in passage.spreads.values()]  # from the bag back to the hopper
         assert means == sorted(means, reverse=True)
+
+
+def test_roots_that_were_tipped_in_are_told_with_their_lot(seen: Seen) -> None:
+    (event,) = seen.tipped
+    assert event.data["kg"] == pytest.approx(300.0, rel=0.03)
+    assert event.data["since"] == pytest.approx(seen.changed_at, abs=10.0)
+    assert event.text.endswith("kg came into root-hopper: roots of lot east")
 
 
 def test_suspect_powder_is_held_and_released_only_after_somebody_has_acted(seen: Seen) -> None:

@@ -34,7 +34,7 @@ def kept(outcome: Outcome) -> list[DeviationRow]:
 
 
 def test_metal_is_kept_out_of_the_bags_that_leave() -> None:
-    guarded = shift(METAL, "burner-trip:heater@1250+120")
+    guarded = shift(METAL, "burner-trip:heater@1250+120", "wet-lot:hopper:8@200")
     assert guarded.record["state"] == "Complete"
     found = verdict(guarded.powder, bags(guarded))
     assert found["bad_released"] == 0.0
@@ -46,6 +46,10 @@ def test_metal_is_kept_out_of_the_bags_that_leave() -> None:
     passed = [row for row in guarded.kept.calibrations.values() if row.result == "passed"] if guarded.kept else []
     assert passed
     assert metal.since == pytest.approx(min(row.done for row in passed if row.item == "METAL-TEST"), abs=1.0)
+    assert guarded.kept is not None
+    (rain,) = [event for event in guarded.kept.events if event.kind == "lot.tipped"]
+    assert rain.data["kg"] == pytest.approx(0.08 * 1500.0, rel=0.05)
+    assert "no lot was named for it" in rain.text
     assert guarded.record["deviations"] == len(kept(guarded))
     assert guarded.record["spoilage"]["good_kg"] == pytest.approx(guarded.record["powder_kg"], rel=0.02)
 

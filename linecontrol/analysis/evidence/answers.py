@@ -28,7 +28,7 @@ def answers(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[An
     return [Answer(w[f"q{n}"], list(lines(pack, w, lang))) for n, lines in enumerate(found, start=1)]
 
 
-def _made(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+def _made(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
     g = pack["glance"]
     facts = {"root": number(g["root_kg"], 1), "powder": number(g["powder_kg"]), "bags": _bags(len(pack["bags"]), w)}
     yield Line(w["made_of"].format(**facts), "big")
@@ -40,6 +40,9 @@ def _made(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable
         yield Line(w["lot_named"].format(lot=g["lot_named"]))
     if not g["lots"]:
         yield Line(w["no_lot"], "bad")
+    for row in g["tipped"]:
+        text = row["text_zh"] if lang == "zh" else row["text"]
+        yield Line(f"{clock(row['since'], pack['start'])} {text}", "" if row["lot"] else "bad")
 
 
 def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:

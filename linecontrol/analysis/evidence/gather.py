@@ -22,7 +22,7 @@ FORMAT = 1
 SUPPORTS = "supports a HACCP plan (Codex CXC 1-1969) and electronic records after 21 CFR Part 11"
 AFTER_S = 600.0  # what was written down shortly after the end still belongs to the run
 MOST_ROWS, MOST_EVENTS = 5000, 50_000
-_EVENTS = ("alarm", "guard", "bag", "run", "evidence", "plc", "interlock", "haccp", "link")
+_EVENTS = ("alarm", "guard", "bag", "run", "evidence", "plc", "interlock", "haccp", "link", "lot")
 _PACKED = (
     *("run", "run_version", "recipe", "lot", "lot_use", "bag", "signed_act", "lab", "audit"),
     *("deviation", "calibration", "bypass", "recipe_version"),

@@ -55,6 +55,7 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
         "suspect_kg": round(sum(_suspect_kg(bag) for bag in bags), 2),
         "lots": _lots(pack),
         "lot_named": str(record.get("lot") or ""),
+        "tipped": _tipped(pack["events"]),
         "holds": _holds(pack["events"]),
         "unmeasured": [
             {key: limit[key] for key in ("name", "title", "unknown_s", "unknown_to_good_s")}
@@ -107,6 +108,19 @@ def _suspect_kg(bag: Mapping[str, Any]) -> float:
     """What of a bag lies in suspect intervals [kg]; intervals may lie one within another, so that of the widest."""
     share = max((row["share"] for row in bag["suspects"]), default=0.0)
     return max(share * float(bag["weight_kg"]), float(bag["suspect_kg"]))
+
+
+def _tipped(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each time roots, or the water and mud on them, came into the hopper; ``lot`` is empty where nobody named one."""
+    return [
+        {
+            **{key: event["data"][key] for key in ("since", "kg", "lot")},
+            "text": event["text"],
+            "text_zh": event["data"]["zh"],
+        }
+        for event in events
+        if event["kind"] == "lot.tipped" and event["data"]["run_id"]
+    ]
 
 
 def _holds(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
