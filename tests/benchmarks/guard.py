@@ -10,10 +10,10 @@ more specks than the limit. Released: in a bag that the bag book does not hold. 
 wrongly: bags are held whole.
 
 With all guards on, the evidence pack of each shift is made, and below the table stands how many of them tell each
-trouble by an entry of its kind from within half an hour: a wet lot that the control makes up for needs none.
+trouble by an entry of its kind from within half an hour.
 
-With --seeds 50 it takes 40 minutes of CPU (seven seconds a shift); one seed in all arms one minute. Exit code 1 when
-any bad powder was released with all guards on.
+With --seeds 50 it takes 45 minutes of CPU (seven seconds a shift); one seed in all arms one minute. What each single
+guard is worth against its own trouble: ``guard_each.py``. Exit code 1 when any bad powder was released with all guards.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from linecontrol.history import Historian, open_reader
 from linecontrol.line.build import line_tags
 from linecontrol.twin.powder import verdict
 from linecontrol.twin.trial import EPOCH, Outcome, Trial, line_at_step, run_trial
-from linecontrol.twin.unguarded import EFFECT_WATCH, METER_WATCH, guards_of
+from linecontrol.twin.unguarded import EFFECT_WATCH, LINK_WATCH, METER_WATCH, guards_of
 
 RECIPE = "kudzu-lobata-standard"
 TEAR = ("IL-201", "IL-202", "OPRP-specks")
@@ -49,6 +49,7 @@ ARMS: dict[str, Sequence[str]] = {
     "without CCP2 metal": ("CCP2-metal",),
     "without tear and specks": TEAR,
     "without effect watch": (EFFECT_WATCH,),
+    "without link watch": (LINK_WATCH,),
     "none": tuple(guards_of(read_line("demo"))),
 }
 
