@@ -56,7 +56,8 @@ class Case:
         guards: taken away together in the arm "without". trouble: as ``--fault`` takes them; ``{at}`` is drawn.
         hand: (tag, value, wait [s]) one after the other, instead of a run.
         danger: seconds in which all of it holds are counted; () = grams of bad powder that leave.
-        patience_s: how long the operator waits for what holds the run. warm: bags warmer than this that nothing holds are counted instead [°C].
+        warm: bags warmer than this that nothing holds are counted instead [°C].
+        patience_s: so long the operator waits for what holds the run.
     """
 
     title: str
