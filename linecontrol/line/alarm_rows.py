@@ -35,6 +35,7 @@ def event_rows(config: LineConfig) -> list[EventRow]:
     guard = config.line.guard
     interlocks = [row for station in config.stations.values() for row in station.profile.interlocks]
     titles = {row.name: Text(row.title.en, row.title.zh) for row in (*interlocks, *config.line.interlocks)}
+    titles |= {name: Text(row.profile.title.en, row.profile.title.zh) for name, row in config.stations.items()}
     titles |= {} if guard is None else {row.name: Text(row.title.en, row.title.zh) for row in guard.checks}
     return [
         EventRow(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linecontrol.core.model import Command, Event, Severity, Value
+from linecontrol.core.model import Command, Event, Severity, Text, Value
 from linecontrol.core.ticker import ticker
 from linecontrol.guard.divert import Verdict
 from linecontrol.guard.interlocks import Act
@@ -92,20 +92,22 @@ class ControlCycle:
         if line.is_available(tag) and line.writes.would_change(tag, verdict.position):
             why = "; ".join([*verdict.deviations.values(), *verdict.near.values()])
             line.writes.submit(Command(tag, verdict.position, "guard", why))
-        self._tell(verdict, now, tag)
+        self._tell(verdict, now, tag, is_good=verdict.position == guard.settings.good)
         line.bags.note_guard(verdict, now)
 
-    def _tell(self, verdict: Verdict, now: float, tag: str) -> None:
+    def _tell(self, verdict: Verdict, now: float, tag: str, *, is_good: bool) -> None:
         line = self._line
         if verdict.suspect_kg > 0.0 and line.runs.extraction is not None and line.runs.is_under_way:
             line.runs.extraction.suspect_kg += verdict.suspect_kg
         if verdict.began:
-            text = f"Powder diverted to rework: {'; '.join(verdict.deviations.values())}"
-            data = {"suspect_kg": verdict.suspect_kg, "zh": f"成品粉转入返工：{'、'.join(verdict.deviations)}"}
-            line.emit(Event(now, "guard.divert", tag, text, Severity.ALARM, True, data))
+            why = f"Powder diverted to rework: {'; '.join(verdict.deviations.values())}"
+            data = {"suspect_kg": verdict.suspect_kg}
+            line.emit(Event(now, "guard.divert", tag, why, Severity.ALARM, True, data))
         elif verdict.ended:
-            data = {"zh": "成品粉不再转入返工"}
-            line.emit(Event(now, "guard.divert", tag, "Powder is no longer diverted", Severity.ALARM, False, data))
+            text = Text("No more powder comes: the gate stays on rework", "已无粉料，分流阀停在返工位")
+            if is_good:
+                text = Text("Powder is good again and goes to the good bag", "成品粉恢复合格，转回合格袋")
+            line.emit(Event(now, "guard.divert", tag, text.en, Severity.ALARM, False, {"zh": text.zh}))
 
     def show(self, now: float) -> None:
         """Bring the soft tags up to date: with the cycle they are shown, and without it they grow stale."""

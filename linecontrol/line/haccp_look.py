@@ -85,13 +85,14 @@ class HaccpLook:
             return Breach(standing.told_value, standing.row.low if is_low else standing.row.high, both)
         if row is None:  # a doubt of the model about its meter: no limit of its own
             return Breach(math.nan, math.nan, self._line.bank.doubted.get(name, text))
-        value = self.worse(row, self._line.image.at(row.tag, now))
+        sample = self._line.image.at(row.tag, now)
+        value = self.worse(row, sample)
         low, high = limits_of(row)
         is_low = value < low
         limit, zh = (low, "低于") if is_low else (high, "高于")
         unit = self.units.get(row.tag, "")
         if math.isnan(value):
-            return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} 测量值无效"))
+            return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} 测量值无效（{sample.status.text}）"))
         return Breach(value, limit, Text(text.en, f"{row.title.zh} {row.tag} = {value:.2f} {unit}，{zh} {limit:g}"))
 
     def worse(self, row: LimitRow, sample: Sample) -> float:

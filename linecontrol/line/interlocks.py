@@ -174,7 +174,10 @@ class InterlockDesk:
             raise StateError(f"{name} is not bypassed")
         ended = Bypass(old.bypass_id, name, old.who, old.reason, old.since, old.until, now, who)
         self.system.bypass(ended)  # towards safety first; the record follows
-        text = Text(f"{name}: bypass ended by {who}{f': {why}' if why else ''}", f"{name}：{who} 取消旁路")
+        text = Text(
+            f"{name}: bypass ended by {who}{f': {why}' if why else ''}",
+            f"{name}：{who} 取消旁路{f'：{why}' if why else ''}",
+        )
         self._line.emit(
             Event(now, "interlock.bypassed", name, text.en, Severity.ALARM, active=False, data={"zh": text.zh})
         )
@@ -187,7 +190,9 @@ class InterlockDesk:
         refused = self.system.reset(name, now)
         if refused is not None:
             raise StateError(refused)
-        text = Text(f"{name}: reset by {who}{f': {why}' if why else ''}", f"{name}：{who} 复位")
+        text = Text(
+            f"{name}: reset by {who}{f': {why}' if why else ''}", f"{name}：{who} 复位{f'：{why}' if why else ''}"
+        )
         self._line.emit(Event(now, "interlock.reset", name, text.en, Severity.INFO, data={"zh": text.zh}))
         self.tick(now)
         return self.row(standing.row.name)

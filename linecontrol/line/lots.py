@@ -16,6 +16,7 @@ from linecontrol.history import LotRow, LotUseRow
 from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
+    from linecontrol.config.bags import MixingMachine
     from linecontrol.line.assembly import Line
 
 _NAME = re.compile(r"[\w.-]{1,60}")
@@ -125,13 +126,13 @@ class LotBook:
         level_kg = seen[hopper.level] * hopper.per_unit
         self._tips, tip = watch_hopper(TipLimit(hopper.tip_kg), self._tips, now, level_kg, seen[hopper.flow])
         if tip is not None:
-            self._line.emit(self._tipped(hopper.name, tip, now))
+            self._line.emit(self._tipped(hopper, tip, now))
 
-    def _tipped(self, hopper: str, tip: Tip, now: float) -> Event:
+    def _tipped(self, hopper: MixingMachine, tip: Tip, now: float) -> Event:
         runs = self._line.runs
         run_id = runs.engine.run_id if runs.engine is not None and runs.is_under_way else ""
         named = [use.lot_id for use in self.uses if tip.since - NAMED_WITHIN_S <= use.from_at <= now]
-        en, zh = f"{tip.kg:.0f} kg came into {hopper}", f"{hopper} 进料 {tip.kg:.0f} kg"
+        en, zh = f"{tip.kg:.0f} kg came into the hopper ({hopper.level})", f"料斗（{hopper.level}）进料 {tip.kg:.0f} kg"
         text, severity = Text(en, zh), Severity.INFO
         if named:
             text = Text(f"{en}: roots of lot {named[-1]}", f"{zh}：批次 {named[-1]}")
@@ -142,7 +143,9 @@ class LotBook:
                 f"{zh}，未登记批次：如为新葛根请登记批次，否则为雨水或泥土增重",
             )
         data = {"run_id": run_id, "since": tip.since, "until": tip.until, "kg": round(tip.kg, 1), "zh": text.zh}
-        return Event(now, "lot.tipped", hopper, text.en, severity, data={**data, "lot": named[-1] if named else ""})
+        return Event(
+            now, "lot.tipped", hopper.name, text.en, severity, data={**data, "lot": named[-1] if named else ""}
+        )
 
     def spans(self) -> list[LotUse]:
         """For the genealogy; the first use covers what was in the hopper before it."""

@@ -24,6 +24,10 @@ class PlantWatch:
     """Looks at the image once per control cycle."""
 
     def __init__(self, config: LineConfig, clock: Clock) -> None:
+        self._titles = {
+            name: Text(f"{row.profile.title.en} ({name})", f"{row.profile.title.zh}（{name}）")
+            for name, row in config.stations.items()
+        }
         self._trip_tags = {
             name: (station.profile.trip, next(t.title for t in station.tags if t.name == station.profile.trip))
             for name, station in config.stations.items()
@@ -42,7 +46,10 @@ class PlantWatch:
     def trips(self, now: float, image: ProcessImage) -> dict[str, Text]:
         """PLCs that say they have tripped: a sentence by station."""
         return {
-            name: Text(f"{name} has tripped ({tag}: {title.en})", f"{name} 已跳闸（{tag}：{title.zh}）")
+            name: Text(
+                f"{self._titles[name].en} has tripped ({tag}: {title.en})",
+                f"{self._titles[name].zh} 已跳闸（{tag}：{title.zh}）",
+            )
             for name, (tag, title) in self._trip_tags.items()
             if image.at(tag, now).value in (True, 1)
         }
@@ -71,11 +78,11 @@ class PlantWatch:
             self._armed |= self._trip_tags.keys() - tripped.keys()
         for name, station in stations.items():
             if station.down_since is not None and now - station.down_since > self._away_hold_s:
-                away, most = now - station.down_since, self._away_hold_s
+                called, away, most = self._titles[name], now - station.down_since, self._away_hold_s
                 return Text(
-                    f"{name} has not answered for {away:.0f} s, at most {most:.0f} s. Look at cabinet and network; "
-                    "Restart when it answers",
-                    f"{name} 已 {away:.0f} s 无应答，应不超过 {most:.0f} s。检查控制柜和网络；恢复应答后重启批次",
+                    f"{called.en} has not answered for {away:.0f} s, at most {most:.0f} s. "
+                    "Look at cabinet and network; Restart when it answers",
+                    f"{called.zh} 已 {away:.0f} s 无应答，应不超过 {most:.0f} s。检查控制柜和网络；恢复应答后重启批次",
                 )
             if station.senseless_since is not None and now - station.senseless_since > self._away_hold_s:
                 return _untold(station.why_not_write() or f"{name} makes no sense")

@@ -176,7 +176,17 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
     assert found["places"] == {"good": {"bags": 1, "kg": 25.0}, "held": {"bags": 1, "kg": 25.1}}
     assert {row["who"]: row["did"] for row in found["people"]}["operator:wang"] == {"close": 1, "bypass": 1}
     for lang, words in (
-        ("en", ["Where is the powder now?", "HELD", "supports", "started the run", "limits passed: 1"]),
+        (
+            "en",
+            [
+                "Where is the powder now?",
+                "HELD",
+                "supports",
+                "started the run",
+                "limits broken: 1",
+                "(15:16:40 – 15:17:40)",
+            ],
+        ),
         ("zh", ["粉现在在哪里", "扣留", "支持", "启动批次", "操作员"]),
     ):
         text = page(pack, lang)
@@ -218,7 +228,14 @@ def test_what_was_not_measured_is_not_told_as_outside() -> None:
     (big, told, *rest) = [line.text for line in answers(pack, words_of("en"), "en")[1].lines]
     assert big.startswith("No reading was outside its limit")
     assert told.endswith("40 s while powder was made: Powder moisture, 10 s OF IT WHILE THE GATE STOOD ON GOOD")
-    assert rest == ["Nobody vouched for the meter of “Powder moisture”: OVEN was not passed before the run ended"]
+    assert rest == [
+        "Nobody vouched for the meter of “Powder moisture”: OVEN was not passed before the run ended. Do it, and look "
+        "at these bags again with what it finds"
+    ]
+    curves["ZT-312"] = (times, np.where(silent, np.nan, 1.0))
+    row = judged(LIMIT, curves, {"flow": "WT-313", "min_flow": 20.0, "gate": "ZT-312", "good": 0.0}, 100.0)
+    told = answers(gather_like([row]), words_of("en"), "en")[1].lines[1].text
+    assert told.endswith(": Powder moisture, for 40 s where the gate stood was not measured")
 
 
 def gather_like(limits: list[dict[str, Any]]) -> dict[str, Any]:

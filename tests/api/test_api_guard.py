@@ -88,9 +88,11 @@ async def test_a_refused_command_and_the_list_say_what_is_measured_and_what_clea
     refused = await served.as_("operator").post("/commands", json={"tag": "TV-303", "value": 40.0})
     assert refused.status_code == 409
     (receipt,) = refused.json()["errors"]
-    assert receipt["why"].startswith("TV-303 is interlocked: IL-301 Air flows before heat and feed: FT-307 = 39")
+    assert receipt["why"].startswith(
+        "TV-303 is interlocked: IL-301 not met (Air flows before heat and feed): FT-307 = 39"
+    )
     assert receipt["why"].endswith("must be at least 600 kg/h. Start the fan and wait for the air flow.")
-    assert receipt["why_zh"].startswith("TV-303 被联锁：IL-301 先有风，后加热、进料：FT-307 = 39")
+    assert receipt["why_zh"].startswith("TV-303 被联锁：IL-301 未满足（先有风，后加热、进料）：FT-307 = 39")
     assert receipt["why_zh"].endswith("应不低于 600 kg/h。启动风机，等待风量建立。")
 
     row = (await served.as_("operator").get("/interlocks/IL-301")).json()

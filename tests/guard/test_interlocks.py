@@ -82,8 +82,8 @@ def test_a_refusal_says_condition_value_limit_and_what_clears_it_in_both_languag
     now = look(found, 500.0, 0, 10)
     refused = found.refusal("TV-303", 40.0, now)
     assert refused is not None
-    assert refused.en == "IL-1 Air flows: FT-307 = 500 kg/h, must be at least 600 kg/h. Start the fan."
-    assert refused.zh == "IL-1 有风：FT-307 = 500 kg/h，应不低于 600 kg/h。启动风机。"
+    assert refused.en == "IL-1 not met (Air flows): FT-307 = 500 kg/h, must be at least 600 kg/h. Start the fan."
+    assert refused.zh == "IL-1 未满足（有风）：FT-307 = 500 kg/h，应不低于 600 kg/h。启动风机。"
     assert found.refusal("TV-303", 0.0, now) is None, "what is towards safety is not refused"
     inside = found.refusal("TV-303", 40.0, look(found, 650.0, now, 1))
     assert inside is not None

@@ -87,9 +87,11 @@ def test_a_refused_command_says_in_both_languages_what_is_measured_and_what_clea
             await line.gate.submit(Command("XC-301", True, "operator:li", "by hand"))
             refused = await line.gate.submit(Command("TV-303", 50.0, "operator:li", "heat"))
             assert refused.outcome is Outcome.REFUSED
-            assert refused.reason.startswith("TV-303 is interlocked: IL-301 Air flows before heat and feed: FT-307 =")
+            assert refused.reason.startswith(
+                "TV-303 is interlocked: IL-301 not met (Air flows before heat and feed): FT-307 ="
+            )
             assert refused.reason.endswith("must be at least 600 kg/h. Start the fan and wait for the air flow.")
-            assert refused.reason_zh.startswith("TV-303 被联锁：IL-301 先有风")
+            assert refused.reason_zh.startswith("TV-303 被联锁：IL-301 未满足（先有风")
             assert refused.reason_zh.endswith("应不低于 600 kg/h。启动风机，等待风量建立。")
             assert (await line.gate.submit(Command("TV-303", 0.0, "operator:li"))).ok
             row = line.interlocks.row("IL-301")
@@ -100,7 +102,7 @@ def test_a_refused_command_says_in_both_languages_what_is_measured_and_what_clea
             assert (await line.gate.submit(Command("TV-303", 5.0, "operator:li", "heat"))).ok
             await line.clock.sleep(2.0)
             fan_off = await line.gate.submit(Command("SC-307", 0.0, "operator:li"))
-            assert "IL-305 Feed and heater are off before the fan" in fan_off.reason
+            assert "IL-305 not met (Feed and heater are off before the fan" in fan_off.reason
 
     run_virtual(scenario())
 
@@ -239,11 +241,11 @@ def test_sparks_hold_the_run_until_somebody_has_looked() -> None:
             await wait(line, lambda: line.runs.state is RunState.HELD, 30)
             view = line.runs.view_of_current()
             assert view["cause"] == "interlock"
-            assert view["reason"].startswith("IL-309 No sparks in the duct: XT-322 =")
-            assert view["reason_zh"].startswith("IL-309 风管内无火花：XT-322 =")
+            assert view["reason"].startswith("IL-309 not met (No sparks in the duct): XT-322 =")
+            assert view["reason_zh"].startswith("IL-309 未满足（风管内无火花）：XT-322 =")
             twin.plant.sentinels.is_sparking = False
             await line.clock.sleep(70.0)
-            with pytest.raises(StateError, match="IL-309 No sparks in the duct"):
+            with pytest.raises(StateError, match=r"IL-309 not met \(No sparks in the duct"):
                 await line.runs.command(run_id, "restart", who="operator:li")
             assert line.interlocks.row("IL-309")["can_reset"]
             await line.interlocks.reset("IL-309", "li", "nothing glows")

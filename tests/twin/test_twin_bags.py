@@ -171,7 +171,7 @@ def test_roots_that_were_tipped_in_are_told_with_their_lot(seen: Seen) -> None:
     (event,) = seen.tipped
     assert event.data["kg"] == pytest.approx(300.0, rel=0.03)
     assert event.data["since"] == pytest.approx(seen.changed_at, abs=10.0)
-    assert event.text.endswith("kg came into root-hopper: roots of lot east")
+    assert event.text.endswith("kg came into the hopper (WT-101): roots of lot east")
 
 
 def test_suspect_powder_is_held_and_released_only_after_somebody_has_acted(seen: Seen) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person
 
 
 class Line(NamedTuple):
@@ -58,45 +58,73 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
         yield Line(words.format(n=g["limits"]), "big" if g["unmeasured"] else "ok big")
     for row in g["broken"]:
         outside = w["outside"].format(s=number(row["outside_s"], 0))
-        told = w["on_good"].format(s=number(row["to_good_s"], 0)) if row["to_good_s"] else w["never_on_good"]
+        when = ", ".join(f"{clock(since, start)} – {clock(until, start)}" for since, until in row["outside_spans"])
+        told = _gate(row["outside_s"], row["to_good_s"], row["unseen_s"], w)
         yield Line(
             f"{row['title'][lang]} ({row['name']}): {w['measured']} {number(row['min'])} … {number(row['max'])} "
-            f"{row['unit']}, {w['limit']} {limits(row, w)}; {outside}, {told}",
+            f"{row['unit']}, {w['limit']} {limits(row, w)}; {outside} ({when}), {told}",
             "bad" if row["to_good_s"] else "",
         )
     yield from _unmeasured(g["unmeasured"], w, lang)
-    for row in pack["deviations"]:
-        bags = [
-            f"{short(bag['bag_id'], pack)} ({number(100.0 * one['share'], 0)} %)"
-            for bag in pack["bags"]
-            for one in bag["suspects"]
-            if one["id"] == row["deviation_id"]
-        ]
-        span = w["made_between"].format(
-            since=clock(row["since"], start), until=clock(row["until"], start) if row["until"] else w["going_on"]
-        )
-        where = w["in_bags_of"].format(bags=", ".join(bags)) if bags else w["in_no_bag"]
-        text = row["text_zh"] if lang == "zh" else row["text"]
-        found = f"{short(row['deviation_id'], pack)}: {text}"
-        yield Line(f"{found}. {span}: {where}. [{w['states'][row['state']]}]", "bad" if row["state"] == "open" else "")
+    yield from _deviations(pack, w, lang)
     for row in pack["bypasses"]:
         span = f"{clock(row['since'], start)} – {clock(row['ended'] or row['until'], start)}"
         yield Line(f"{w['bypassed']} {row['interlock']}, {span}: {row['reason']} ({person(row['who'])})", "bad")
     for row in g["unchecked"]:
         yield Line(w["unchecked"].format(item=row["item"], limit=row["title"][lang]), "bad")
+    if g["undone"]:
+        yield Line(w["undone"].format(items=", ".join(g["undone"])), "bad")
     if g["unverified"]:
         yield Line(f"{w['unverified']} {'; '.join(g['unverified'])}", "small")
 
 
+def _gate(total_s: float, to_good_s: float, unseen_s: float, w: Mapping[str, Any]) -> str:
+    """Where the gate stood meanwhile."""
+    told = w["on_good"].format(s=number(to_good_s, 0)) if to_good_s else w["never_on_good"]
+    parts = [] if unseen_s >= total_s else [str(told)]
+    return str(w["and"]).join([*parts, *([w["gate_unseen"].format(s=number(unseen_s, 0))] if unseen_s else [])])
+
+
+def _deviations(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
+    """What each deviation made suspect; meters that fell silent together, as with their cabinet, in one line."""
+    start, together = pack["start"], dict[tuple[Any, ...], list[Mapping[str, Any]]]()
+    for row in pack["deviations"]:
+        alone = row["deviation_id"] if row["value"] is not None else ""
+        together.setdefault((alone, round(row["opened"]), row["since"], row["until"], row["state"]), []).append(row)
+    for rows in together.values():
+        shares: dict[str, float] = {}
+        names = {row["deviation_id"] for row in rows}
+        for bag in pack["bags"]:
+            for one in bag["suspects"]:
+                if one["id"] in names:
+                    shares[bag["bag_id"]] = max(one["share"], shares.get(bag["bag_id"], 0.0))
+        bags = ", ".join(f"{short(name, pack)} ({percent(share)})" for name, share in shares.items())
+        row = rows[0]
+        span = w["made_between"].format(
+            since=clock(row["since"], start), until=clock(row["until"], start) if row["until"] else w["going_on"]
+        )
+        where = w["in_bags_of"].format(bags=bags) if bags else w["in_no_bag"]
+        texts = w["and_deviation"].join(one["text_zh"] if lang == "zh" else one["text"] for one in rows)
+        found = f"{w['and'].join(one['ccp'] for one in rows)} ({clock(row['opened'], start)}): {texts}"
+        state = w["states"][row["state"]]
+        yield Line(
+            w["deviation"].format(found=found, span=span, where=where, state=state), _bad(row["state"] == "open")
+        )
+
+
+def _bad(is_bad: object) -> str:
+    return "bad" if is_bad else ""
+
+
 def _unmeasured(rows: Iterable[Mapping[str, Any]], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
     """Meters that gave no reading while powder was made: those that were silent together in one line."""
-    spans: dict[tuple[float, float], list[str]] = {}
+    spans: dict[tuple[float, float, float], list[str]] = {}
     for row in rows:
-        spans.setdefault((row["unknown_s"], row["unknown_to_good_s"]), []).append(row["title"][lang])
-    for (unknown_s, to_good_s), names in spans.items():
-        told = w["on_good"].format(s=number(to_good_s, 0)) if to_good_s else w["never_on_good"]
+        key = (row["unknown_s"], row["unknown_to_good_s"], row["unknown_unseen_s"])
+        spans.setdefault(key, []).append(row["title"][lang])
+    for (unknown_s, to_good_s, unseen_s), names in spans.items():
         text = w["not_measured"].format(names=w["and"].join(names), s=number(unknown_s, 0))
-        yield Line(f"{text}, {told}", "bad" if to_good_s else "")
+        yield Line(f"{text}, {_gate(unknown_s, to_good_s, unseen_s, w)}", _bad(to_good_s))
 
 
 def _done(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:

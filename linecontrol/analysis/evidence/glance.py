@@ -58,15 +58,23 @@ def glance(pack: Mapping[str, Any]) -> dict[str, Any]:
         "tipped": _tipped(pack["events"]),
         "holds": _holds(pack["events"]),
         "unmeasured": [
-            {key: limit[key] for key in ("name", "title", "unknown_s", "unknown_to_good_s")}
+            {key: limit[key] for key in ("name", "title", "unknown_s", "unknown_to_good_s", "unknown_unseen_s")}
             for limit in pack["limits"]
             if limit["unknown_s"] > 0.0
         ],
         "unchecked": _unchecked(pack),
+        "undone": sorted(
+            {row["item"] for row in pack["calibrations"] if row["result"] == "begun"}
+            - {row["item"] for row in pack["calibrations"] if row["result"] == "passed"}
+            - {item for limit in pack["limits"] for item in limit.get("checked_by") or ()}
+        ),
         "broken": [
             {
                 key: limit[key]
-                for key in ("name", "title", "unit", "low", "high", "min", "max", "outside_s", "to_good_s")
+                for key in (
+                    *("name", "title", "unit", "low", "high", "min", "max"),
+                    *("outside_s", "outside_spans", "to_good_s", "unseen_s"),
+                )
             }
             for limit in broken
         ],

@@ -14,6 +14,8 @@ from linecontrol.core.model import Sample
 Array = NDArray[np.float64]
 
 MOST_POINTS = 600
+MOST_SPANS = 6
+_ONE_SPAN_S = 15.0  # what lies so close together is told as one
 LIMIT_OF_SAMPLES = 400_000
 
 
@@ -41,6 +43,9 @@ def judged(
     Args:
         limit: as in the run record: name, tag, low, high, unit, title, source.
         curves: times and values by tag. making: flow and gate of the guard, as in the run record.
+    Returns:
+        Of the time in which powder was made [s]: ``outside_s`` with ``to_good_s`` while the gate stood on good and
+        ``unseen_s`` while nobody knew where it stood; ``unknown_s`` in which the limit's tag was not measured likewise.
     """
     times, values = curves[limit["tag"]]
     all_times = np.unique(np.concatenate([curve[0] for curve in curves.values()]))
@@ -53,7 +58,8 @@ def judged(
     high = math.inf if limit["high"] is None else limit["high"]
     unknown = np.isnan(at)
     outside = makes & ((at < low) | (at > high))  # what was not measured was not outside: it is told beside it
-    known, unmeasured, on_good = makes & ~unknown, makes & unknown, gate == making["good"]
+    known, unmeasured = makes & ~unknown, makes & unknown
+    on_good, unseen = gate == making["good"], np.isnan(gate)
     return {
         **limit,
         "min": _extreme(np.min, at[known]),
@@ -61,11 +67,26 @@ def judged(
         "made_s": round(float(lengths[makes].sum()), 1),
         "outside_s": round(float(lengths[outside].sum()), 1),
         "to_good_s": round(float(lengths[outside & on_good].sum()), 1),
+        "unseen_s": round(float(lengths[outside & unseen].sum()), 1),
+        "outside_spans": spans_of(all_times[outside], lengths[outside]),
         "unknown_s": round(float(lengths[unmeasured].sum()), 1),
         "unknown_to_good_s": round(float(lengths[unmeasured & on_good].sum()), 1),
+        "unknown_unseen_s": round(float(lengths[unmeasured & unseen].sum()), 1),
         "times_outside": int(np.sum(np.diff(np.concatenate(([0], outside.astype(int)))) == 1)),
         "series": thinned(times, values),
     }
+
+
+def spans_of(times: Array, lengths: Array) -> list[list[float]]:
+    """From when to when, of pieces by start and length [s]; the first and last few where there are many."""
+    found: list[list[float]] = []
+    for at, length in zip(times.tolist(), lengths.tolist(), strict=True):
+        if found and at - found[-1][1] <= _ONE_SPAN_S:
+            found[-1][1] = at + length
+        else:
+            found.append([at, at + length])
+    half = MOST_SPANS // 2
+    return found if len(found) <= MOST_SPANS else [*found[:half], *found[-half:]]
 
 
 def _extreme(of: Any, values: Array) -> float | None:

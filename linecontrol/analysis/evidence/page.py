@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, person, speaker, told
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person, speaker, told
 
 _ENDS = ("interlock.tripped", "interlock.cleared", "link.up")
 _INTERRUPT = ("run.held", "run.safe_failed", "run.not_recorded", "link.down", "interlock.reset", "interlock.postponed")
@@ -28,7 +28,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
     whole = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    whole.filters.update(clock=clock, moment=moment, person=person, number=number)
+    whole.filters.update(clock=clock, moment=moment, person=person, number=number, percent=percent)
     said = speaker(pack, lang)
     about = {
         "answers": answers(pack, words, lang),

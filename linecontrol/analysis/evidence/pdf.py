@@ -12,7 +12,7 @@ from typing import Any
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.charts import limit_chart
 from linecontrol.analysis.evidence.page import interruptions, suspects_of, words_of
-from linecontrol.analysis.evidence.wording import limits, moment, number, person, speaker, told
+from linecontrol.analysis.evidence.wording import limits, moment, number, percent, person, speaker, told
 
 
 def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
@@ -68,7 +68,7 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[di
                 f"{number(bag['moisture_mean'])} / {number(bag['moisture_max'])}",
             ),
             f"{number(bag['aw'])} ({number(bag['aw_low'])}–{number(bag['aw_high'])})",
-            ", ".join(f"{lot_name(row['lot'], w)} {number(100 * row['share'], 0)} %" for row in bag["lots"]),
+            ", ".join(f"{lot_name(row['lot'], w)} {percent(row['share'])}" for row in bag["lots"]),
             "; ".join(why_suspect(row, pack, lang) for row in bag["suspects"]) or "–",
             w["places"][bag["status"]],
         ]

@@ -34,6 +34,11 @@ def number(value: Any, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
+def percent(share: float) -> str:
+    """A share 0..1 of a bag; one that is there is never told as nothing."""
+    return "<1 %" if 0.0 < share < 0.01 else f"{100.0 * share:.0f} %"
+
+
 def limits(row: Mapping[str, Any], w: Mapping[str, Any]) -> str:
     """``8.0 … 14.0 % wb``, or ``at most 100.0 %``."""
     low, high, unit = row["low"], row["high"], row["unit"]

@@ -17,12 +17,12 @@ def number(value: float, unit: str) -> str:
 
 
 def sentence(row: Interlock, value: float) -> Text:
-    """Why it is not met, as ``IL-301 Fan runs: SC-307 = 12.0 %, must be at least 20.0 %``."""
+    """Why it is not met, as ``IL-301 not met (Fan runs): SC-307 = 12.0 %, must be at least 20.0 %``."""
     measured = row.value.text
     if math.isnan(value):
         return Text(
-            f"{row.name} {row.title.en}: {measured} is not measured well",
-            f"{row.name} {row.title.zh}：{measured} 测量值无效",
+            f"{row.name} not met ({row.title.en}): {measured} is not measured well",
+            f"{row.name} 未满足（{row.title.zh}）：{measured} 测量值无效",
         )
     is_low = value < row.low + row.deadband and not value > row.high - row.deadband
     is_inside = row.low <= value <= row.high  # but not yet so far that it is met again: say how far that is
@@ -31,8 +31,8 @@ def sentence(row: Interlock, value: float) -> Text:
     must, muss = ("at least", "应不低于") if is_low else ("at most", "应不高于")
     shown = number(value, row.unit)
     return Text(
-        f"{row.name} {row.title.en}: {measured} = {shown}, must be {must} {limit}",
-        f"{row.name} {row.title.zh}：{measured} = {shown}，{muss} {limit}",
+        f"{row.name} not met ({row.title.en}): {measured} = {shown}, must be {must} {limit}",
+        f"{row.name} 未满足（{row.title.zh}）：{measured} = {shown}，{muss} {limit}",
     )
 
 
