@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-_PLAIN = (ast.Constant, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Attribute, ast.Starred,
-          ast.operator, ast.unaryop, ast.cmpop, ast.expr_context, ast.keyword)  # fmt: skip
+_PLAIN = (ast.Call, ast.Constant, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Attribute,
+          ast.Starred, ast.operator, ast.unaryop, ast.cmpop, ast.expr_context, ast.keyword)  # fmt: skip
 _BUILTINS = {"range": range, "abs": np.abs, "float": lambda value: value}
 
 
@@ -33,6 +33,7 @@ def over_lanes(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function for arrays: each argument is a number for all lanes or an array of shape (N,).
 
     What the scalar function answers with an exception (a division by zero, an overflow) is infinite or NaN in its lane.
+    Its constants are those of the moment when it is made; asked again, the same one is given.
 
     Raises:
         TypeError: the function is written in a way that lanes cannot follow; the message names line and construct.
@@ -72,8 +73,10 @@ def _namespace(function: FunctionType, tree: ast.FunctionDef) -> dict[str, Any]:
         value = function.__globals__[name]
         if isinstance(value, FunctionType):
             value = _made(value)
-        elif getattr(math, name, None) is value and callable(value):
-            value = getattr(np, name)
+        elif callable(value) and getattr(math, name, None) is value:
+            value = getattr(np, name, None)
+            if value is None:
+                raise TypeError(f"{function.__qualname__}: lanes do not understand {name}")
         space[name] = value
     return {**_BUILTINS, **space}
 
@@ -99,7 +102,7 @@ def _only(mask: Any, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
     lanes = np.flatnonzero(mask)
     found = np.full(mask.shape, math.nan)
-    found[lanes] = function(*(arg[lanes] if isinstance(arg, np.ndarray) else arg for arg in args))
+    found[lanes] = function(*(arg[lanes] if isinstance(arg, np.ndarray) and arg.ndim else arg for arg in args))
     return found
 
 
@@ -248,7 +251,9 @@ class _Rewriting:
                 return _call(f"_{name}", self._expr(first), self._expr(second))
             case ast.Call(ast.Name(name), args) if self._mask is not None and not node.keywords and self._is_ours(name):
                 return _call("_only", _load(self._mask), ast.Name(name, ast.Load()), *map(self._expr, args))
-            case ast.Call(ast.Name()) | _ if isinstance(node, (ast.Call, *_PLAIN)):
+            case ast.Call(func) if not isinstance(func, ast.Name):
+                self._refuse(node, f"a call of {ast.unparse(func)}")
+            case _ if isinstance(node, _PLAIN):
                 for key, value in ast.iter_fields(node):
                     if isinstance(value, ast.AST):
                         setattr(node, key, self._node(value))

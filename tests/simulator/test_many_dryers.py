@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from math import exp, log
+from math import exp, gamma, log
 from random import Random
 from types import FrameType
 from typing import Any
@@ -238,9 +238,19 @@ def _listed(x: float) -> float:
     return parts[0]
 
 
+def _called_by_method(x: float) -> float:
+    return x.conjugate()
+
+
+def _gamma_of(x: float) -> float:
+    return gamma(x)
+
+
 @pytest.mark.parametrize(
     ("function", "named"),
     [
+        (_called_by_method, "a call of x.conjugate"),
+        (_gamma_of, "gamma"),
         (_returns_early, "line 3 of it: lanes do not understand Return"),
         (_half_set, "line 4 of it: lanes do not understand y, which some lanes have not set"),
         (_used_after_break, "step, which some lanes have not set"),
