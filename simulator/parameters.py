@@ -29,6 +29,8 @@ from simulator.wet_clocks import ClockParameters
 from simulator.yaml_text import load_yaml
 
 _ROW_KEYS = {"value", "range", "unit", "evidence", "source"}
+MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+          "december")  # fmt: skip
 _T = TypeVar("_T")
 
 
@@ -96,7 +98,9 @@ class Parameters:
         return replace(self, default_species=name)
 
     def with_values(self, changes: Mapping[str, float]) -> Parameters:
-        """A copy with some values changed, by dotted name: ``rasp.size_um``, ``species.lobata_wild.starch_mean_pct``.
+        """A copy with some values changed, by dotted name.
+
+        ``rasp.size_um``, ``species.lobata_wild.starch_mean_pct``, ``season.april`` (its starch over mid-winter's).
 
         Raises:
             KeyError: no such parameter.
@@ -107,7 +111,10 @@ class Parameters:
             self._check(name, value)
             section, _, key = name.rpartition(".")
             head, _, kind = section.partition(".")
-            if kind:
+            if head == "season":
+                at = MONTHS.index(key)
+                changed = replace(changed, season=(*changed.season[:at], float(value), *changed.season[at + 1 :]))
+            elif kind:
                 of_kind = {kind: replace(changed.species[kind], **{key: float(value)})}
                 changed = replace(changed, species={**changed.species, **of_kind})
             else:
@@ -151,6 +158,18 @@ def _rows(section: str, group: type[_T], content: Mapping[str, Any], ranges: dic
     return group(**values)
 
 
+def _months(row: Mapping[str, Any], ranges: dict[str, Range]) -> tuple[float, ...]:
+    """The season's table, and the range of each month, such as ``season.april``."""
+    if set(row) != _ROW_KEYS or row["evidence"] not in EVIDENCE:
+        raise ValueError(f"parameters.yaml season: needs {sorted(_ROW_KEYS)}, evidence of {list(EVIDENCE)}")
+    season = tuple(float(share) for share in row["value"])
+    low, high = (float(end) for end in row["range"])
+    if len(season) != len(MONTHS) or not all(low <= share <= high for share in season):
+        raise ValueError("parameters.yaml season: needs twelve months within its range")
+    ranges |= {f"season.{month}": Range(low, high, "") for month in MONTHS}
+    return season
+
+
 def parse_parameters(content: Mapping[str, Any]) -> Parameters:
     """Parameters from the parsed file.
 
@@ -182,9 +201,7 @@ def parse_parameters(content: Mapping[str, Any]) -> Parameters:
     ranges: dict[str, Range] = {}
     built: dict[str, Any] = {name: _rows(name, group, content[name], ranges) for name, group in groups.items()}
     species = {name: _rows(f"species.{name}", Species, rows, ranges) for name, rows in content["species"].items()}
-    season = tuple(float(share) for share in content["season"]["value"])
-    if len(season) != 12:
-        raise ValueError("parameters.yaml season: needs twelve months")
+    season = _months(content["season"], ranges)
     return Parameters(species=species, season=season, ranges=ranges, **built)
 
 

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "users": "access:users",
     "tokens": "access:tokens",
     "moisture": "moisture:app",
+    "dryer-map": "dryer_map:dryer_map",
     "ccp": "quality:ccp",
     "bags": "trace:bags",
     "recall": "trace:recall",

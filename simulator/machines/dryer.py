@@ -6,13 +6,20 @@ are the duct walls. Heat and water balance exactly in every slice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
 
 from simulator import material as m
 from simulator.ledger import Books
-from simulator.machines.duct import WALL_NODES, dry_through_duct, duct_constants, gel_onset_c
+from simulator.machines.duct import (
+    WALL_NODES,
+    DuctConstants,
+    blow_through_duct,
+    contact_s,
+    dry_through_duct,
+    duct_constants,
+    gel_onset_c,
+    step_walls,
+)
 from simulator.material import Material
 from simulator.psychrometrics import (
     CP_AIR_KJ_KG_K,
@@ -20,10 +27,11 @@ from simulator.psychrometrics import (
     CP_VAPOUR_KJ_KG_K,
     LATENT_0C_KJ_KG,
     Isotherm,
+    IsothermParameters,
     wet_bulb_c,
 )
 
-_LEAST_SOLIDS_KG = 1e-9  # a crumb smaller than this leaves the duct as it came
+LEAST_SOLIDS_KG = 1e-9  # a crumb smaller than this leaves the duct as it came
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,18 @@ class DryerParameters:
     gel_rate: float
     gel_alert_k: float
 
+    def duct(self, isotherm: IsothermParameters) -> DuctConstants:
+        """What the duct's equations need of them."""
+        gel = (self.gel_onset_c, self.gel_moisture_db, self.gel_rise_k, self.gel_bend_k, self.gel_rate)
+        return duct_constants(
+            self.exchange_kw_kg_k,
+            self.critical_moisture_db,
+            self.curve_exponent,
+            self.wall_inside_kw_k,
+            isotherm,
+            gel,
+        )
+
 
 class FlashDryer:
     """Flash duct and cyclone; returns powder, keeps only wall heat."""
@@ -55,16 +75,8 @@ class FlashDryer:
     def __init__(self, parameters: DryerParameters, isotherm: Isotherm, ambient_c: float, books: Books) -> None:
         p = self.p = parameters
         self._books = books
-        gel = (p.gel_onset_c, p.gel_moisture_db, p.gel_rise_k, p.gel_bend_k, p.gel_rate)
-        self._constants = duct_constants(
-            p.exchange_kw_kg_k,
-            p.critical_moisture_db,
-            p.curve_exponent,
-            p.wall_inside_kw_k,
-            isotherm.parameters,
-            gel,
-        )
-        self.walls_c = [ambient_c] * WALL_NODES
+        self._constants = p.duct(isotherm.parameters)
+        self.walls_c = (ambient_c, ambient_c, ambient_c)
         self._walls_start_c = ambient_c
         self._bulbs_c = (ambient_c, ambient_c, ambient_c, ambient_c)
         self.outlet_c = ambient_c
@@ -105,7 +117,7 @@ class FlashDryer:
         p = self.p
         solids_kg = m.dry_kg(cake)
         self.dust_kg = 0.0
-        if solids_kg > _LEAST_SOLIDS_KG:
+        if solids_kg > LEAST_SOLIDS_KG:
             wall_kj = self._dry(cake, solids_kg, air_kg_s, inlet_c, humidity, dt_s)
             dust = m.draw(cake, p.dust_share + (1.0 - p.dust_share) * spill_share)
             self.dust_kg = m.mass_kg(dust)
@@ -113,10 +125,7 @@ class FlashDryer:
         else:
             wall_kj = self._blow(air_kg_s, inlet_c, humidity, dt_s)
         loss_kj_k = p.wall_outside_kw_k / WALL_NODES * dt_s
-        per_kj = WALL_NODES / p.wall_kj_k
-        walls = self.walls_c
-        lost = [loss_kj_k * (wall_c - ambient_c) for wall_c in walls]
-        self.walls_c = [c + (given - gone) * per_kj for c, given, gone in zip(walls, wall_kj, lost, strict=True)]
+        self.walls_c, lost = step_walls(self.walls_c, wall_kj, ambient_c, loss_kj_k, p.wall_kj_k)
         heat_out = self._books.heat_out_kj
         heat_out["walls"] += lost[0] + lost[1] + lost[2]
         air_c, out_humidity = self.outlet_c, self.outlet_humidity
@@ -125,16 +134,9 @@ class FlashDryer:
         self._books.exits["exhaust"][m.WATER] += air_kg_s * out_humidity * dt_s
         return cake
 
-    def _blow(self, air_kg_s: float, inlet_c: float, humidity: float, dt_s: float) -> Sequence[float]:
-        """Air alone: it only meets the walls."""
-        capacity_kw_k = air_kg_s * (CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity)
-        met = 1.0 - exp(-self.p.wall_inside_kw_k / WALL_NODES / capacity_kw_k)
-        air_c = inlet_c
-        wall_kj = []
-        for wall_c in self.walls_c:
-            given_k = (air_c - wall_c) * met
-            wall_kj.append(capacity_kw_k * given_k * dt_s)
-            air_c -= given_k
+    def _blow(self, air_kg_s: float, inlet_c: float, humidity: float, dt_s: float) -> tuple[float, float, float]:
+        """Air alone: it only meets the walls; returns the heat they took [kJ]."""
+        air_c, wall = blow_through_duct(air_kg_s, inlet_c, humidity, self.walls_c, self.p.wall_inside_kw_k)
         self.outlet_c, self.outlet_humidity = air_c, humidity
         self.evaporation_kg_s = 0.0
         self.product_c += (air_c - self.product_c) * min(1.0, dt_s / self.p.product_probe_s)
@@ -143,27 +145,26 @@ class FlashDryer:
         self.gel_margin_k = gel_onset_c(0.0, self._constants) - self.product_c
         bulb_c = self.wet_bulb_c = wet_bulb_c(inlet_c, humidity, self._bulbs_c[0])
         self._bulbs_c = (bulb_c, *self._bulbs_c[1:])
-        return wall_kj
+        return wall[0] * dt_s, wall[1] * dt_s, wall[2] * dt_s
 
     def _dry(
         self, powder: Material, solids_kg: float, air_kg_s: float, inlet_c: float, humidity: float, dt_s: float
-    ) -> Sequence[float]:
+    ) -> tuple[float, float, float]:
         """Carry the powder through the slices; changes it in place and returns the heat the walls took [kJ]."""
         p = self.p
         solids_kg_s = solids_kg / dt_s
         solids_cp = m.dry_heat_capacity_kj_k(powder) / solids_kg
         moisture_in = powder[m.WATER] / solids_kg
-        wall_0, wall_1, wall_2 = self.walls_c
         end = dry_through_duct(
             moisture_in,
             powder[m.HEAT] / solids_kg,
             solids_cp,
             air_kg_s / solids_kg_s,
             air_kg_s,
-            min(p.residence_s * p.residence_air_kg_h / (air_kg_s * 3600.0), p.longest_residence_s),
+            contact_s(air_kg_s, p.residence_s, p.residence_air_kg_h, p.longest_residence_s),
             inlet_c,
             humidity,
-            (wall_0, wall_1, wall_2),
+            self.walls_c,
             self._bulbs_c,
             self._constants,
         )

@@ -1,7 +1,7 @@
 """The flash duct as one pure function of floats: no object, no state, no clock.
 
-It takes and returns plain numbers in tuples, so that it can be compiled or run over arrays of plants without a change
-of its equations. Powder and air run side by side through slices of equal contact time:
+It takes and returns plain numbers in tuples, so that it runs over arrays of dryers, too, without a change of its
+equations (``many_dryers.py``). Powder and air run side by side through slices of equal contact time:
 
 * the wall takes heat from the air (exponential approach within a slice);
 * above the critical moisture the surface dries at the wet bulb's temperature, limited by the air's own heat;
@@ -100,6 +100,57 @@ def gel_onset_c(moisture_db: float, constants: DuctConstants) -> float:
     A working limit. What is really damaged below the critical moisture is less: see ``gel_bend_k``.
     """
     return constants.gel_onset_c + constants.gel_rise_k * max(0.0, constants.gel_moisture_db - moisture_db)
+
+
+def contact_s(air_kg_s: float, residence_s: float, residence_air_kg_h: float, longest_s: float) -> float:
+    """Time that powder spends in the duct: the less air, the longer, up to ``longest_s``."""
+    return min(residence_s * residence_air_kg_h / (air_kg_s * 3600.0), longest_s)
+
+
+def blow_through_duct(
+    air_kg_s: float, inlet_c: float, humidity: float, walls_c: tuple[float, float, float], wall_inside_kw_k: float
+) -> tuple[float, tuple[float, float, float]]:
+    """Carry air alone through the duct: where it leaves [°C], and what each wall takes [kW].
+
+    Args:
+        wall_inside_kw_k: of the whole duct.
+    """
+    wall_0, wall_1, wall_2 = walls_c
+    capacity_kw_k = air_kg_s * (CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity)
+    met = 1.0 - exp(-wall_inside_kw_k / WALL_NODES / capacity_kw_k)
+    given_0 = (inlet_c - wall_0) * met
+    air_c = inlet_c - given_0
+    given_1 = (air_c - wall_1) * met
+    air_c -= given_1
+    given_2 = (air_c - wall_2) * met
+    return air_c - given_2, (capacity_kw_k * given_0, capacity_kw_k * given_1, capacity_kw_k * given_2)
+
+
+def step_walls(
+    walls_c: tuple[float, float, float],
+    taken_kj: tuple[float, float, float],
+    ambient_c: float,
+    loss_kj_k: float,
+    wall_kj_k: float,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """One explicit step of the walls: where they are then [°C], and what each lost to the room [kJ].
+
+    Args:
+        taken_kj: from the air in this step. loss_kj_k: of one wall to the room in this step. wall_kj_k: of all three.
+    """
+    (wall_0, wall_1, wall_2), (taken_0, taken_1, taken_2) = walls_c, taken_kj
+    per_kj = WALL_NODES / wall_kj_k
+    lost_0 = loss_kj_k * (wall_0 - ambient_c)
+    lost_1 = loss_kj_k * (wall_1 - ambient_c)
+    lost_2 = loss_kj_k * (wall_2 - ambient_c)
+    return (
+        (
+            wall_0 + (taken_0 - lost_0) * per_kj,
+            wall_1 + (taken_1 - lost_1) * per_kj,
+            wall_2 + (taken_2 - lost_2) * per_kj,
+        ),
+        (lost_0, lost_1, lost_2),
+    )
 
 
 def dry_through_duct(

@@ -37,6 +37,13 @@ class ExhaustParameters:
     penetration: float
 
 
+def fan_flow(speed: float, cloth_pa: float, duct_loss_pa: float, fan_head_pa: float) -> float:
+    """Air flow where fan, duct and filter are in balance; flow and speed relative to full."""
+    return (sqrt(cloth_pa * cloth_pa + 4.0 * duct_loss_pa * fan_head_pa * speed * speed) - cloth_pa) / (
+        2.0 * duct_loss_pa
+    )
+
+
 class Exhaust:
     """Fan and filter behind the cyclone.
 
@@ -75,9 +82,7 @@ class Exhaust:
         speed = fan_pct / 100.0 * (1.0 - self.belt_slip)
         whole = 1.0 - self.filter_tear
         cloth_pa = (p.cloth_loss_pa * self.filter_blinding + p.cake_loss_pa * self.load) * whole
-        flow = (sqrt(cloth_pa * cloth_pa + 4.0 * p.duct_loss_pa * p.fan_head_pa * speed * speed) - cloth_pa) / (
-            2.0 * p.duct_loss_pa
-        )
+        flow = fan_flow(speed, cloth_pa, p.duct_loss_pa, p.fan_head_pa)
         air_kg_s = self.air_kg_s = max(p.fan_full_kg_h * flow, p.draught_kg_h) / 3600.0
         self.filter_pa = cloth_pa * flow
         self.duct_pa += (p.duct_pressure_pa * flow * flow - self.duct_pa) * (1.0 - exp(-dt_s / p.pressure_tau_s))

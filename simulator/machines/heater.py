@@ -29,6 +29,31 @@ class HeaterParameters:
     cutout_reset_k: float
 
 
+def step_metal(
+    rise_k: float,
+    useful_kw: float,
+    air_kg_s: float,
+    ambient_c: float,
+    humidity: float,
+    metal_kj_k: float,
+    effectiveness: float,
+    casing_kw_k: float,
+    dt_s: float,
+) -> tuple[float, float]:
+    """One step of the exchanger: how far its metal is above the room then [K], and the air behind it [°C].
+
+    Implicit Euler: stable for any step and exact in energy.
+
+    Args:
+        rise_k: of the metal above the room before. useful_kw: heat of the flame that it takes up.
+        air_kg_s: dry air, > 0. humidity: of the ambient air [kg/kg dry].
+    """
+    air_kw_k = air_kg_s * (CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity)
+    exchange_kw_k = effectiveness * air_kw_k
+    risen_k = (metal_kj_k * rise_k + dt_s * useful_kw) / (metal_kj_k + dt_s * (exchange_kw_k + casing_kw_k))
+    return risen_k, ambient_c + exchange_kw_k * risen_k / air_kw_k
+
+
 class Heater:
     """Heats ambient air; a hard-wired thermostat cuts the burner when the metal gets too hot.
 
@@ -68,14 +93,11 @@ class Heater:
         self.air_kg_s = air_kg_s
         self.fuel_kw = self._burn(valve_pct, powered, dt_s)
         useful_kw = p.efficiency * self.fuel_kw
-        air_kw_k = air_kg_s * (CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity)
-        exchange_kw_k = p.effectiveness * air_kw_k
-        # implicit Euler: stable for any step and exact in energy
-        rise_k = (p.metal_kj_k * (self.metal_c - ambient_c) + dt_s * useful_kw) / (
-            p.metal_kj_k + dt_s * (exchange_kw_k + p.casing_kw_k)
-        )
+        rise_k, self.inlet_c = step_metal(
+            self.metal_c - ambient_c, useful_kw, air_kg_s, ambient_c, humidity, p.metal_kj_k, p.effectiveness,
+            p.casing_kw_k, dt_s,
+        )  # fmt: skip
         self.metal_c = ambient_c + rise_k
-        self.inlet_c = ambient_c + exchange_kw_k * rise_k / air_kw_k
         books = self._books
         books.heat_in_kj["fuel"] += self.fuel_kw * dt_s
         books.heat_out_kj["flue"] += (self.fuel_kw - useful_kw) * dt_s

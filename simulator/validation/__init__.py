@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simulator.validation import air, bounds, dryer, wet, yields
+from simulator.validation import air, bounds, dryer, duct_bounds, wet, yields
 from simulator.validation.bench import Bench
 from simulator.validation.check import Check, Kind, Row, Span
 
@@ -18,6 +18,7 @@ CHECKS: tuple[Check[Bench], ...] = (
     *wet.CHECKS,
     *air.CHECKS,
     *dryer.CHECKS,
+    *duct_bounds.CHECKS,
     *bounds.CHECKS,  # last: it looks at the books of every plant that was run
 )
 

@@ -94,7 +94,8 @@ class Bench:
         room_c, humidity = self.ambient
         p = self.parameters.dryer
         dryer = FlashDryer(replace(p, wall_kj_k=p.wall_kj_k / _WALL_HASTE), self.isotherm, room_c, Books())
-        dryer.walls_c = [room_c + share * (inlet_c - room_c) for share in (0.7, 0.45, 0.35)]
+        first, second, third = (room_c + share * (inlet_c - room_c) for share in (0.7, 0.45, 0.35))
+        dryer.walls_c = (first, second, third)
         cake = wet_starch(cake_kg_h / 3600.0, cake_pct)
         for _ in range(150):
             dryer.step(list(cake), self.air_kg_s(fan_pct), inlet_c, humidity, room_c, 1.0)

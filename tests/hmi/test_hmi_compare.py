@@ -29,6 +29,7 @@ from linecontrol.core.model import Text
 from linecontrol.hmi.app import root
 from linecontrol.hmi.client import Api
 from linecontrol.hmi.display import Display
+from linecontrol.hmi.pages.compare_groups import BY
 
 DRAW = np.random.default_rng(1)
 RUNS = [
@@ -76,6 +77,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
+        self.language, self.records = "en", RECORDS
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         params: dict[str, list[str]] = {}
@@ -95,12 +97,12 @@ class Answers:
 
     def _answer(self, path: str, params: dict[str, list[str]], first: dict[str, str]) -> Any:
         if path == "/session":
-            return {"user": "chen", "role": "researcher", "rights": ["view"], "language": "en", "token": "t"}
+            return {"user": "chen", "role": "researcher", "rights": ["view"], "language": self.language, "token": "t"}
         if path == "/runs":
             where = parse_where(first["where"]) if first.get("where") else None
-            return [row for row in RECORDS if where is None or where.holds(row)]
+            return [row for row in self.records if where is None or where.holds(row)]
         if path == "/compare" and "by" in params:
-            found = compare_records(RECORDS, first["by"], params["metric"])
+            found = compare_records(self.records, first["by"], params["metric"])
             return {"runs": [], "by": first["by"], "compared": [one.to_dict() for one in found]}
         if path == "/compare":
             chosen = [row for row in RECORDS if row["run_id"] in params["run"]]
@@ -192,6 +194,35 @@ async def test_groups_are_compared_with_their_lots(user: User) -> None:
     await user.should_see("standard less fine")
     await user.should_see("different")
     await user.should_see("Compared within 6 lots")
+
+
+@pytest.mark.parametrize(
+    ("language", "ask", "find", "words"),
+    [
+        ("en", "Compare", "Find", ("by hand less own loop", "own loop", "by hand")),
+        ("zh", "比较", "查找", ("人工 减 自动回路", "自动回路", "人工")),
+    ],
+)
+async def test_runs_of_the_twin_are_grouped_and_found_by_who_kept_the_moisture(
+    user: User, answers: Answers, language: str, ask: str, find: str, words: tuple[str, ...]
+) -> None:
+    answers.language = language
+    answers.records = [
+        row | {"policy": ("auto", "manual")[i // 6], "line_type": "mechanised"} for i, row in enumerate(RECORDS)
+    ]
+    await user.open("/compare/groups")
+    by = next(e for e in user.find(ui.select).elements if "policy" in e.options)
+    assert set(by.options) == set(BY)
+    by.set_value("policy")
+    user.find(kind=ui.button, content=ask).click()
+    for text in words:
+        await user.should_see(text)
+    assert dict(answers.asked)["/compare"]["by"] == ["policy"]
+    await user.open("/compare")
+    user.find(kind=ui.input).type('policy == "manual"')
+    user.find(kind=ui.button, content=find).click()
+    await user.should_see("L4")
+    await user.should_not_see("L1")
 
 
 async def test_control_charts_of_three_figures(user: User) -> None:

@@ -54,7 +54,8 @@ def settled_dryer(
     parameters = replace(shipped.dryer, **changes)
     light = replace(parameters, wall_kj_k=parameters.wall_kj_k / 5.0)  # what they do in 25 minutes they do in five
     dryer = FlashDryer(light, Isotherm(shipped.isotherm), AMBIENT_C, Books())
-    dryer.walls_c = [AMBIENT_C + share * (inlet_c - AMBIENT_C) for share in (0.7, 0.45, 0.35)]
+    first, second, third = (AMBIENT_C + share * (inlet_c - AMBIENT_C) for share in (0.7, 0.45, 0.35))
+    dryer.walls_c = (first, second, third)
     air_kg_s = shipped.exhaust.fan_full_kg_h * fan_pct / 100.0 / 3600.0
     for _ in range(300):
         cake = m.empty()

@@ -200,16 +200,16 @@ def test_a_leak_in_the_books_breaks_a_bound(bench: Bench) -> None:
 
 
 def test_the_bounds_of_the_duct_can_be_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulator.validation import bounds
+    from simulator.validation import duct_bounds
 
-    honest = bounds.dry_through_duct
+    honest = duct_bounds.through_lanes
 
     def hotter(*args: object) -> object:
         end = honest(*args)  # type: ignore[arg-type]
         return end._replace(air_c=end.air_c + 1.0, product_c=end.air_c + 2.0)
 
-    monkeypatch.setattr(bounds, "dry_through_duct", hotter)
-    broken = {row.name for row in validate(bounds.CHECKS[:3]) if row.is_broken}
+    monkeypatch.setattr(duct_bounds, "through_lanes", hotter)
+    broken = {row.name for row in validate(duct_bounds.CHECKS[:3]) if row.is_broken}
     assert broken == {"heat that appears or vanishes", "powder above its air or below the wet bulb"}
 
 

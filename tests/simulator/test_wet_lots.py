@@ -75,6 +75,21 @@ def test_spring_roots_are_poorer_and_species_rank_as_published() -> None:
         SHIPPED.with_species("potato")
 
 
+def test_a_month_of_the_season_can_be_changed_as_any_parameter() -> None:
+    def starch(month: int, **changes: float) -> float:
+        changed = {name.replace("_", "."): value for name, value in changes.items()} | {"site.month": float(month)}
+        return Plant(5, parameters=SHIPPED.with_values(changed)).lot.starch_pct_wb
+
+    assert starch(4, season_april=0.6) / starch(4) == pytest.approx(0.6 / SHIPPED.season[3])
+    assert starch(5, season_april=0.6) == starch(5)
+    assert SHIPPED.with_values({"season.december": 0.9}).season == (*SHIPPED.season[:11], 0.9)
+    for wrong in ("season.4", "season.13", "season.winter"):
+        with pytest.raises(KeyError, match=r"accepted: season\.january, season\.feb"):
+            SHIPPED.with_values({wrong: 0.9})
+    with pytest.raises(ValueError, match=r"season\.april = 1.5 cannot be \(accepted: 0.5 to 1.05\)"):
+        SHIPPED.with_values({"season.april": 1.5})
+
+
 def test_inside_a_lot_starch_wanders_as_an_autoregression() -> None:
     lot = mean_lot("x", SHIPPED.species["lobata_cultivated"], SHARED)
     rng, starch = Random("within"), []

@@ -11,7 +11,7 @@ from linecontrol.hmi.charts import figure
 from linecontrol.hmi.pages.compare_wish import apart_unit, metric_field, signed, where_field, where_of
 from linecontrol.hmi.view import View
 
-BY = ("recipe", "lot", "species", "season", "mode")
+BY = ("recipe", "lot", "species", "season", "mode", "policy", "line_type")
 
 
 async def groups(view: View) -> None:
@@ -37,17 +37,27 @@ async def _draw(view: View, by: str, metrics: list[str], box: ui.element, button
         return
     with box.clear():
         for one in found["compared"]:
-            _one(view, one)
+            _one(view, one, by)
 
 
-def _one(view: View, one: dict[str, Any]) -> None:
+def _called(view: View, by: str, name: str) -> str:
+    """A group in words, where it has any."""
+    return texts.catalogue(view.language).get(f"compare.group.{by}.{name}", name)
+
+
+def _one(view: View, one: dict[str, Any], by: str) -> None:
     unit, apart = view.unit(one["unit"]), apart_unit(view, one["metric"], one["unit"])
     with ui.element("section").classes("panel"):
         ui.label(f"{view.of(one['title'])}, {unit}").classes("title")
         ask.table(
             [view.t(f"compare.column.{name}") for name in ("group", "n", "mean_of", "sd")],
             [
-                [row["name"], view.number(row["n"]), figure(view, row["mean"], 4), figure(view, row["sd"], 3)]
+                [
+                    _called(view, by, row["name"]),
+                    view.number(row["n"]),
+                    figure(view, row["mean"], 4),
+                    figure(view, row["sd"], 3),
+                ]
                 for row in one["groups"]
             ],
             numbers=(1, 2, 3),
@@ -56,18 +66,18 @@ def _one(view: View, one: dict[str, Any]) -> None:
         effects = {(row["a"], row["b"]): row["effect"] for row in one["without_lots"]}
         ask.table(
             ["", *(view.t(f"compare.column.{name}") for name in names)],
-            [_difference(view, row, apart, effects.get((row["a"], row["b"]))) for row in one["differences"]],
+            [_difference(view, row, apart, by, effects.get((row["a"], row["b"]))) for row in one["differences"]],
             numbers=(1, 2, 3, 4),
         )
         ui.label(_lots(view, one, apart)).classes("muted")
 
 
-def _difference(view: View, row: dict[str, Any], unit: str, effect: float | None) -> list[str]:
+def _difference(view: View, row: dict[str, Any], unit: str, by: str, effect: float | None) -> list[str]:
     size = f"{figure(view, row['seen_with_80_pct'], 2)} {unit}"
     p = row["p_adjusted"]
     verdict = view.t("compare.found") if row["is_found"] else view.t("compare.not_found", size=size)
     return [
-        view.t("compare.less", a=row["a"], b=row["b"]),
+        view.t("compare.less", a=_called(view, by, row["a"]), b=_called(view, by, row["b"])),
         f"{signed(view, row['difference'])} {unit}",
         f"{signed(view, row['low'])} … {signed(view, row['high'])}",
         texts.NOTHING if effect is None else signed(view, effect, 2),
