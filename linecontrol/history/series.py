@@ -158,18 +158,22 @@ def rollup(series: Series, until_us: int | None = None) -> Rollup:
     """Of these rows; the last value is held until ``until_us`` (None: it counts for no time)."""
     if not len(series):
         return NOTHING
-    good = series.is_number
-    if not good.any():
-        return Rollup(len(series), 0, None, None, 0, 0.0)
-    held, values = np.empty(len(series), np.int64), series.values
-    np.subtract(series.times[1:], series.times[:-1], out=held[:-1])
-    held[-1] = 0 if until_us is None else max(0, until_us - int(series.times[-1]))
-    if not good.all():
+    times, values = series.times, series.values
+    held = np.empty(len(series), np.int64)
+    np.subtract(times[1:], times[:-1], out=held[:-1])
+    held[-1] = 0 if until_us is None else max(0, until_us - int(times[-1]))
+    low = float(values.min()) if series.is_all_good else math.nan
+    if low == low:  # one NaN would be the smallest, so all are numbers, and each holds until the next
+        weight_us = int(times[-1]) - int(times[0]) + int(held[-1])
+    else:
+        good = series.is_number
+        if not good.any():
+            return Rollup(len(series), 0, None, None, 0, 0.0)
         held, values = held[good], values[good]
-    low, high = float(values.min()), float(values.max())
+        low, weight_us = float(values.min()), int(held.sum())
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite reading is a reading
         integral = float((values * held).sum())  # pairwise, and no linear algebra threads to wake
-    return Rollup(len(series), len(values), low, high, int(held.sum()), integral)
+    return Rollup(len(series), len(values), low, float(values.max()), weight_us, integral)
 
 
 def together(parts: Sequence[Rollup]) -> Rollup:

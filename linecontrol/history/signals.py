@@ -6,6 +6,8 @@ What a question costs depends on the stretch of time asked for and on the tail, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import attrgetter, mul, sub
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -34,6 +36,7 @@ _HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us, _block.c.row
 )
 _BEFORE = Question(_HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP))
 _INSIDE = Question(_HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us))
+_BY_START = attrgetter("start_us")
 
 
 class _Block(NamedTuple):
@@ -90,24 +93,29 @@ def _of_blocks(
 ) -> dict[int, Series]:
     if held is None or not blocks or len(blocks) > _MOST_HELD:
         parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
-        return chunks.series_of(connection, parts, stretch)
+        return chunks.series_of(connection, sorted(parts, key=_BY_START), stretch)
     by_tag: dict[int, list[Series]] = {}
+    rest: list[chunks.Found] = []  # chunks of blocks that are not held, decoded all at once
     for block in blocks:
         one = held.get(block)
         if one is None:
             rows = chunks.of_block(connection, line_id, block.id)
             if len(wanted) * 2 < len(rows) or not held.is_worthwhile(block):
-                found = chunks.series_of(connection, [row for row in rows if row.tag_id in wanted], stretch)
-            else:
-                one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))
-                held.put(block, one)
-        if one is not None:
-            found = one.rows_of(wanted, stretch)
-        for tag_id, series in found.items():
-            if len(series):
-                by_tag.setdefault(tag_id, []).append(series)
+                rest += rows if len(wanted) == len(rows) else [row for row in rows if row.tag_id in wanted]
+                continue
+            one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))
+            held.put(block, one)
+        for tag_id, series in one.rows_of(wanted, stretch).items():
+            by_tag.setdefault(tag_id, []).append(series)
+    rest.sort(key=_BY_START)  # blocks may overlap, a tag's rows in them never do
+    found = chunks.series_of(connection, rest, stretch) if rest else {}
+    if not by_tag:
+        return found
+    for tag_id, series in found.items():
+        if len(series):
+            by_tag.setdefault(tag_id, []).append(series)
     for mine in by_tag.values():
-        mine.sort(key=_begin)  # blocks may overlap, a tag's rows in them never do
+        mine.sort(key=_begin)
     return {tag_id: in_a_row(mine, stretch) for tag_id, mine in by_tag.items()}
 
 
@@ -194,18 +202,18 @@ def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int,
     if len(after):
         after = after.between(ends[-1] + 1, end_us)
     until = (*starts[1:], int(after.times[0]) if len(after) else end_us)
-    held = [  # from the last row of each chunk until the next row there is
-        (next_us - end, (next_us - end) * last)
-        for end, next_us, last, status in zip(ends, until, lasts, statuses, strict=True)
-        if last is not None and status >> 30 == 0
-    ]
+    held_us = [*map(sub, until, ends)]  # from the last row of each chunk until the next row there is
+    if any(statuses) or None in lasts or None in lows:
+        known = [last is not None and status >> 30 == 0 for last, status in zip(lasts, statuses, strict=True)]
+        held_us, lasts = [*compress(held_us, known)], tuple(compress(lasts, known))
+        lows, highs = (tuple(one for one in column if one is not None) for column in (lows, highs))
     inside = Rollup(
         sum(counts),
         sum(numbers),
-        min((low for low in lows if low is not None), default=None),
-        max((high for high in highs if high is not None), default=None),
-        sum(weights) + sum(us for us, _ in held),
-        sum(integrals) + sum(integral for _, integral in held),
+        min(lows, default=None),
+        max(highs, default=None),
+        sum(weights) + sum(held_us),
+        sum(integrals) + sum(map(mul, held_us, lasts)),
     )
     parts = [inside]
     if len(before):
