@@ -91,6 +91,9 @@ _TAIL = Question(
     .where(schema.tail.c.line_id == _LINE, schema.tail.c.end_us >= _START, schema.tail.c.start_us < _END)
     .order_by(schema.tail.c.id)
 )
+_ANY_FRESH = Question(
+    sa.select(schema.tail.c.id).where(schema.tail.c.line_id == _LINE, schema.tail.c.start_us < _END).limit(1)
+)
 _MOST = 2**31 - 1
 _BY_START = itemgetter(1)
 
@@ -176,6 +179,11 @@ def tail_rows(
     start_us = _ALWAYS_US if start_us is None else start_us
     end_us = _NEVER_US if end_us is None else end_us
     return _TAIL.ask(connection, line=line_id, start=start_us, end=end_us)
+
+
+def has_fresh(connection: Connection, line_id: int, before_us: int | None) -> bool:
+    """Does the tail hold anything from before this time (None: anything at all)? Soon told where it does."""
+    return bool(_ANY_FRESH.ask(connection, line=line_id, end=_NEVER_US if before_us is None else before_us))
 
 
 # -- chunks

@@ -200,12 +200,12 @@ class Packed(NamedTuple):
     notes: bytes | None
 
 
-def pack(series: Series, axis: Ints | None) -> Packed:
-    """``axis``: times that several tags share and that hold all of this one's; None: the series keeps its own."""
-    numbers = series.times if axis is None else np.searchsorted(axis, series.times)
+def pack(series: Series, places: Ints | None) -> Packed:
+    """``places``: of its times in an axis that several tags share; None: the series keeps its own."""
+    numbers = series.times if places is None else places
     missing = np.isnan(series.values)
     values = _filled(series.values, missing) if missing.any() else series.values
-    return Packed(pack_ints(numbers.astype(np.int64)), pack_floats(values), _notes(series, missing))
+    return Packed(pack_ints(numbers), pack_floats(values), _notes(series, missing))
 
 
 def unpack(packed: Packed, axis: Ints | None) -> Series:

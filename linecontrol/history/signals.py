@@ -25,6 +25,9 @@ _MANY = 8
 _MOST_HELD = 4
 """Questions about more blocks than this are calculations, which would push out what somebody looks at."""
 
+_LOOK_BACK_US = 150_000_000
+"""What did not change is stored again every minute; so the value of two minutes ago is known from what came since."""
+
 _FOREVER_US = 2**62
 _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
 
@@ -61,12 +64,7 @@ def read(
     ``held``: blocks that are decoded already, and where those this question decodes may be held.
     """
     stretch = Stretch(start_us, _FOREVER_US if end_us is None else end_us, hold)
-    since_us = None if hold else start_us  # what holds at the start may be anywhere in the tail
-    waiting = chunks.tail_rows(connection, line_id, since_us, end_us)
-    new: dict[int, Series] = {}
-    if waiting:
-        columns = tail.unpack(waiting)
-        new = {tag: tail.of_tag(columns, tag) for tag in ids} if len(ids) < _MANY else tail.by_tag(columns)
+    new = _fresh(connection, line_id, ids, start_us, end_us, hold=hold)
     if len(ids) < _MANY:
         return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
@@ -81,6 +79,28 @@ def read(
             whole = _of_one(connection, tag_id, stretch, fresh)
         answer[tag_id] = whole
     return answer
+
+
+def _fresh(
+    connection: Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int | None, *, hold: bool
+) -> dict[int, Series]:
+    """What the tail has of these tags: all in [start_us, end_us), with ``hold`` the last row before, and perhaps more.
+
+    What holds at the start may be anywhere in the tail, but nearly always is in its last minutes.
+    """
+    if not chunks.has_fresh(connection, line_id, end_us):
+        return {}
+    since_us = start_us - _LOOK_BACK_US if hold else start_us
+    found = _unpacked(chunks.tail_rows(connection, line_id, since_us, end_us), ids)
+    if hold:
+        missing = [tag for tag in ids if (mine := found.get(tag)) is None or mine.times[0] > start_us]
+        if missing and chunks.has_fresh(connection, line_id, since_us):
+            found |= _unpacked(chunks.tail_rows(connection, line_id, None, end_us), missing)
+    return found
+
+
+def _unpacked(rows: Sequence[Any], ids: Sequence[int]) -> dict[int, Series]:
+    return tail.by_tag(tail.unpack(rows), ids) if rows else {}
 
 
 def _of_blocks(
@@ -130,7 +150,8 @@ def _of_one(connection: Connection, tag_id: int, stretch: Stretch, fresh: Series
 
 
 def _with_fresh(old: Series, fresh: Series, stretch: Stretch) -> Series:
-    return joined([old, fresh]).between(stretch.start_us, stretch.end_us, hold=stretch.hold)
+    both = joined([old, fresh]) if len(old) else fresh
+    return both.between(stretch.start_us, stretch.end_us, hold=stretch.hold)
 
 
 def _blocks(connection: Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
@@ -182,7 +203,7 @@ def statistics(
     is_first = not has_earlier and inside[0] is blocks[0]
     before = {} if is_first else read(connection, line_id, ids, start_us, begun, hold=True)
     if inside[-1] is blocks[-1]:
-        after = tail.by_tag(tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
+        after = _unpacked(chunks.tail_rows(connection, line_id, ended + 1, end_us), ids)
     else:
         after = read(connection, line_id, ids, ended + 1, end_us, hold=False)
     answer = {
