@@ -60,8 +60,8 @@ class Series:
 
     def between(self, start_us: int, end_us: int | None, *, hold: bool = False) -> Series:
         """Rows in [start_us, end_us); with ``hold`` the one before too, unless one stands at ``start_us``."""
-        first = int(np.searchsorted(self.times, start_us))
-        last = len(self) if end_us is None else int(np.searchsorted(self.times, end_us))
+        first = int(self.times.searchsorted(start_us))
+        last = len(self) if end_us is None else int(self.times.searchsorted(end_us))
         if hold and first and (first == len(self) or self.times[first] != start_us):
             first -= 1
         return self.part(first, max(first, last))
