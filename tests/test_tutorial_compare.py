@@ -75,7 +75,17 @@ def test_every_command_of_the_guide_does_what_it_says(folder: Path, monkeypatch:
     for part in ("run-", "Compared within", "golden band", "lots, each run both ways",
                  "Proposal, to be tried by a person", "written:"):  # fmt: skip
         assert part in text
-    for name in ("groups.png", "overlay.png", "spc.png", "surface.png", "run.csv", "runs.parquet", "report.html"):
+    for name in (
+        "yields.png",
+        "groups.png",
+        "overlay.png",
+        "spc.png",
+        "surface.png",
+        "run.png",
+        "run.csv",
+        "runs.parquet",
+        "report.html",
+    ):
         assert (folder / "build" / name).stat().st_size > 1000, name
     assert (folder / "build" / "run.csv-metadata.json").exists()
 
@@ -96,6 +106,7 @@ def test_every_command_of_the_guide_does_what_it_says(folder: Path, monkeypatch:
         ("surface --factor colour", "no run has"),
         ("export", "which runs"),
         ("export last --format parquet", "needs --out"),
+        ("export last --what runs --plot x.png", "does not go with"),
         ("report last --out x.doc", ".html, .pdf"),
         ("report run-999", "no run"),
     ],

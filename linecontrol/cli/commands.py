@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from linecontrol import __version__
 from linecontrol.cli import client
 from linecontrol.cli.display import DISPLAY_PORT
-from linecontrol.cli.histories import Where
+from linecontrol.cli.histories import Plot, Where
 from linecontrol.cli.lazy import Root
 from linecontrol.cli.options import Database, Json, LineName, Url
 from linecontrol.cli.output import (
@@ -350,14 +350,17 @@ def status(url: Url = None, as_json: Json = False) -> None:
 def runs(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     where: Where = "",
+    plot: Plot = None,
     data: Data = None,
     database: Database = None,
     line: LineName = None,
     as_json: Json = False,
 ) -> None:
-    """Runs on record, newest first. Needs no running controller."""
+    """Runs on record, newest first; their yields over time with --plot. Needs no running controller."""
+    from linecontrol.cli.histories import check_plot
     from linecontrol.cli.records import Place, read_runs, runs_table
 
+    check_plot(plot)
     rows = guarded_value(lambda: read_runs(Place(data, database, line), limit, where))
     if as_json:
         print_json(rows)
@@ -365,6 +368,18 @@ def runs(
         people.print(f"No run fits --where '{where}'.", markup=False, soft_wrap=True)
     else:
         paper.print(runs_table(rows, paper))
+    if plot is not None:
+        _plot_yields(rows, plot)
+
+
+def _plot_yields(rows: list[dict[str, Any]], plot: Path) -> None:
+    from linecontrol.cli.histories import drawn
+    from linecontrol.cli.run_plots import draw_yields, has_yield
+
+    if any(map(has_yield, rows)):
+        drawn(draw_yields, rows, plot)
+    else:
+        people.print("No chart: none of these runs has a yield.")
 
 
 @app.command()

@@ -90,11 +90,12 @@ def _print_groups(one: dict[str, Any]) -> None:
     paper.print(table)
     for said in one["statements"]:
         paper.print(said, markup=False, soft_wrap=True)
-    for row in one["without_lots"] if one["lots"] is None else ():
+    whose = "" if one["lots"] is None else ", of single runs, whatever their lots"
+    for row in one["without_lots"]:
         if row["effect"] is not None:
             span = f"{row['effect_low']:.2f} to {row['effect_high']:.2f}"
-            text = f"  {row['b']} less {row['a']}: Hedges' g = {row['effect']:.2f} ({span})"
-            paper.print(text, style="dim", markup=False)
+            text = f"  {row['b']} less {row['a']}: Hedges' g = {row['effect']:.2f} ({span}){whose}"
+            paper.print(text, style="dim", markup=False, soft_wrap=True)
     if one["lots"] is not None:
         model = one["lots"]
         how = "within lots" if model["is_within"] else "between lots"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linecontrol.cli.histories import Data, Where, asked
+from linecontrol.cli.histories import Data, Plot, Where, asked, check_plot, drawn
 from linecontrol.cli.options import Database, LineName
 from linecontrol.cli.output import BAD_INPUT, people, print_json, stop
 from linecontrol.cli.records import Place
@@ -29,6 +29,7 @@ def export(
     ] = None,
     form: Annotated[str, typer.Option("--format", help="csv, parquet or json.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    plot: Plot = None,
     data: Data = None,
     database: Database = None,
     line: LineName = None,
@@ -42,9 +43,15 @@ def export(
         stop("--format parquet needs --out FILE", BAD_INPUT)
     if not runs and not where:
         stop("which runs? Name them, or give --where (--where 'yield > 0' is all that have one)", BAD_INPUT)
-    written: list[Path] = asked(
-        Place(data, database, line), _written, runs or [], where, what, signal or [], every, form, out
-    )
+    check_plot(plot)
+    if plot is not None and what != "samples":
+        stop(f"--plot draws samples over time; it does not go with --what {what}", BAD_INPUT)
+    place = Place(data, database, line)
+    if plot is not None:  # before the table, so that what cannot be drawn is told at once
+        from linecontrol.cli.run_plots import curves_of, draw_curves
+
+        drawn(draw_curves, asked(place, curves_of, runs or [], where, signal or []), plot)
+    written: list[Path] = asked(place, _written, runs or [], where, what, signal or [], every, form, out)
     for path in written:
         people.print(f"written: {path}", markup=False, soft_wrap=True)
 

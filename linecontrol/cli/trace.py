@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -227,9 +228,7 @@ def verify(
                 also = looking.verify(reader, anchors).findings if anchors else ()
                 known = set(found.findings)
                 extra = [one for one in also if one not in known]
-                found = looking.Verification(
-                    [*found.findings, *extra], found.head, found.records, found.statement, found.anchors + len(anchors)
-                )
+                found = replace(found, findings=[*found.findings, *extra], anchors=found.anchors + len(anchors))
             else:
                 found = looking.verify(reader, anchors)
         all_found.append((folder, found))
@@ -257,6 +256,8 @@ def _show_verified(folder: Path, found: Any) -> None:
         paper.print(f"{folder}: NOT sound ({head}):", markup=False, soft_wrap=True)
         for one in found.findings[:50]:
             paper.print(f"  {one.what:8} {one.text}", markup=False, soft_wrap=True)
+    for text in found.known:
+        paper.print(f"  known    {text}", markup=False, soft_wrap=True)
     if found.statement:
         paper.print(f"  {found.statement}", markup=False, soft_wrap=True)
 

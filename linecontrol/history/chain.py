@@ -154,8 +154,13 @@ def text_hash(text: str) -> str:
 
 
 def tail_digest(cells: Sequence[Any], samples: bytes) -> str:
-    """Digest of a row of fresh samples. ``cells``: all columns but the samples themselves."""
-    content = hashlib.sha256(json.dumps(cells, separators=(",", ":"), ensure_ascii=True).encode("ascii"))
+    """Digest of a row of fresh samples. ``cells``: writer, number, start_us, end_us, rows and texts of it."""
+    writer, number, start_us, end_us, rows, texts = cells
+    if texts is None and writer.isalnum() and writer.isascii():  # the same JSON, in a tenth of the time
+        text = f'["{writer}",{number},{start_us},{end_us},{rows},null]'
+    else:
+        text = json.dumps([*cells], separators=(",", ":"), ensure_ascii=True)
+    content = hashlib.sha256(text.encode("ascii"))
     content.update(samples)
     return content.hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,13 +70,20 @@ def note_tail(paramstyle: str) -> str:
     return _NOTED.format(sign="?" if paramstyle == "qmark" else "%s")
 
 
-def tail_hashes(connection: sa.Connection, line_id: int) -> Iterator[tuple[int, str, str | None]]:
-    """Of each row of fresh samples: its number, the hash it should have after the row before it, and the one it has."""
-    tail, before = schema.tail, ""
+def tail_hashes(
+    connection: sa.Connection, line_id: int, aside: Mapping[int, str]
+) -> Iterator[tuple[int, str, str | None]]:
+    """Of each row of fresh samples: its number, the hash it should have after the row before it, and the one it has.
+
+    ``aside``: numbers and hashes of rows that were damaged and left the tail; those behind them follow them still.
+    """
+    tail, before, last = schema.tail, "", 0
     query = sa.select(tail.c.id, tail.c.hash, tail.c.samples, *_TAIL_CELLS).where(tail.c.line_id == line_id)
     for number, kept, samples, *cells in connection.execute(query.order_by(tail.c.id)):
+        lost = max((one for one in aside if last < one < number), default=None)
+        before = before if lost is None else aside[lost]
         yield number, text_hash(before + tail_digest(cells, samples)), kept
-        before = kept or ""
+        before, last = kept or "", number
 
 
 def chain_tail(connection: sa.Connection, line_id: int) -> None:

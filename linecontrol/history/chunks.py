@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from linecontrol.history import schema
-from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, rows_of_each, shared_times
+from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, rows_of_each
 from linecontrol.history.numbers import unpack_ints
 from linecontrol.history.seal import Block, Chunk
 from linecontrol.history.series import Packed, Series
@@ -90,6 +90,9 @@ _TAIL = Question(
     sa.select(schema.tail.c.samples, schema.tail.c.texts)
     .where(schema.tail.c.line_id == _LINE, schema.tail.c.end_us >= _START, schema.tail.c.start_us < _END)
     .order_by(schema.tail.c.id)
+)
+_ANY_FRESH = Question(
+    sa.select(schema.tail.c.id).where(schema.tail.c.line_id == _LINE, schema.tail.c.start_us < _END).limit(1)
 )
 _MOST = 2**31 - 1
 _BY_START = itemgetter(1)
@@ -178,19 +181,26 @@ def tail_rows(
     return _TAIL.ask(connection, line=line_id, start=start_us, end=end_us)
 
 
+def has_fresh(connection: Connection, line_id: int, before_us: int | None) -> bool:
+    """Does the tail hold anything from before this time (None: anything at all)? Soon told where it does."""
+    return bool(_ANY_FRESH.ask(connection, line=line_id, end=_NEVER_US if before_us is None else before_us))
+
+
 # -- chunks
 
 
 def each(connection: Connection, found: Sequence[Found]) -> list[Series]:
     """Each chunk as a series of its own, whole."""
-    return [rows_of([piece], WHOLE) for _, piece in pieces_of(connection, found, WHOLE)]
+    return [rows_of([piece], WHOLE) for _, piece in pieces_of(connection, found)]
 
 
 def series_of(connection: Connection, found: Sequence[Found], stretch: Stretch | None = None) -> dict[int, Series]:
     """The chunks (in the order of time) as one series for each tag, of all or of a stretch of time."""
     stretch = stretch or WHOLE
+    axes = _axes(connection, found)
     by_tag: dict[int, list[Piece]] = {}
-    for tag_id, piece in pieces_of(connection, found, stretch):
+    for tag_id, block_id, axis, start_us, end_us, length, packed in found:
+        piece = Piece(packed, axes.get((block_id, axis)), start_us, end_us, length)
         mine = by_tag.get(tag_id)
         if mine is None:
             by_tag[tag_id] = [piece]
@@ -199,18 +209,24 @@ def series_of(connection: Connection, found: Sequence[Found], stretch: Stretch |
     return rows_of_each(by_tag, stretch)
 
 
-def pieces_of(connection: Connection, found: Sequence[Found], stretch: Stretch = WHOLE) -> list[tuple[int, Piece]]:
-    """Each with its tag, in their order; a stretch of time that will be asked for."""
+def pieces_of(connection: Connection, found: Sequence[Found]) -> list[tuple[int, Piece]]:
+    """Each with its tag, in their order; to be asked about one stretch of time."""
+    axes = _axes(connection, found)
+    return [
+        (tag_id, Piece(packed, axes.get((block_id, axis)), start_us, end_us, length))
+        for tag_id, block_id, axis, start_us, end_us, length, packed in found
+    ]
+
+
+def _axes(connection: Connection, found: Sequence[Found]) -> dict[tuple[int, int | None], SharedTimes]:
+    """By block and number, of the blocks in which these chunks lie."""
     axes: dict[tuple[int, int | None], SharedTimes] = {}
     wanted = {chunk.block_id for chunk in found if chunk.axis is not None}
     if wanted:  # the blocks of one question are neighbours, but for those of other lines between them
         for block_id, number, times in _AXES.ask(connection, first=min(wanted), last=max(wanted)):
             if block_id in wanted:
-                axes[block_id, number] = shared_times(unpack_ints(times), stretch)
-    return [
-        (tag_id, Piece(packed, axes.get((block_id, axis)), start_us, end_us, length))
-        for tag_id, block_id, axis, start_us, end_us, length, packed in found
-    ]
+                axes[block_id, number] = SharedTimes(unpack_ints(times))
+    return axes
 
 
 def _found(row: Sequence[Any], data: bytes, at: int) -> Found:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linecontrol.history.numbers import Floats, Ints, unpack_floats, unpack_floats_into, unpack_ints
+from linecontrol.history.numbers import Floats, Ints, unpack_floats_into, unpack_ints, unpack_rows
 from linecontrol.history.series import EMPTY, Packed, Series, all_good, joined, unpack
 
 
@@ -26,17 +26,25 @@ class Stretch(NamedTuple):
 WHOLE = Stretch(-(2**62), 2**62, hold=False)
 
 
-class SharedTimes(NamedTuple):
-    """Times that several tags share, and where in them a stretch begins and ends.
+class SharedTimes:
+    """Times that several tags share, and where in them the stretch asked for begins and ends."""
 
-    Attributes:
-        borders: positions of the first time at or after the start, and at or after the end.
-        is_exact: does a time stand just at the start?
-    """
+    __slots__ = ("_found", "times")
 
-    times: Ints
-    borders: Ints
-    is_exact: bool
+    def __init__(self, times: Ints) -> None:
+        self.times = times
+        self._found: tuple[tuple[int, int], bool] | None = None
+
+    def borders(self, stretch: Stretch) -> tuple[tuple[int, int], bool]:
+        """Positions of the first time at or after the start, and at or after the end; is one just at the start?
+
+        Asked about one stretch only, and looked up once.
+        """
+        if self._found is None:
+            first, last = self.times.searchsorted((stretch.start_us, stretch.end_us)).tolist()
+            is_exact = first < len(self.times) and int(self.times[first]) == stretch.start_us
+            self._found = (first, last), is_exact
+        return self._found
 
 
 class Piece(NamedTuple):
@@ -49,20 +57,8 @@ class Piece(NamedTuple):
     length: int
 
 
-class _Cut(NamedTuple):
-    """Rows [start, end) of a piece. ``rows``: its numbers where they are known already."""
-
-    piece: Piece
-    start: int
-    end: int
-    rows: Ints | None
-
-
-def shared_times(times: Ints, stretch: Stretch) -> SharedTimes:
-    """The axis of a block, for all questions about one stretch."""
-    borders = times.searchsorted((stretch.start_us, stretch.end_us))
-    first = int(borders[0])
-    return SharedTimes(times, borders, first < len(times) and int(times[first]) == stretch.start_us)
+_Cut = tuple[Piece, int, int, Ints | slice | None]
+"""Rows [start, end) of a piece; its numbers where they are known already."""
 
 
 def rows_of(pieces: Sequence[Piece], stretch: Stretch) -> Series:
@@ -72,60 +68,67 @@ def rows_of(pieces: Sequence[Piece], stretch: Stretch) -> Series:
 
 def rows_of_each(pieces: Mapping[int, Sequence[Piece]], stretch: Stretch) -> dict[int, Series]:
     """The same for each of several tags. Their columns lie in one piece of memory, which costs much less to get."""
-    cuts = {tag: _cuts(mine, stretch) for tag, mine in pieces.items()}
-    count = sum(cut.end - cut.start for mine in cuts.values() if _is_copied(mine) for cut in mine)
-    times, values = _room(count)
     found: dict[int, Series] = {}
-    at = 0
-    for tag, mine in cuts.items():
-        if _is_copied(mine):
-            start = at
-            for cut in mine:
-                to = at + cut.end - cut.start
-                _fill(cut, times[at:to], values[at:to])
-                at = to
-            found[tag] = Series(times[start:at], values[start:at], all_good(at - start))
+    plain: list[tuple[int, list[_Cut]]] = []
+    count = 0
+    for tag, mine in pieces.items():
+        cuts, rows, has_notes = _cuts(mine, stretch)
+        if has_notes:
+            found[tag] = joined([_with_notes(cut) for cut in cuts])
         else:
-            found[tag] = _alone(mine)
+            plain.append((tag, cuts))
+            count += rows
+    times, values = _room(count)
+    at = 0
+    for tag, cuts in plain:
+        start = at
+        for cut in cuts:
+            to = at + cut[2] - cut[1]
+            _fill(cut, times[at:to], values[at:to])
+            at = to
+        found[tag] = Series(times[start:at], values[start:at], all_good(at - start)) if at > start else EMPTY
     return found
 
 
-def _cuts(pieces: Sequence[Piece], stretch: Stretch) -> list[_Cut]:
-    cuts = [cut for piece in pieces if (cut := _cut(piece, stretch)).end > cut.start]
-    if stretch.hold:  # of several rows before the start only the last holds
-        while len(cuts) > 1 and cuts[1].piece.start_us <= stretch.start_us:
+def _cuts(pieces: Sequence[Piece], stretch: Stretch) -> tuple[list[_Cut], int, bool]:
+    """What is wanted of each piece, how many rows that is, and whether any of them has notes."""
+    start_us, end_us, hold = stretch
+    cuts: list[_Cut] = []
+    for piece in pieces:
+        if piece.start_us >= start_us and piece.end_us < end_us:
+            cuts.append((piece, 0, piece.length, None))
+        else:
+            cut = _cut(piece, stretch)
+            if cut[2] > cut[1]:
+                cuts.append(cut)
+    if hold:  # of several rows before the start only the last holds
+        while len(cuts) > 1 and cuts[1][0].start_us <= start_us:
             del cuts[0]
-    return cuts
-
-
-def _is_copied(cuts: Sequence[_Cut]) -> bool:
-    return len(cuts) > 1 and all(cut.piece.packed.notes is None for cut in cuts)
-
-
-def _alone(cuts: Sequence[_Cut]) -> Series:
-    if not cuts:
-        return EMPTY
-    if any(cut.piece.packed.notes is not None for cut in cuts):
-        return joined([_with_notes(cut) for cut in cuts])
-    (cut,) = cuts
-    values = unpack_floats(cut.piece.packed.data, cut.start, cut.end)
-    return Series(_times(cut), values, all_good(cut.end - cut.start))
+    count, has_notes = 0, False
+    for piece, start, end, _ in cuts:
+        count += end - start
+        has_notes = has_notes or piece.packed.notes is not None
+    return cuts, count, has_notes
 
 
 def _cut(piece: Piece, stretch: Stretch) -> _Cut:
-    if piece.start_us >= stretch.start_us and piece.end_us < stretch.end_us:
-        return _Cut(piece, 0, piece.length, None)
-    rows = unpack_ints(piece.packed.times)
-    if piece.axis is None:
-        first, last = rows.searchsorted((stretch.start_us, stretch.end_us)).tolist()
-        is_exact = first < len(rows) and rows[first] == stretch.start_us
+    axis = piece.axis
+    if axis is None:
+        rows: Ints | slice = unpack_ints(piece.packed.times)
+        borders, is_exact = (stretch.start_us, stretch.end_us), True
     else:
-        borders = piece.axis.borders
+        rows = unpack_rows(piece.packed.times)
+        borders, is_exact = axis.borders(stretch)
+    if isinstance(rows, slice):
+        start, stop, step = rows.start, rows.stop, rows.step
+        first, last = (len(range(start, min(border, stop), step)) for border in borders)
+        is_exact = is_exact and first < piece.length and start + step * first == borders[0]
+    else:
         first, last = rows.searchsorted(borders).tolist()
-        is_exact = piece.axis.is_exact and first < len(rows) and rows[first] == borders[0]
+        is_exact = is_exact and first < len(rows) and rows[first] == borders[0]
     if stretch.hold and first and not is_exact:
         first -= 1
-    return _Cut(piece, first, last, rows)
+    return piece, first, last, rows
 
 
 def _room(count: int) -> tuple[Ints, Floats]:
@@ -135,11 +138,14 @@ def _room(count: int) -> tuple[Ints, Floats]:
 
 
 def _fill(cut: _Cut, times: Ints, values: Floats) -> None:
-    times[:] = _times(cut)
-    if cut.rows is None:
-        unpack_floats_into(cut.piece.packed.data, values)
+    piece, start, end, rows = cut
+    packed, axis = piece.packed, piece.axis
+    if axis is None:
+        times[:] = unpack_ints(packed.times)[start:end]
     else:
-        values[:] = unpack_floats(cut.piece.packed.data, cut.start, cut.end)
+        rows = unpack_rows(packed.times) if rows is None else rows
+        times[:] = axis.times[rows][start:end] if isinstance(rows, slice) else axis.times[rows[start:end]]
+    unpack_floats_into(packed.data, values, start, end)
 
 
 def all_of(pieces: Sequence[Piece]) -> tuple[Ints, Floats]:
@@ -149,16 +155,11 @@ def all_of(pieces: Sequence[Piece]) -> tuple[Ints, Floats]:
     at = 0
     for piece in pieces:
         to = at + piece.length
-        _fill(_Cut(piece, 0, piece.length, None), times[at:to], values[at:to])
+        _fill((piece, 0, piece.length, None), times[at:to], values[at:to])
         at = to
     return times, values
 
 
-def _times(cut: _Cut) -> Ints:
-    rows = unpack_ints(cut.piece.packed.times) if cut.rows is None else cut.rows[cut.start : cut.end]
-    return rows if cut.piece.axis is None else cut.piece.axis.times[rows]
-
-
 def _with_notes(cut: _Cut) -> Series:
-    axis = None if cut.piece.axis is None else cut.piece.axis.times
-    return unpack(cut.piece.packed, axis).part(cut.start, cut.end)
+    piece, start, end, _ = cut
+    return unpack(piece.packed, None if piece.axis is None else piece.axis.times).part(start, end)

@@ -35,7 +35,8 @@ class Late:
 
     def rest_of(self, tag_id: int, series: Series) -> Series:
         """Rows that are not late."""
-        return series.between(self.newest.get(tag_id, _ALWAYS_US) + 1, None)
+        newest = self.newest.get(tag_id)
+        return series if newest is None else series.between(newest + 1, None)
 
     def merge(self, connection: sa.Connection) -> None:
         """Rewrite the chunks. The caller's transaction."""

@@ -83,13 +83,13 @@ class LikeScans:
         until_us = time_us - self._keepalive_us
         if self._oldest_us <= until_us:
             is_due |= self._stored_us <= until_us
-        at = is_due.nonzero()[0]
+        (at,) = is_due.nonzero()
         if not len(at):
             self.seen_us = time_us
             return _NOTHING
         new = now[at]
-        if not np.abs(new).max() < _EXACT:
-            return None  # NaN, infinite, or perhaps an integer that no float holds
+        if not new.dot(new) < _EXACT**2:
+            return None  # one of them is NaN, infinite, or perhaps an integer that no float holds
         self._stored_us[at] = time_us
         if self._oldest_us <= until_us:
             self._oldest_us = int(self._stored_us.min())

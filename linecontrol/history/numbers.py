@@ -25,8 +25,10 @@ _MOST_STEPS = 2**31 - 1
 _STEPS_OF = tuple(m * 10.0**-d for d in range(6) for m in (1.0, 5.0, 2.0))
 _TENS = tuple(10.0**d for d in range(1, 7))
 _DELTAS = (DeltaSpec.no_op(), DeltaSpec.try_consecutive(1))
-_WHOLE = tuple(ChunkConfig(compression_level=8, delta_spec=delta, mode_spec=ModeSpec.classic()) for delta in _DELTAS)
+_PLAIN = ModeSpec.classic()
+_WHOLE = tuple(ChunkConfig(compression_level=6, delta_spec=delta, mode_spec=_PLAIN) for delta in _DELTAS)
 _REAL = tuple(ChunkConfig(compression_level=8, delta_spec=delta) for delta in _DELTAS)
+_RISING = (ChunkConfig(compression_level=8, delta_spec=_DELTAS[1], mode_spec=_PLAIN),)
 
 
 def pack_floats(values: Floats) -> bytes:
@@ -55,17 +57,17 @@ def unpack_floats(packed: bytes, start: int = 0, end: int | None = None) -> Floa
     return np.asarray(steps / _TENS[packed[1]])
 
 
-def unpack_floats_into(packed: bytes, room: Floats) -> None:
-    """``unpack_floats`` into an array as long as the column."""
+def unpack_floats_into(packed: bytes, room: Floats, start: int = 0, end: int | None = None) -> None:
+    """``unpack_floats`` into an array of that length."""
     how = packed[0]
     if how == _CONSTANT:
         room[:] = struct.unpack_from("<d", packed, 5)[0]
     elif how == _FLOAT:
-        room[:] = _decompress(packed[1:])
+        room[:] = _decompress(packed[1:])[start:end]
     elif how == _STEPS:
-        np.multiply(_decompress(packed[2:]), _STEPS_OF[packed[1]], out=room)
+        np.multiply(_decompress(packed[2:])[start:end], _STEPS_OF[packed[1]], out=room)
     else:
-        np.divide(_decompress(packed[2:]), _TENS[packed[1]], out=room)
+        np.divide(_decompress(packed[2:])[start:end], _TENS[packed[1]], out=room)
 
 
 def pack_ints(numbers: Ints) -> bytes:
@@ -73,14 +75,14 @@ def pack_ints(numbers: Ints) -> bytes:
     gaps = np.diff(numbers)
     if not len(gaps) or (gaps == gaps[0]).all():
         return struct.pack("<BIqq", _RAMP, len(numbers), int(numbers[0]), int(gaps[0]) if len(gaps) else 0)
-    if numbers[0] >= 0 and gaps.min() >= 0 and max(int(gaps.max()), int(numbers[0])) < 2**16:
-        rises = np.diff(numbers, prepend=0).astype(np.uint16)
-        narrow = _shortest(rises, _WHOLE)
-        if gaps.min() > 0 and numbers[-1] < len(narrow) * 8 * _MASK_MAY_COST:
-            mask = np.zeros(int(numbers[-1]) + 1, np.bool_)
+    least, last = int(gaps.min()), int(numbers[-1])
+    if numbers[0] >= 0 and least >= 0 and last < 2**32:
+        rising = _shortest(numbers.astype(np.uint16 if last < 2**16 else np.uint32), _RISING)
+        if least > 0 and last < len(rising) * 8 * _MASK_MAY_COST:
+            mask = np.zeros(last + 1, np.bool_)
             mask[numbers] = True
             return bytes((_MASK,)) + np.packbits(mask).tobytes()
-        return bytes((_NARROW,)) + narrow
+        return bytes((_WIDE,)) + rising
     return bytes((_WIDE,)) + _shortest(numbers, (ChunkConfig(compression_level=8),))
 
 
@@ -95,10 +97,19 @@ def unpack_ints(packed: bytes) -> Ints:
         return np.unpackbits(np.frombuffer(packed, np.uint8, offset=1)).view(np.bool_).nonzero()[0]
     numbers = _decompress(packed[1:])
     wide = numbers.astype(np.int64, copy=False)
-    return wide.cumsum() if packed[0] == _NARROW else wide
+    return wide.cumsum() if packed[0] == _NARROW else wide  # gaps are not written any more: adding them up is slow
 
 
-def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int32]] | None:
+def unpack_rows(packed: bytes) -> Ints | slice:
+    """``unpack_ints`` of rising numbers >= 0, to pick rows by: as a slice where they are evenly spaced."""
+    if packed[0] == _RAMP:
+        _, count, first, gap = struct.unpack("<BIqq", packed)
+        if gap > 0:
+            return slice(first, first + gap * (count - 1) + 1, gap)
+    return unpack_ints(packed)
+
+
+def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int16 | np.int32]] | None:
     """The column as whole multiples of a step, or whole numbers over a power of ten: what gives back each bit."""
     look = values[:_LOOK]
     with np.errstate(all="ignore"):  # what is no number is found out by the comparison
@@ -109,14 +120,15 @@ def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int32]] | None:
     return None
 
 
-def _multiples(values: Floats, how: int, step: float) -> npt.NDArray[np.int32] | None:
+def _multiples(values: Floats, how: int, step: float) -> npt.NDArray[np.int16 | np.int32] | None:
     steps = np.rint(values / step if how == _STEPS else values * step)
     again = steps * step if how == _STEPS else steps / step
-    if not (again == values).all() or np.abs(steps).max() > _MOST_STEPS:
+    if not (again == values).all():
         return None
-    if np.signbit(values[values == 0.0]).any():
+    largest = np.abs(steps).max()
+    if largest > _MOST_STEPS or np.signbit(values[values == 0.0]).any():
         return None  # a whole number has no negative zero
-    return steps.astype(np.int32)
+    return steps.astype(np.int16 if largest < 2**15 else np.int32)
 
 
 def _shortest(column: npt.NDArray[Any], configs: tuple[ChunkConfig, ...]) -> bytes:

@@ -65,9 +65,9 @@ def seal(series: Mapping[int, Series], stations: Mapping[int, str]) -> Block:
         number = len(axes)
         used = False
         for tag, rows in sorted(mine.items()):
-            is_on_axis = axis is not None and _holds(axis, rows.times)
-            chunks.append(chunk_of(tag, rows, number if is_on_axis else None, axis if is_on_axis else None))
-            used = used or is_on_axis
+            places = None if axis is None else _places(axis, rows.times)
+            chunks.append(chunk_of(tag, rows, None if places is None else number, places))
+            used = used or places is not None
         if axis is not None and used:
             axes.append(Axis(number, len(axis), pack_ints(axis)))
     return Block(
@@ -88,15 +88,16 @@ def _axis(columns: Sequence[Series]) -> Ints | None:
     return shared if len(shared) else None
 
 
-def _holds(axis: Ints, times: Ints) -> bool:
-    """Are all of these among the times of the axis? Both in their order."""
+def _places(axis: Ints, times: Ints) -> Ints | None:
+    """Where in the axis each of these times stands; None = not all of them do. Both in their order."""
     if times[-1] > axis[-1]:
-        return False
-    return bool((axis[np.searchsorted(axis, times)] == times).all())
+        return None
+    places: Ints = axis.searchsorted(times)
+    return places if (axis[places] == times).all() else None
 
 
-def chunk_of(tag: int, rows: Series, number: int | None = None, axis: Ints | None = None) -> Chunk:
-    """One tag's rows; without an axis they keep their times themselves."""
+def chunk_of(tag: int, rows: Series, number: int | None = None, places: Ints | None = None) -> Chunk:
+    """One tag's rows; without an axis, and their places in it, they keep their times themselves."""
     last = float(rows.values[-1])
     return Chunk(
         tag,
@@ -106,5 +107,5 @@ def chunk_of(tag: int, rows: Series, number: int | None = None, axis: Ints | Non
         rollup(rows),
         None if np.isnan(last) else last,
         int(rows.statuses[-1]),
-        pack(rows, axis),
+        pack(rows, places),
     )

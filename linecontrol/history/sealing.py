@@ -36,10 +36,11 @@ class Fresh(NamedTuple):
         """Is it long enough to be sealed?"""
         return self.end_us - self.start_us >= SPAN_US or self.rows >= MOST_ROWS
 
-    def and_also(self, more: Fresh) -> Fresh:
+    def and_also(self, start_us: int, end_us: int, rows: int) -> Fresh:
+        """With so many rows more."""
         if not self.rows:
-            return more
-        return Fresh(min(self.start_us, more.start_us), max(self.end_us, more.end_us), self.rows + more.rows)
+            return Fresh(start_us, end_us, rows)
+        return Fresh(min(self.start_us, start_us), max(self.end_us, end_us), self.rows + rows)
 
 
 NOTHING_FRESH = Fresh(0, 0, 0)

@@ -60,8 +60,8 @@ class Series:
 
     def between(self, start_us: int, end_us: int | None, *, hold: bool = False) -> Series:
         """Rows in [start_us, end_us); with ``hold`` the one before too, unless one stands at ``start_us``."""
-        first = int(np.searchsorted(self.times, start_us))
-        last = len(self) if end_us is None else int(np.searchsorted(self.times, end_us))
+        first = int(self.times.searchsorted(start_us))
+        last = len(self) if end_us is None else int(self.times.searchsorted(end_us))
         if hold and first and (first == len(self) or self.times[first] != start_us):
             first -= 1
         return self.part(first, max(first, last))
@@ -158,18 +158,22 @@ def rollup(series: Series, until_us: int | None = None) -> Rollup:
     """Of these rows; the last value is held until ``until_us`` (None: it counts for no time)."""
     if not len(series):
         return NOTHING
-    good = series.is_number
-    if not good.any():
-        return Rollup(len(series), 0, None, None, 0, 0.0)
-    held, values = np.empty(len(series), np.int64), series.values
-    np.subtract(series.times[1:], series.times[:-1], out=held[:-1])
-    held[-1] = 0 if until_us is None else max(0, until_us - int(series.times[-1]))
-    if not good.all():
+    times, values = series.times, series.values
+    held = np.empty(len(series), np.int64)
+    np.subtract(times[1:], times[:-1], out=held[:-1])
+    held[-1] = 0 if until_us is None else max(0, until_us - int(times[-1]))
+    low = float(values.min()) if series.is_all_good else math.nan
+    if low == low:  # one NaN would be the smallest, so all are numbers, and each holds until the next
+        weight_us = int(times[-1]) - int(times[0]) + int(held[-1])
+    else:
+        good = series.is_number
+        if not good.any():
+            return Rollup(len(series), 0, None, None, 0, 0.0)
         held, values = held[good], values[good]
-    low, high = float(values.min()), float(values.max())
+        low, weight_us = float(values.min()), int(held.sum())
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite reading is a reading
         integral = float((values * held).sum())  # pairwise, and no linear algebra threads to wake
-    return Rollup(len(series), len(values), low, high, int(held.sum()), integral)
+    return Rollup(len(series), len(values), low, float(values.max()), weight_us, integral)
 
 
 def together(parts: Sequence[Rollup]) -> Rollup:
@@ -196,12 +200,12 @@ class Packed(NamedTuple):
     notes: bytes | None
 
 
-def pack(series: Series, axis: Ints | None) -> Packed:
-    """``axis``: times that several tags share and that hold all of this one's; None: the series keeps its own."""
-    numbers = series.times if axis is None else np.searchsorted(axis, series.times)
+def pack(series: Series, places: Ints | None) -> Packed:
+    """``places``: of its times in an axis that several tags share; None: the series keeps its own."""
+    numbers = series.times if places is None else places
     missing = np.isnan(series.values)
     values = _filled(series.values, missing) if missing.any() else series.values
-    return Packed(pack_ints(numbers.astype(np.int64)), pack_floats(values), _notes(series, missing))
+    return Packed(pack_ints(numbers), pack_floats(values), _notes(series, missing))
 
 
 def unpack(packed: Packed, axis: Ints | None) -> Series:

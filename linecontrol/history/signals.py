@@ -6,6 +6,8 @@ What a question costs depends on the stretch of time asked for and on the tail, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import attrgetter, mul, sub
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -23,6 +25,9 @@ _MANY = 8
 _MOST_HELD = 4
 """Questions about more blocks than this are calculations, which would push out what somebody looks at."""
 
+_LOOK_BACK_US = 150_000_000
+"""What did not change is stored again every minute; so the value of two minutes ago is known from what came since."""
+
 _FOREVER_US = 2**62
 _OVERLAP = 4  # blocks may overlap a little, for a device may stamp one value later than another
 
@@ -34,6 +39,7 @@ _HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us, _block.c.row
 )
 _BEFORE = Question(_HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP))
 _INSIDE = Question(_HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us))
+_BY_START = attrgetter("start_us")
 
 
 class _Block(NamedTuple):
@@ -58,12 +64,7 @@ def read(
     ``held``: blocks that are decoded already, and where those this question decodes may be held.
     """
     stretch = Stretch(start_us, _FOREVER_US if end_us is None else end_us, hold)
-    since_us = None if hold else start_us  # what holds at the start may be anywhere in the tail
-    waiting = chunks.tail_rows(connection, line_id, since_us, end_us)
-    new: dict[int, Series] = {}
-    if waiting:
-        columns = tail.unpack(waiting)
-        new = {tag: tail.of_tag(columns, tag) for tag in ids} if len(ids) < _MANY else tail.by_tag(columns)
+    new = _fresh(connection, line_id, ids, start_us, end_us, hold=hold)
     if len(ids) < _MANY:
         return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
@@ -80,6 +81,28 @@ def read(
     return answer
 
 
+def _fresh(
+    connection: Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int | None, *, hold: bool
+) -> dict[int, Series]:
+    """What the tail has of these tags: all in [start_us, end_us), with ``hold`` the last row before, and perhaps more.
+
+    What holds at the start may be anywhere in the tail, but nearly always is in its last minutes.
+    """
+    if not chunks.has_fresh(connection, line_id, end_us):
+        return {}
+    since_us = start_us - _LOOK_BACK_US if hold else start_us
+    found = _unpacked(chunks.tail_rows(connection, line_id, since_us, end_us), ids)
+    if hold:
+        missing = [tag for tag in ids if (mine := found.get(tag)) is None or mine.times[0] > start_us]
+        if missing and chunks.has_fresh(connection, line_id, since_us):
+            found |= _unpacked(chunks.tail_rows(connection, line_id, None, end_us), missing)
+    return found
+
+
+def _unpacked(rows: Sequence[Any], ids: Sequence[int]) -> dict[int, Series]:
+    return tail.by_tag(tail.unpack(rows), ids) if rows else {}
+
+
 def _of_blocks(
     connection: Connection,
     line_id: int,
@@ -90,24 +113,29 @@ def _of_blocks(
 ) -> dict[int, Series]:
     if held is None or not blocks or len(blocks) > _MOST_HELD:
         parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
-        return chunks.series_of(connection, parts, stretch)
+        return chunks.series_of(connection, sorted(parts, key=_BY_START), stretch)
     by_tag: dict[int, list[Series]] = {}
+    rest: list[chunks.Found] = []  # chunks of blocks that are not held, decoded all at once
     for block in blocks:
         one = held.get(block)
         if one is None:
             rows = chunks.of_block(connection, line_id, block.id)
             if len(wanted) * 2 < len(rows) or not held.is_worthwhile(block):
-                found = chunks.series_of(connection, [row for row in rows if row.tag_id in wanted], stretch)
-            else:
-                one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))
-                held.put(block, one)
-        if one is not None:
-            found = one.rows_of(wanted, stretch)
-        for tag_id, series in found.items():
-            if len(series):
-                by_tag.setdefault(tag_id, []).append(series)
+                rest += rows if len(wanted) == len(rows) else [row for row in rows if row.tag_id in wanted]
+                continue
+            one = hold_block(block.start_us, block.end_us, chunks.pieces_of(connection, rows))
+            held.put(block, one)
+        for tag_id, series in one.rows_of(wanted, stretch).items():
+            by_tag.setdefault(tag_id, []).append(series)
+    rest.sort(key=_BY_START)  # blocks may overlap, a tag's rows in them never do
+    found = chunks.series_of(connection, rest, stretch) if rest else {}
+    if not by_tag:
+        return found
+    for tag_id, series in found.items():
+        if len(series):
+            by_tag.setdefault(tag_id, []).append(series)
     for mine in by_tag.values():
-        mine.sort(key=_begin)  # blocks may overlap, a tag's rows in them never do
+        mine.sort(key=_begin)
     return {tag_id: in_a_row(mine, stretch) for tag_id, mine in by_tag.items()}
 
 
@@ -122,7 +150,8 @@ def _of_one(connection: Connection, tag_id: int, stretch: Stretch, fresh: Series
 
 
 def _with_fresh(old: Series, fresh: Series, stretch: Stretch) -> Series:
-    return joined([old, fresh]).between(stretch.start_us, stretch.end_us, hold=stretch.hold)
+    both = joined([old, fresh]) if len(old) else fresh
+    return both.between(stretch.start_us, stretch.end_us, hold=stretch.hold)
 
 
 def _blocks(connection: Connection, line_id: int, start_us: int, end_us: int | None) -> tuple[list[_Block], bool]:
@@ -174,7 +203,7 @@ def statistics(
     is_first = not has_earlier and inside[0] is blocks[0]
     before = {} if is_first else read(connection, line_id, ids, start_us, begun, hold=True)
     if inside[-1] is blocks[-1]:
-        after = tail.by_tag(tail.unpack(chunks.tail_rows(connection, line_id, ended + 1, end_us)))
+        after = _unpacked(chunks.tail_rows(connection, line_id, ended + 1, end_us), ids)
     else:
         after = read(connection, line_id, ids, ended + 1, end_us, hold=False)
     answer = {
@@ -194,18 +223,18 @@ def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int,
     if len(after):
         after = after.between(ends[-1] + 1, end_us)
     until = (*starts[1:], int(after.times[0]) if len(after) else end_us)
-    held = [  # from the last row of each chunk until the next row there is
-        (next_us - end, (next_us - end) * last)
-        for end, next_us, last, status in zip(ends, until, lasts, statuses, strict=True)
-        if last is not None and status >> 30 == 0
-    ]
+    held_us = [*map(sub, until, ends)]  # from the last row of each chunk until the next row there is
+    if any(statuses) or None in lasts or None in lows:
+        known = [last is not None and status >> 30 == 0 for last, status in zip(lasts, statuses, strict=True)]
+        held_us, lasts = [*compress(held_us, known)], tuple(compress(lasts, known))
+        lows, highs = (tuple(one for one in column if one is not None) for column in (lows, highs))
     inside = Rollup(
         sum(counts),
         sum(numbers),
-        min((low for low in lows if low is not None), default=None),
-        max((high for high in highs if high is not None), default=None),
-        sum(weights) + sum(us for us, _ in held),
-        sum(integrals) + sum(integral for _, integral in held),
+        min(lows, default=None),
+        max(highs, default=None),
+        sum(weights) + sum(held_us),
+        sum(integrals) + sum(map(mul, held_us, lasts)),
     )
     parts = [inside]
     if len(before):

@@ -29,7 +29,6 @@ from linecontrol.history.chain import (
     NOT_OURS,
     OPEN,
     REMOVED,
-    TAIL,
     UP_TO,
     Head,
     Link,
@@ -38,6 +37,7 @@ from linecontrol.history.chain import (
 )
 from linecontrol.history.chain_samples import block_links, tail_hashes
 from linecontrol.history.chain_store import head_of, head_row, rows_there
+from linecontrol.history.damaged import Damage, damage_of
 from linecontrol.history.reader import HistoryReader
 
 MOST_FINDINGS = 1000
@@ -60,6 +60,7 @@ class Verification:
     Attributes:
         head: where the chain ends now. records: rows of evidence that were compared.
         statement: what was said when the chain was begun.
+        known: damage that an event on record told of when it was found, in sentences; it is no finding.
     """
 
     findings: Sequence[Finding]
@@ -67,6 +68,7 @@ class Verification:
     records: int
     statement: str
     anchors: int = 0
+    known: Sequence[str] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -105,7 +107,7 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
         wanted = list(anchors)
         chain = _read_chain(connection, line_id, {anchor.count for anchor in wanted})
         findings = chain.findings
-        row, records = head_row(connection, line_id), 0
+        row, records, known = head_row(connection, line_id), 0, list[str]()
         try:
             findings += _head_findings(head_of(connection, line_id), chain.head)
             Run(int(row["journal_count"]) if row is not None else 0)
@@ -120,8 +122,11 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
             for kind in JOURNAL:
                 found, count = _journal_findings(connection, line_id, kind, chain, row)
                 findings, records = findings + found, records + count
+            damage = damage_of(connection, line_id)
+            findings += _damage_findings(damage)
+            known = [*damage.texts.values()] if damage.is_known else []
             try:
-                found, count = _tail_findings(connection, line_id, row)
+                found, count = _tail_findings(connection, line_id, row, damage)
             except NOT_OURS:
                 text = "the fresh samples hold what this program never writes"
                 found, count = [Finding("changed", "tail", text)], 0
@@ -133,7 +138,7 @@ def verify(reader: HistoryReader, anchors: Iterable[Head] = ()) -> Verification:
         ]
         findings += _index_findings(connection, line_id)
         findings += [found for anchor in wanted for found in _anchor_findings(anchor, chain)]
-    return Verification(findings[:MOST_FINDINGS], chain.head, records, chain.statement, len(wanted))
+    return Verification(findings[:MOST_FINDINGS], chain.head, records, chain.statement, len(wanted), known)
 
 
 def _has_chain(connection: sa.Connection) -> bool:
@@ -241,27 +246,33 @@ def _journal_findings(
     return findings, records
 
 
-def _tail_findings(connection: sa.Connection, line_id: int, head: Mapping[str, Any]) -> tuple[list[Finding], int]:
+def _tail_findings(
+    connection: sa.Connection, line_id: int, head: Mapping[str, Any], damage: Damage
+) -> tuple[list[Finding], int]:
     """Fresh samples: each row follows from the one before it, and the one the head names is there."""
     findings: list[Finding] = []
-    named, records = {0: ""}, 0
-    for number, expected, kept in tail_hashes(connection, line_id):
+    named, records = {0: "", **damage.hashes}, 0
+    for number, expected, kept in tail_hashes(connection, line_id, damage.hashes):
         records += 1
         if kept != expected:
             where = f"tail {number}"
             findings.append(Finding("changed", where, f"the fresh samples of {where}, or the row before, were changed"))
         if number == head["tail_id"]:
             named[number] = kept or ""
-    aside = schema.quarantine
-    damaged = sa.select(aside.c.id).where(aside.c.line_id == line_id, aside.c.kind == TAIL).order_by(aside.c.id)
-    for number in connection.execute(damaged).scalars():
-        where = f"quarantine {number}"
-        findings.append(Finding("removed", where, f"fresh samples were damaged and lie in {where} since"))
     if named.get(head["tail_id"]) != head["tail_hash"]:
         findings.append(
             Finding("removed", f"tail {head['tail_id']}", "fresh samples are gone from the end of the tail")
         )
     return findings, records
+
+
+def _damage_findings(damage: Damage) -> list[Finding]:
+    """Samples that were set aside, where that is not what the events say."""
+    if damage.is_known:
+        return []
+    told = f"; the events of it tell of {damage.told} samples in all, and {damage.samples} lie there"
+    gone = [Finding("removed", "quarantine", f"damaged samples that were set aside are gone{told}")]
+    return [Finding("removed", where, text + told) for where, text in damage.texts.items()] or gone
 
 
 def _row_findings(kind: str, link: Link, linked: tuple[str, str] | None) -> list[Finding]:
@@ -341,5 +352,6 @@ def as_json(found: Verification) -> dict[str, Any]:
         "records": found.records,
         "anchors": found.anchors,
         "statement": found.statement,
+        "known": list(found.known),
         "findings": [{"what": one.what, "where": one.where, "text": one.text} for one in found.findings],
     }

@@ -498,6 +498,10 @@ async def test_fresh_samples_that_nobody_can_read_are_set_aside_alone(
     await second.flush()
     assert [json.loads(text)["samples"] for (text,) in ask("SELECT row FROM quarantine WHERE kind = 'tail'")] == [row]
     await second.stop()
+    with open_reader(f"sqlite:///{db}") as reader:  # an event has told of it: known, and nothing else is missed
+        found = verify(reader)
+        assert found.is_sound, found.findings
+        assert [text.split(";")[0].partition(" ")[2] for text in found.known] == ["fresh samples were damaged"]
     store = Store(f"sqlite:///{db}", "demo", [], tmp_path / "quarantine")
     assert [kind for kind, _, _ in store.open().notes] == []
     damage_tail(db, row)  # once more, while it is in use: found when the tail is sealed
@@ -509,8 +513,14 @@ async def test_fresh_samples_that_nobody_can_read_are_set_aside_alone(
     values = [value for (value,) in ask("SELECT value FROM readable_sample WHERE tag = 'SEQ' ORDER BY 1")]
     assert [value for value in values if value is not None] == [0.0, 3.0]
     assert ask("SELECT severity FROM event WHERE kind = 'historian.rows_damaged'") == [("alarm",)]
-    with open_reader(f"sqlite:///{db}") as reader:  # a record of evidence is gone, and that is found
-        assert [finding.where for finding in verify(reader).findings] == ["quarantine 1", "quarantine 2"]
+    with open_reader(f"sqlite:///{db}") as reader:  # of the second no event has told: that is found
+        found = verify(reader)
+        assert [finding.where for finding in found.findings] == ["quarantine 1", "quarantine 2"]
+        assert not found.known
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("DELETE FROM quarantine")
+    with open_reader(f"sqlite:///{db}") as reader:
+        assert [finding.where for finding in verify(reader).findings] == ["quarantine"]
 
 
 @given(st.binary(max_size=300))

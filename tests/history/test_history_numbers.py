@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pcodec import ChunkConfig  # type: ignore[import-untyped]
+from pcodec.standalone import simple_compress  # type: ignore[import-untyped]
 
-from linecontrol.history.numbers import pack_floats, pack_ints, unpack_floats, unpack_ints
+from linecontrol.history.numbers import (
+    pack_floats,
+    pack_ints,
+    unpack_floats,
+    unpack_floats_into,
+    unpack_ints,
+    unpack_rows,
+)
 from linecontrol.history.rows import SampleRow
 from linecontrol.history.series import Series, joined, pack, rollup, together, unpack
 from linecontrol.history.tail import by_tag
@@ -45,6 +54,28 @@ def test_odd_floats_come_back_bit_by_bit(values: list[float]) -> None:
 def test_whole_numbers_come_back(numbers: list[int], is_sorted: bool) -> None:
     column = np.array(sorted(numbers) if is_sorted else numbers, np.int64)
     assert unpack_ints(pack_ints(column)).tolist() == column.tolist()
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=200), st.integers(1, 7), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_rows_pick_what_their_numbers_pick(gaps: list[int], step: int, is_even: bool) -> None:
+    rows = np.cumsum([step] * len(gaps) if is_even else gaps) - 1
+    packed, axis = pack_ints(rows), np.arange(int(rows[-1]) + 5)[::-1]
+    assert unpack_ints(packed).tolist() == rows.tolist()
+    assert axis[unpack_rows(packed)].tolist() == axis[rows].tolist()
+
+
+def test_columns_written_by_earlier_versions_are_read() -> None:
+    """Gaps between rows, and steps that are always of 32 bits."""
+    gaps = np.diff([3, 4, 300, 301, 3000], prepend=0).astype(np.uint16)
+    assert unpack_ints(b"\x05" + simple_compress(gaps, ChunkConfig())).tolist() == [3, 4, 300, 301, 3000]
+    steps = np.array([5, -7, 40_000, 2**30], np.int32)
+    for how, wanted in ((b"\x02\x06", steps * 0.01), (b"\x03\x01", steps / 100.0)):
+        packed = how + simple_compress(steps, ChunkConfig())
+        room = np.empty(2)
+        unpack_floats_into(packed, room, 1, 3)
+        assert unpack_floats(packed).tolist() == wanted.tolist()
+        assert room.tolist() == wanted[1:3].tolist()
 
 
 def test_a_quantised_signal_costs_about_the_entropy_of_its_changes() -> None:
@@ -85,7 +116,11 @@ def test_tail_and_chunk_give_back_every_row(drawn: list[tuple[str, tuple[float |
         if not wanted:
             assert tag not in found
             continue
-        for series in (found[tag], unpack(pack(found[tag], axis), axis), unpack(pack(found[tag], None), None)):
+        for series in (
+            found[tag],
+            unpack(pack(found[tag], np.searchsorted(axis, found[tag].times)), axis),
+            unpack(pack(found[tag], None), None),
+        ):
             assert listed(series) == wanted
 
 

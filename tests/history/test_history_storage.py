@@ -124,6 +124,30 @@ async def test_any_stretch_of_time_is_the_same_part_of_the_whole(url: str, tmp_p
                 assert as_samples(many[True][name], is_bool=name == "XS-1")[: len(before) + limit] == [*before, *inside]
 
 
+def test_what_holds_is_found_however_long_ago_it_was_stored(url: str, tmp_path: Path, tags: list[Tag]) -> None:
+    """Of fresh samples: of tags that change, fell silent before a block or after it, and of one that came late."""
+    store = Store(url, "demo", tags, tmp_path / "quarantine")
+    store.open()
+    rows = {"SEQ": [*range(0, 3600, 60)], "TT-1": [0, 30], "TT-2": [0, 700], "XS-1": [20, 2000]}
+    stored = sorted((second, name) for name, seconds in rows.items() for second in seconds)
+    stored = [*stored[:-3], *stored[-2:], stored[-3]]
+    for number, (second, name) in enumerate(stored, start=1):
+        row = SampleRow(name, micros(T0 + second), float(second), None, 0)
+        store.write([Batch("w", number, {SAMPLE: [row]})])
+        if second == 600:
+            store.seal()
+    store.close()
+    with open_reader(url) as reader:
+        for start in (-5, 0, 29, 31, 650, 700, 1000, 1999, 2000, 3599):
+            for end in (start + 10, 4000):
+                many = reader.series([*rows] * 2, T0 + start, T0 + end, hold=True)
+                for name, seconds in rows.items():
+                    wanted = [*[s for s in seconds if s <= start][-1:], *[s for s in seconds if start < s < end]]
+                    assert many[name].values.tolist() == wanted
+                    one = reader.series([name], T0 + start, T0 + end, hold=True)[name]
+                    assert one.values.tolist() == wanted
+
+
 @pytest.mark.usefixtures("short_blocks")
 async def test_rollups_say_what_the_rows_say(url: str, tmp_path: Path, tags: list[Tag]) -> None:
     await record(url, tmp_path, tags, range(SCANS))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from linecontrol.core.errors import ConfigError, Problem
@@ -63,4 +64,4 @@ def check_pack(reader: HistoryReader, pack: Mapping[str, Any]) -> Verification:
             findings.append(
                 Finding("changed", f"{kind} {key}", f"{kind} {key} is on record otherwise than in the pack")
             )
-    return Verification(findings, found.head, found.records, found.statement, found.anchors)
+    return replace(found, findings=findings)
