@@ -38,7 +38,7 @@ def set_damaged_aside(connection: sa.Connection, line_id: int) -> Note | None:
     commits = "a commit" if count == 1 else f"{count} commits"
     where = "were damaged on the disk and set aside in the table quarantine; all else is kept."
     text = f"{samples} samples of {commits} {where}"
-    return (_EVENT, text, True)
+    return ("historian.rows_damaged", text, True)
 
 
 @dataclass(frozen=True, slots=True)

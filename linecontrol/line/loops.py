@@ -24,6 +24,7 @@ from linecontrol.guard.divert import CriticalLimit
 from linecontrol.line.lab_due import LabCheck
 from linecontrol.line.loop_tests import STAGES, LoopSight, LoopTests
 from linecontrol.line.moisture import DRIFT, Before, MoistureStrategy
+from linecontrol.line.soft import DECIMALS
 
 STATION = "line"
 _GAIN_KEYS = ("K", "TI", "TD")
@@ -94,11 +95,12 @@ class LoopBank:
         for name, loop in self._loops.items():
             gains = loop.settings.pid
             out, wear = self.outputs.get(name), self.wear[name]
+            sp = out.sp_target if out is not None else loop.sp_local
             shown = (
                 round(wear.travel, 2),
                 wear.reversals,
                 int(loop.mode),
-                out.sp_target if out is not None else loop.sp_local,
+                round(sp, DECIMALS) if loop.mode in (Mode.CAS, Mode.REMOTE) else sp,
                 out.sp if out is not None else loop.sp,
                 loop.pid.out,
                 self.tests.stage_number(name),
@@ -210,20 +212,22 @@ class LoopBank:
             self.outputs[name] = out
             if strategy is not None:
                 strategy.after(out, now)
-            if out.op is not None and row.inner is None and self._is_worth_writing(name, out, look, dt_s):
-                writes.append(Write(row.op, out.op, self._askers[name]))
+            if row.inner is None and (op := self._worth_writing(name, out, look, dt_s)) is not None:
+                writes.append(Write(row.op, op, self._askers[name]))
         for name, out in self.outputs.items():
             inner = self.outputs.get(self.settings[name].inner or "")
             self.wear[name].see(out.output if inner is None else inner.sp, dt_s)
         return writes
 
-    def _is_worth_writing(self, name: str, out: LoopOutput, look: Callable[[str], Sample], dt_s: float) -> bool:
-        """Whether the actuator could tell. What a person, a phase or a test asks for is always written as asked."""
+    def _worth_writing(self, name: str, out: LoopOutput, look: Callable[[str], Sample], dt_s: float) -> float | None:
+        """What is written, None where the actuator could not tell. What a person, a phase or a test asks for is always
+        written as asked."""
         fine, row = self._fine[name], self.settings[name]
         if fine.smallest == 0.0 or out.mode is Mode.MAN or out.led or out.op is None:
-            return True
-        pid = row.pid
-        return fine.passes(out.op, look(row.op).number, dt_s, low=pid.op_low, high=pid.op_high)
+            return out.op
+        pid, wanted = row.pid, fine.rounded(out.op)
+        is_seen = fine.passes(wanted, look(row.op).number, dt_s, low=pid.op_low, high=pid.op_high)
+        return wanted if is_seen else None
 
     def hear(self, meter: str, check: LabCheck, now: float) -> None:
         """The laboratory has spoken of this meter."""

@@ -7,10 +7,21 @@ from itertools import repeat
 
 from linecontrol.core.clock import Clock
 from linecontrol.core.image import ProcessImage, Scan
-from linecontrol.core.model import Sample, Status, Tag, Value
+from linecontrol.core.model import DataType, Sample, Status, Tag, Value
 
 OnWrite = Callable[[str, Value], None]
 _new = tuple.__new__  # builds a Sample in half the time; each tag gets one in every cycle
+DECIMALS, OF_PLAIN_NUMBERS = 3, 5
+"""Of what is calculated: 0.001 of a degree, a percent or an hour, 0.00001 of a number without unit."""
+
+
+def decimals_of(tag: Tag) -> int | None:
+    """How many a calculated value is shown with; None for what people set, which stands as they wrote it.
+
+    More are noise: no instrument has them, and a history keeps each of them for years.
+    """
+    is_calculated = tag.type is DataType.FLOAT64 and (not tag.writable or tag.name.endswith(".OP"))
+    return (DECIMALS if tag.unit else OF_PLAIN_NUMBERS) if is_calculated else None
 
 
 class SoftStation:
@@ -35,7 +46,9 @@ class SoftStation:
     ) -> None:
         self.name = name
         self._image, self._clock, self._on_write = image, clock, on_write
+        tags = tuple(tags)
         self._values: dict[str, Value | None] = dict.fromkeys(tag.name for tag in tags)
+        self._decimals = [(tag.name, n) for tag in tags if (n := decimals_of(tag)) is not None]
         self._waiting = set(self._values)  # never shown or written
         image.set_stale_after(name, stale_after_s)
 
@@ -46,11 +59,16 @@ class SoftStation:
         """
         if not values.keys() <= self._values.keys():
             raise KeyError(next(name for name in values if name not in self._values))
-        self._values.update(values)
+        own = self._values
+        own.update(values)
+        for name, decimals in self._decimals:
+            value = own[name]
+            if type(value) is float:
+                own[name] = round(value, decimals)
         good, bad = Status.GOOD, Status.BAD
-        shown = self._values.values()
+        shown = own.values()
         rows = zip(shown, [bad if value is None else good for value in shown], repeat(now))  # ends with the values
-        samples = dict(zip(self._values, map(_new, repeat(Sample), rows), strict=True))
+        samples = dict(zip(own, map(_new, repeat(Sample), rows), strict=True))
         if self._waiting:
             self._waiting -= values.keys()
             samples |= dict.fromkeys(self._waiting, Sample(None, Status.BAD_WAITING_FOR_INITIAL_DATA, now))

@@ -28,9 +28,9 @@ def told(outcome: Outcome, kind: str) -> list[Event]:
 def test_a_station_that_refused_its_safe_outputs_gets_them_as_soon_as_it_takes_any() -> None:
     """Held for another station's trip while this one refuses for four seconds: its heater must not stay on."""
     outcome = after("exception:grinding@700+60", "exception:drying@760+4")
-    held = next(event for event in told(outcome, "run.held") if "grinding has tripped" in event.text)
+    held = next(event for event in told(outcome, "run.held") if "(grinding) has tripped" in event.text)
     assert held.text.endswith("Remove the cause at the cabinet, then Restart")
-    assert str((held.data or {})["zh"]).startswith("grinding 已跳闸（XA-201：")
+    assert str((held.data or {})["zh"]).startswith("粉碎分离（grinding） 已跳闸（XA-201：")
 
 
 def test_a_program_that_stands_still_holds_the_run_and_is_made_safe_when_it_runs_again() -> None:
