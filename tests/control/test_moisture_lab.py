@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 
 import pytest
 from dryer_plants import AIM, MAKES, Dryer, record
 
 from linecontrol.control.moisture import MoistureController, MoistureSample, commission
+from linecontrol.control.moisture.audit import MeterAudit, told_after_h
+from linecontrol.control.moisture.model import DryerModel
 
 DT_S = 2.0
 
@@ -75,14 +78,68 @@ def test_what_is_no_value_is_refused(value: tuple[float, float, float]) -> None:
         MoistureController.from_dict(json.loads(plain())).hear_laboratory(*value)
 
 
-def test_a_dryer_that_cannot_watch_its_meter_says_that_values_are_needed() -> None:
+UNSEEN = ("cake_pct_wb", "outlet_c", "product_c")
+
+
+@cache
+def without_outlet_and_cake() -> DryerModel:
     full = record(MAKES["mixed"], 1)
-    model = commission({name: values for name, values in full.items() if name not in ("cake_pct_wb", "outlet_c")})
+    return commission({name: values for name, values in full.items() if name not in UNSEEN})
+
+
+def test_a_dryer_that_cannot_watch_its_meter_says_that_values_are_needed() -> None:
+    model = without_outlet_and_cake()
     assert not model.watches_meter
-    assert any("laboratory values" in warning for warning in model.warnings)
+    assert any("laboratory values a drift of 0.5 % wb/h is not seen" in warning for warning in model.warnings)
     whole = MoistureController.from_dict(json.loads(plain()))
     assert whole.model.watches_meter
     assert not any("laboratory values" in warning for warning in whole.model.warnings)
     blind = MoistureController(model)
     blind.hear_laboratory(1.0, 0.2, 0.0)  # nothing to tell, and no harm
     assert blind.audit.bias == 0.0
+
+
+def test_where_nothing_watches_the_meter_the_doubt_of_it_grows_until_the_laboratory_speaks() -> None:
+    watch = MeterAudit(without_outlet_and_cake())
+    doubts = []
+    for minute in range(180):
+        watch.step(minute / 60.0, math.nan, {}, {}, 60.0)
+        doubts.append(watch.bias_sd)
+    assert watch.bias == watch.acted_bias == 0.0
+    assert doubts == sorted(doubts)
+    assert doubts[-1] > 0.8  # no estimate stands in for a meter then
+    watch.hear(0.1, 0.2, 600.0)
+    assert watch.bias_sd < 0.2
+
+
+def test_loads_alone_find_a_steady_drift_and_leave_what_comes_and_goes() -> None:
+    """No outlet air: known is only how steady this dryer is once its loads are taken out."""
+    whole = MoistureController.from_dict(json.loads(plain())).model
+    model = replace(whole, outlet=None)
+    assert model.knows_loads
+    assert told_after_h(model, 0.5) < 3.0 < told_after_h(model, 0.1)
+    watch, swing_pct = MeterAudit(model), whole.moisture.noise.level_sd
+    for minute in range(300):
+        watch.step(swing_pct * math.sin(minute / 25.0), math.nan, {}, {}, 60.0)
+        assert not watch.is_told
+        assert abs(watch.acted_bias) < 0.5 * swing_pct
+
+
+def test_a_load_that_nobody_measures_is_known_by_the_outlet_air() -> None:
+    """Without a cake meter, moisture and outlet of the record tell how wet cake moves both; a drift moves one."""
+    full = record(MAKES["mixed"], 1)
+    model = commission({name: values for name, values in full.items() if name != "cake_pct_wb"})
+    assert model.shared < -0.8
+    assert model.shared_k_per_pct < 0.0
+    found = {}
+    for drift in (0.0, 0.8):
+        watch = MeterAudit(model)
+        for minute in range(150):
+            wet_pct = 0.6 * math.sin(minute / 30.0)
+            # The outlet sees it before the meter, by the powder's way between them.
+            way_min = (model.moisture.way_s - model.outlet.way_s) / 60.0
+            outlet_k = 0.6 * model.shared_k_per_pct * math.sin((minute + way_min) / 30.0)
+            watch.step(wet_pct + drift * minute / 60.0, outlet_k, {}, {}, 60.0)
+        found[drift] = watch.bias
+    assert abs(found[0.0]) < 0.3
+    assert found[0.8] == pytest.approx(2.0, abs=0.6)

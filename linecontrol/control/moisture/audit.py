@@ -6,7 +6,7 @@ have happened, by a Kalman filter:
     load     the load is not what its meters say: moisture and outlet move as for more water (known from the models)
     kinetics the same heat dries less: powder wetter and outlet warmer, as the heat balance ties them together
     swing    kinetics that come and go: air, starch and humidity are not the same from one hour to the next
-    wander   what the process did in the record too, seen by the meter only: it comes and goes
+    wander   what the process did in the record too: it comes and goes; the outlet has its share as it had it there
     bias     the meter itself: it comes and stays; what fouls a window grows steadily, so it has a rate
     effects  each input does more or less to moisture and outlet than commissioning found (each apart: walls, and
              curves that the record did not show)
@@ -19,6 +19,7 @@ thought to change; they are wide at the start, when nobody knows how the dryer h
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
@@ -32,25 +33,39 @@ WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 OUTLET_EFFECT_START = 0.1  # of an input's effect on the outlet
-SWING_PCT, SWING_S = 0.15, 3600.0  # kinetics that come and go [% wb], and how long
+SWING_PCT, SWING_S = 0.12, 3600.0  # kinetics that come and go [% wb], and how long
 LARGEST_BIAS = 3.0
 TRUSTED_SDS = 3.0  # a laboratory value further than this from what the watch believes is believed instead of it
-ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.1, 2.5  # a bias is acted on beyond the first two, wholly beyond the last
+ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.2, 1.5  # a bias is acted on beyond the first two, wholly beyond the last
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
+SHARED_WELL = 0.7  # correlation of moisture and outlet from which the one tells the other
+SHIFT_MIN = 480
 ROUGH_S = 1200.0  # over which it is learnt how well the models foretell a minute's mean
 
 
 class MeterAudit:
-    """The watch; ``available`` only where outlet air and heat balance were found at commissioning."""
+    """The watch; ``available`` where the outlet air, or at least cake moisture and feed rate, are measured. Without the
+    outlet air it is only known how steady this dryer was in its record: what goes on for hours is held against the
+    meter.
+    """
 
     def __init__(self, model: DryerModel) -> None:
         self._noise = model.moisture.noise
-        self.available = model.watches_meter
-        self._outlet_noise = model.outlet.noise if model.outlet is not None else None
+        self.available = model.outlet is not None or model.knows_loads
+        self._outlet_noise: LevelNoise | None = None
+        self._way_s = self._t_s = 0.0
+        self._on_its_way: deque[tuple[float, float, dict[str, float]]] = deque()  # what the outlet told, and when
+        if model.outlet is not None:  # what it shares with the moisture is told apart
+            noise = model.outlet.noise
+            alone_sd = noise.level_sd * math.sqrt(max(1.0 - model.shared**2, 0.0))
+            self._outlet_noise = LevelNoise(noise.corr_s, alone_sd, noise.white)
+            self._way_s = max(model.moisture.way_s - model.outlet.way_s, 0.0)
         # K of outlet air for 1 % wb by each cause
         k_load = 0.0
         if model.outlet is not None:
             k_load = _load_direction(model.moisture, model.outlet)
+            if "water" not in model.moisture.paths and model.shared < -SHARED_WELL:
+                k_load = model.shared_k_per_pct  # the load that nobody measures is mostly the cake's water
         k_kinetics = 1.0 / model.balance_pct_per_k if model.balance_pct_per_k > 0.0 else 0.0
         self._names = tuple(model.moisture.paths)
         gains = [model.moisture.gain(name) for name in self._names]
@@ -59,7 +74,7 @@ class MeterAudit:
         self._doubts += [OUTLET_EFFECT_START**2] * len(self._outlet_names)
         none = [0.0] * len(self._doubts)
         moisture_row = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-        outlet_row = [k_load, k_kinetics, 0.0, 0.0, 1.0, 0.0, 1.0, k_kinetics]
+        outlet_row = [k_load, k_kinetics, model.shared_k_per_pct, 0.0, 1.0, 0.0, 1.0, k_kinetics]
         self._seen = np.array([[*moisture_row, *none], [*outlet_row, *none]])
         self.restart()
         self._rough = [1.0, 1.0]
@@ -119,6 +134,7 @@ class MeterAudit:
             sd_pct: standard uncertainty [% wb], > 0. age_s: since the sample was taken [s], >= 0.
         """
         if not self.available:
+            self.restart()
             return
         hours = age_s / 3600.0
         seen = np.zeros(len(self.x))
@@ -146,8 +162,9 @@ class MeterAudit:
 
         ``parts``, ``outlet_parts``: what each input contributes to the moisture [% wb] and to the outlet [K].
         """
-        if not self.available:
-            return
+        if not self.available:  # nothing tells; what may have become of the meter grows all the same
+            moisture_left = outlet_left = math.nan
+        outlet_left, outlet_parts = self._as_the_meter_sees_it(outlet_left, outlet_parts, dt_s)
         told = ((moisture_left, self._names, parts), (outlet_left, self._outlet_names, outlet_parts))
         for n, (value, names, by) in enumerate(told):
             if math.isfinite(value):
@@ -160,11 +177,23 @@ class MeterAudit:
             self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
             self._parts = [[0.0] * len(self._names), [0.0] * len(self._outlet_names)]
 
+    def _as_the_meter_sees_it(
+        self, outlet_left: float, outlet_parts: Mapping[str, float], dt_s: float
+    ) -> tuple[float, Mapping[str, float]]:
+        """What the outlet told of the powder that is at the meter now; NaN before any of it has come there."""
+        if self._way_s == 0.0:
+            return outlet_left, outlet_parts
+        self._t_s += dt_s
+        self._on_its_way.append((self._t_s, outlet_left, dict(outlet_parts)))
+        due_s = self._t_s - self._way_s
+        while len(self._on_its_way) > 1 and self._on_its_way[1][0] <= due_s:
+            self._on_its_way.popleft()
+        then_s, left, by = self._on_its_way[0]
+        return (left, by) if then_s <= due_s else (math.nan, by)
+
     def _look(self) -> None:
         age_s = self._age_s
-        hours, outlet_noise = age_s / 3600.0, self._outlet_noise
-        if outlet_noise is None:
-            return
+        hours, outlet_noise = age_s / 3600.0, self._outlet_noise or LevelNoise(SWING_S, 0.0, 0.0)
         for n, wander in ((2, self._noise), (6, outlet_noise), (7, LevelNoise(SWING_S, SWING_PCT, 0.0))):
             keep = wander.keep(age_s)
             self.x[n] *= keep
@@ -209,3 +238,15 @@ def _load_direction(moisture: OutputModel, outlet: OutputModel) -> float:
         if doubt < best:
             best, found = doubt, k / per_pct
     return found
+
+
+def told_after_h(model: DryerModel, per_hour: float) -> float:
+    """How long such a drift [% wb/h] of the meter goes on before people are told, at rest and after an hour of watching
+    a sound meter [h]; inf = not within a shift."""
+    watch = MeterAudit(model)
+    for minute in range(60 + SHIFT_MIN):
+        drift = per_hour * max(minute - 60, 0) / 60.0
+        watch.step(drift, 0.0 if model.outlet is not None else math.nan, {}, {}, LOOK_S)
+        if watch.is_told:
+            return (minute - 60) / 60.0
+    return math.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path as FilePath
 
@@ -21,6 +22,8 @@ from linecontrol.control.moisture.record import (
     absolute_humidity,
     read_record,
 )
+from linecontrol.control.moisture.witness import balance as heat_balance
+from linecontrol.control.moisture.witness import in_common, unwatched
 
 BoolArray = NDArray[np.bool_]
 
@@ -85,14 +88,11 @@ def commission(
     moisture = _moisture(record, signals, weight, inputs, heater, temperature)
     outlet = None if temperature is None else temperature.model
     _believable(moisture, warnings)
-    model, balance = moisture.model, _balance(means, signals, weight, mean)
-    if outlet is None or balance == 0.0:
-        warnings.append(
-            "outlet_c and cake_pct_wb do not both tell: a meter that drifts slowly is found by laboratory values only,"
-            " which are needed every few hours"
-        )
-    return DryerModel(
-        means=means | {"moisture_pct_wb": mean},
+    means["moisture_pct_wb"] = mean
+    model, balance = moisture.model, heat_balance(means, signals, weight, signals.get("outlet_c"))
+    shared = (0.0, 0.0) if temperature is None else in_common(moisture, temperature, weight, record.period_s)
+    found = DryerModel(
+        means=means,
         ranges={name: (float(np.min(v)), float(np.max(v))) for name, v in inputs.items()},
         moisture=model,
         outlet=outlet,
@@ -104,9 +104,12 @@ def commission(
         meter_sd=math.sqrt(model.noise.white_var(record.raw_period_s)),
         sample_s=record.raw_period_s,
         balance_pct_per_k=balance,
+        shared_k_per_pct=shared[0],
+        shared=shared[1],
         hours=record.hours,
         warnings=tuple(warnings),
     )
+    return found if found.watches_meter else replace(found, warnings=(*warnings, unwatched(found)))
 
 
 def _say_what_hid_the_step(inlet_sp_c: FloatArray, lost: Mapping[str, BoolArray]) -> None:
@@ -304,11 +307,13 @@ def _temperature(
     warnings: list[str],
 ) -> Fitted | None:
     if name not in signals:
-        warnings.append("neither outlet_c nor product_c was measured: no cascade, and no watch over the meter")
+        warnings.append(
+            "neither outlet_c nor product_c was measured: no cascade, and only the loads to watch the meter by"
+        )
         return None
     if name == "product_c":
         why = record.why_not("outlet_c")
-        warnings.append(f"{why}: product_c stands in for the cascade; no watch over the meter")
+        warnings.append(f"{why}: product_c stands in for it")
     loads = {n: inputs[n] for n in LOADS if n in inputs}
     fit = OutputFit(signals[name], loads, weight, record.period_s, known_lags=heater, longest_delay_s=180.0)
     found = fit.run(curved=False)
@@ -321,22 +326,3 @@ def _temperature(
 
 def _load_noise(values: FloatArray, weight: FloatArray, period_s: float) -> LevelNoise:
     return level_noise(*fit_arma(values - np.mean(values[weight > 0.0]), weight.copy()), period_s)
-
-
-def _balance(
-    means: Mapping[str, float], signals: Mapping[str, FloatArray], weight: FloatArray, moisture_pct: float
-) -> float:
-    """% wb per K of unexplained outlet temperature, at the same inputs.
-
-    Heat the air did not give up (G cp dT) has not evaporated water: dX/dT = (Xi - Xo)/(Tin - Tout), losses left out;
-    d(% wb) = 100 dX/(1 + X)^2. 0 when cake moisture or outlet were not measured.
-    """
-    if "water_db" not in means or "outlet_c" not in signals:
-        return 0.0
-    good = weight > 0.0
-    inlet = signals.get("inlet_c", signals["inlet_sp_c"])
-    fall_k = float(np.mean(inlet[good]) - np.mean(signals["outlet_c"][good]))
-    db = moisture_pct / (100.0 - moisture_pct)
-    if fall_k < 5.0 or means["water_db"] <= db:
-        return 0.0
-    return 100.0 * (means["water_db"] - db) / fall_k / (1.0 + db) ** 2

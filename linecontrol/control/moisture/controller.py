@@ -343,7 +343,7 @@ class MoistureController:
             asked_c,
             mode,
             float(estimator.now),
-            math.hypot(estimator.now_sd, self.audit.bias_sd if self.audit.available else 0.0),
+            math.hypot(estimator.now_sd, self.audit.bias_sd),
             float(estimator.without_correction),
             new,
             self.audit.bias,

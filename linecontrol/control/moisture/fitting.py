@@ -31,12 +31,13 @@ _STARTS = ((20.0, 20.0), (60.0, 40.0), (120.0, 30.0))  # delay, lag [s]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fit: the model, the share of the output's variance that it explains (0..1), and what the walls add to heat's
-    gain as a share of it, with its standard uncertainty."""
+    """A fit: the model, the share of the output's variance that it explains (0..1), what the walls add to heat's
+    gain as a share of it, with its standard uncertainty, and what the inputs do not tell, over the whole record."""
 
     model: OutputModel
     explained: float
     wall_share: tuple[float, float]
+    rest: FloatArray
 
     @property
     def wall_of_others(self) -> tuple[float, float]:
@@ -192,7 +193,8 @@ class OutputFit:
         covariance = np.linalg.pinv(columns.T @ columns) * float(np.mean(e * e))
         sds = np.sqrt(np.maximum(np.diag(covariance), 0.0))
         slow, slow_u, wall_share = self._slow(x, terms, coefficients, columns, e)
-        rest = self.residual(x, terms, coefficients)[self.weight > 0.0]
+        rest = self.residual(x, terms, coefficients)
+        used = rest[self.weight > 0.0]
         model = OutputModel(
             self.mean + float(coefficients[0]),
             self.paths(x),
@@ -206,7 +208,7 @@ class OutputFit:
             slow,
         )
         total = float(np.var(self.y[self.weight > 0.0]))
-        return Fitted(model, 1.0 - float(np.var(rest)) / total if total > 0.0 else 0.0, wall_share)
+        return Fitted(model, 1.0 - float(np.var(used)) / total if total > 0.0 else 0.0, wall_share, rest)
 
     def _slow(
         self, x: FloatArray, terms: Sequence[Term], coefficients: FloatArray, columns: FloatArray, e: FloatArray

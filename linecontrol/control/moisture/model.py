@@ -93,6 +93,12 @@ class OutputModel:
                 return coefficient, sd
         return 0.0, math.inf
 
+    @property
+    def way_s(self) -> float:
+        """How long until a change of the inlet air is mostly seen here [s]."""
+        path = self.paths["heat"]
+        return path.delay_s + path.lag1_s + path.lag2_s + self.out_lag_s
+
     def settled_gain(self, name: str) -> tuple[float, float]:
         """The same once all has settled, with what had not settled within the record: for heat, warm walls."""
         gain, sd = self.gain(name)
@@ -114,6 +120,8 @@ class DryerModel:
         meter_sd: of the meter's white noise, one sample [% wb]. sample_s: usual sample time of the record [s].
         balance_pct_per_k: % wb more for each K that the outlet air is warmer than the inputs tell, by the heat balance.
         hours: length of the record [h]. warnings: what a person should know.
+        shared_k_per_pct, shared: of what the inputs leave unexplained in the record: K of outlet that went with 1 % wb
+            at the meter, and how closely (correlation); loads that nobody measures move both.
     """
 
     means: dict[str, float]
@@ -128,6 +136,8 @@ class DryerModel:
     balance_pct_per_k: float
     hours: float
     warnings: tuple[str, ...] = field(default=())
+    shared_k_per_pct: float = 0.0
+    shared: float = 0.0
 
     def scaled(
         self, inlet_sp_c: float, cake_pct_wb: float, feed_kg_h: float, ambient_c: float, ambient_rh_pct: float
@@ -151,7 +161,13 @@ class DryerModel:
     @property
     def watches_meter(self) -> bool:
         """Whether outlet air and heat balance can tell a meter that drifts from powder that has changed."""
-        return self.outlet is not None and self.balance_pct_per_k > 0.0
+        told = self.outlet is not None and self.outlet_signal == "outlet_c" and self.balance_pct_per_k > 0.0
+        return told and "water_db" in self.means
+
+    @property
+    def knows_loads(self) -> bool:
+        """Whether cake moisture and feed rate are measured and act on the moisture."""
+        return "water" in self.moisture.paths and "feed" in self.moisture.paths
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
