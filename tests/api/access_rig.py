@@ -110,7 +110,7 @@ class Plant:
         self.alarms.rows = lambda **_how: []
         self.alarms.rows_since = lambda since: (since, [])
         title = SimpleNamespace(en="Demo", zh="演示")
-        about = SimpleNamespace(name="demo", title=title, simulated=True)
+        about = SimpleNamespace(name="demo", title=title, simulated=True, bags=None)
         self.config = SimpleNamespace(line=about, stations={})
         self.bank = SimpleNamespace(settings={"TIC-303": None}, view=lambda _now: {})
 

