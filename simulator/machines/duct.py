@@ -4,7 +4,8 @@ It takes and returns plain numbers in tuples, so that it runs over arrays of dry
 equations (``many_dryers.py``). Powder and air run side by side through slices of equal contact time:
 
 * the wall takes heat from the air (exponential approach within a slice);
-* above the critical moisture the surface dries at the wet bulb's temperature, limited by the air's own heat;
+* above the critical moisture the surface dries at the wet bulb's temperature, limited by the air's own heat; what the
+  wall takes lets the wet bulb sink (drying alone leaves it where it is);
 * below it the rate falls with a power of the free moisture over the sorption isotherm (drying curve);
 * the particle's temperature follows from the same curve, between wet bulb and air;
 * the heat balance of air and solid together gives the air temperature, so that each slice closes exactly.
@@ -31,7 +32,6 @@ WALL_NODES = 3
 SLICES_PER_NODE = 4
 SLICES = WALL_NODES * SLICES_PER_NODE
 VAPOUR_KJ_KG_K = 0.4615  # gas constant of water vapour
-_NEAR_BULB_K = 3.0  # nearer than this the wet bulb is found anew in each slice
 _LEAST_SPAN_DB = 0.05  # [kg/kg] between equilibrium and critical moisture, where damp air would close it
 
 
@@ -196,6 +196,8 @@ def dry_through_duct(
         gel_rate,
     ) = constants
     slice_s = contact_s / SLICES
+    # beyond it a slice would leave wetter powder drier than dry powder: x exp(-met x^curve) has its top there
+    most_met = 1.0 / curve if curve > 0.0 else 1e9
     exchange = rate * slice_s  # kJ/(kg K) per slice
     moisture, moisture_in = moisture_db, moisture_db
     inlet_bulb_c = wet_bulb_c(inlet_c, inlet_humidity, bulbs_c[0])
@@ -215,12 +217,17 @@ def dry_through_duct(
         bulb_c = node_bulbs[node] = wet_bulb_c(air_c, humidity, bulbs_c[node + 1])
         wall_c = walls_c[node]
         wall_kj = 0.0
+        # how far it sinks with heat taken: water that saturated air holds at the wet bulb, and its slope there
+        held = humidity + air_cp * (air_c - bulb_c) / latent
+        kelvin = bulb_c + 273.15
+        saturation_kj_k = latent * held * (1.0 + held / MOLAR_RATIO) * latent / (VAPOUR_KJ_KG_K * kelvin * kelvin)
         for _ in range(SLICES_PER_NODE):
             air_kj_k = air_per_solid * air_cp
             to_wall = air_kj_k * (air_c - wall_c) * (1.0 - exp(-wall_kw_k / (air_kg_s * air_cp)))
             wall_kj += to_wall
             heat -= to_wall
             air_c -= to_wall / air_kj_k
+            bulb_c -= to_wall / (air_per_solid * (air_cp + saturation_kj_k))
             # equilibrium moisture of this air: relative humidity, then GAB
             kelvin = air_c + 273.15
             held_k = kelvin if 233.15 < kelvin < 503.15 else min(max(kelvin, 233.15), 503.15)
@@ -243,14 +250,14 @@ def dry_through_duct(
             if span < _LEAST_SPAN_DB:
                 span = _LEAST_SPAN_DB
             driving_k = air_c - bulb_c
-            if driving_k < _NEAR_BULB_K:  # walls take heat: the wet bulb sinks with the air, the powder follows
-                bulb_c = wet_bulb_c(air_c, humidity, bulb_c)
-                driving_k = air_c - bulb_c
             if driving_k > 0.0:  # powder drier than the isotherm takes water up at the same rate law
                 surface = air_kj_k * driving_k / latent * (1.0 - exp(-exchange / air_kj_k))
                 share = free / span
                 slowing = share**curve if 0.0 < share < 1.0 else 1.0
-                lost = free * (1.0 - exp(-surface / span * slowing))
+                met = surface / span * slowing
+                if met > most_met and share > 0.0:
+                    met = most_met
+                lost = free * (1.0 - exp(-met))
                 if lost > surface:
                     lost = surface
                 moisture -= lost
@@ -281,6 +288,10 @@ def dry_through_duct(
                 if melting_k > 0.0:
                     gelatinised += (1.0 - gelatinised) * (1.0 - exp(-gel_rate * melting_k * slice_s))
         node_walls[node] = wall_kj
+    if air_c < bulb_c:  # walls cooled saturated air below the powder: they leave as warm as each other
+        solid_kj_k = solids_cp + CP_LIQUID_KJ_KG_K * moisture
+        air_c = (heat - air_per_solid * humidity * LATENT_0C_KJ_KG) / (air_per_solid * air_cp + solid_kj_k)
+        bulb_c = air_c
     return DuctEnd(
         moisture,
         air_c,

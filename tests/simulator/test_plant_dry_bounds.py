@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plant_bench import AMBIENT_C, AMBIENT_HUMIDITY, powder_pct_wb, settled_dryer
 
@@ -79,6 +79,8 @@ def test_no_powder_is_drier_than_its_isotherm_nor_air_wetter_than_saturated(
 
 @settings(deadline=None)
 @given(point=POINTS)
+@example(point=(199.873, 39.9956, 0.69413, 0.002618, 29.9415))  # bone-dry powder: a slice dries nearly all there is
+@example(point=(60.4518, 8.0538, 0.9984, 0.0032, 6.4538))
 def test_gains_stay_below_the_energy_balance(point: tuple[float, float, float, float, float]) -> None:
     """One more kelvin cannot evaporate more than its own heat is worth, nor wetter cake bring more than itself."""
     inlet_c, air_per_solid, moisture_db, humidity, cake_c = point
@@ -90,11 +92,13 @@ def test_gains_stay_below_the_energy_balance(point: tuple[float, float, float, f
     wetter = _duct((inlet_c, air_per_solid, moisture_db + 0.01, humidity, cake_c), ADIABATIC)
     # the water itself stays, and warming it to the wet bulb costs heat that evaporates that much less
     most_db = 0.0101 * (1.0 + 4.18 * max(0.0, base.bulbs_c[0] - cake_c) / 2300.0)
-    assert -1.1e-4 <= wetter.moisture_db - base.moisture_db <= most_db  # bone-dry powder at 200 °C, 40 kg/kg: -1.03e-4
+    assert -1e-9 <= wetter.moisture_db - base.moisture_db <= most_db
 
 
 @settings(deadline=None)
 @given(point=POINTS)
+@example(point=(60.0, 8.0, 0.716, 0.003, 12.902))  # near the wet bulb, under walls that take what little heat there is
+@example(point=(61.5464, 8.0995, 0.4723, 0.005, 8.3012))
 def test_directions_are_monotone(point: tuple[float, float, float, float, float]) -> None:
     inlet_c, air_per_solid, moisture_db, humidity, cake_c = point
     base = _duct(point)
@@ -102,18 +106,9 @@ def test_directions_are_monotone(point: tuple[float, float, float, float, float]
     damper = _duct((inlet_c, air_per_solid, moisture_db, humidity + 0.002, cake_c))
     warmer = _duct((inlet_c, air_per_solid, moisture_db, humidity, cake_c + 5.0))
     assert more_air.moisture_db <= base.moisture_db + 1e-9
-    # with little, hardly hot air the slices switch the wet bulb's law within 3 K of it: 4 million points left at most
-    # 0.0031 there, below 77.3 °C and 9.82 kg/kg, and nothing elsewhere
-    slack_db = 4e-3 if inlet_c < 78.0 and air_per_solid < 10.0 else 1e-9
-    assert damper.moisture_db >= base.moisture_db - slack_db
-    assert warmer.moisture_db <= base.moisture_db + slack_db
+    assert damper.moisture_db >= base.moisture_db - 1e-9
+    assert warmer.moisture_db <= base.moisture_db + 1e-9
     assert _duct(point, wall_c=80.0).moisture_db <= _duct(point, wall_c=30.0).moisture_db + 1e-9
-
-
-def test_the_corner_where_a_direction_breaks_is_the_one_that_is_told() -> None:
-    """Cake 5 K warmer leaves wetter powder here: if the duct's law is mended, the slack above and the guide go."""
-    cold, warm = _duct((60.0, 8.0, 0.716, 0.003, 12.902)), _duct((60.0, 8.0, 0.716, 0.003, 17.902))
-    assert 0.0 < warm.moisture_db - cold.moisture_db < 4e-3
 
 
 def test_the_profile_is_a_function_of_numbers_only() -> None:
@@ -154,7 +149,9 @@ def test_gelatinisation_takes_heat_and_water_together() -> None:
     assert not normal.is_gel_risk
     assert normal.gelatinised_share == 0.0
     assert dry_hot.is_gel_risk
-    assert dry_hot.gelatinised_share < 0.025  # hot but dry: hardly anything melts
+    assert dry_hot.gelatinised_share == pytest.approx(
+        0.060, abs=0.02
+    )  # hot but dry: little melts; 0.0597 in 768 slices
     # very humid air: the wet bulb itself lies beyond the onset, and the wet cake cooks
     humid = _duct((190.0, 30.0, 0.6, 0.25, 20.0), ADIABATIC)
     assert humid.gel_margin_k < 0.0
