@@ -68,6 +68,9 @@ class Feed:
         self._live.take_tags(tags)
         self._learn(tags)
         with contextlib.suppress(ApiError):  # words only: values must not wait for them
+            stations = (await self._api.get("/status", session))["stations"]
+            self._learn([{"en": name, "zh": row["title"]["zh"]} for name, row in stations.items()])
+            self._learn(await self._api.get("/interlocks", session))
             for recipe in await self._api.get("/recipes", session):
                 self._learn(await self._api.get(f"/recipes/{recipe['name']}", session))
         address = self._api.url.replace("http", "ws", 1) + "/ws/live"

@@ -10,8 +10,8 @@ from linecontrol.line.interlock_rows import interlock_rows, oprp_interlocks
 
 
 def limits_in_force(config: LineConfig) -> dict[str, Any]:
-    """``critical_limits``, ``interlocks`` and ``making`` (which flow and gate say that good powder is
-    made); empty without a guard."""
+    """``critical_limits``, ``interlocks``, ``making`` (which flow and gate say that good powder is made) and ``titles``
+    of stations and checks; empty without a guard."""
     guard = config.line.guard
     if guard is None:
         return {}
@@ -44,6 +44,7 @@ def limits_in_force(config: LineConfig) -> dict[str, Any]:
             {
                 "name": row.name,
                 "title": {"en": row.title.en, "zh": row.title.zh},
+                "clears": {"en": row.clears.en, "zh": row.clears.zh},
                 "value": row.value.text,
                 "unit": row.unit,
                 "low": row.low if math.isfinite(row.low) else None,
@@ -58,6 +59,10 @@ def limits_in_force(config: LineConfig) -> dict[str, Any]:
             "min_flow": guard.flow.min,
             "gate": guard.gate.position,
             "good": guard.gate.good,
+        },
+        "titles": {
+            **{name: {"en": row.profile.title.en, "zh": row.profile.title.zh} for name, row in config.stations.items()},
+            **{row.name: {"en": row.title.en, "zh": row.title.zh} for row in guard.checks},
         },
     }
 

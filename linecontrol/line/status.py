@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def line_status(line: Line) -> dict[str, Any]:
     """The line at a glance."""
     now = line.clock.now()
+    titles = {name: station.profile.title for name, station in line.config.stations.items()}
     return {
         "time": iso(now),
         "line": line.config.line.name,
@@ -22,6 +23,7 @@ def line_status(line: Line) -> dict[str, Any]:
         "cycles": line.cycle.count,
         "stations": {
             name: {
+                "title": {"en": titles[name].en, "zh": titles[name].zh},
                 "is_up": station.is_up,
                 "is_claimed": station.is_claimed,
                 "is_accepted": station.is_accepted,

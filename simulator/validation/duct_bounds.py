@@ -153,8 +153,8 @@ def _duct() -> Iterator[Check[Bench]]:
               _gain_of_heat, 1.0)  # fmt: skip
     yield row("gain of cake moisture over its ceiling", "share", "wetter cake brings no more than itself",
               _gain_of_cake, 1.0)  # fmt: skip
-    yield Check(DUCT, "wrong direction", "of 100 000", Kind.BOUND, "D",
-                "more, hotter or drier air, warmer or drier cake: never wetter powder", _wrong_ways, Span.at_most(0.0))  # fmt: skip
+    why = "more, hotter or drier air, warmer or drier cake: never wetter powder"
+    yield Check(DUCT, "wrong direction", "of 100 000", Kind.BOUND, "D", why, _wrong_ways, Span.at_most(0.0))
 
 
 CHECKS: tuple[Check[Bench], ...] = tuple(_duct())

@@ -59,6 +59,26 @@ LIMIT = {
 }
 
 
+TITLES = {
+    "drying": {"en": "Drying and packing", "zh": "干燥包装"},
+    "METAL-TEST": {"en": "Test pieces", "zh": "试块验证"},
+}
+DUCT = {
+    "name": "IL-303",
+    "value": "TT-303",
+    "unit": "°C",
+    "low": 60.0,
+    "high": None,
+    "acts": [],
+    "oprp": False,
+    "title": {"en": "The duct is hot", "zh": "热风管已升温"},
+    "clears": {"en": "Let the recipe warm up the duct.", "zh": "等待升温阶段完成。"},
+}
+RECIPE = "name: standard </script>\ntitle: {en: Wet feed on, zh: 开始湿料进料}\n"
+LOCKED_ZH = (
+    "干燥包装，开始湿料进料：SC-302 = 23.0 被拒绝：SC-302 被联锁：IL-303 未满足（热风管已升温）："
+    "TT-303 = 48.1 °C，应不低于 60.0 °C。等待升温阶段完成。"
+)
 DEVIATION = DeviationRow(
     *("D1-CCP1-moisture", "r1", "CCP1-moisture", "ccp", "powder-window", T0 + 599, T0 + 600, T0 + 660),
     *(14.6, 14.0, "% wb", "too wet", "太湿", "hold the bags", "隔离各袋", "operator", 0.4),
@@ -97,6 +117,12 @@ async def record(folder: Path) -> str:
     history.event(Event(T0 + 700, "interlock.tripped", "IL-202", "IL-202 Sieves are whole", Severity.ALARM, True, held))
     history.event(Event(T0 + 700, "run.held", "r1", "Hold by controller: IL-202", Severity.ALARM, True, held))
     history.event(Event(T0 + 760, "run.held", "r1", "no longer held: Restart", Severity.INFO, active=False))
+    locked = (
+        "drying, Wet feed on: SC-302 = 23.0: refused: SC-302 is interlocked: IL-303 not met (The duct is hot): "
+        "TT-303 = 48.1 °C, must be at least 60.0 °C. Let the recipe warm up the duct."
+    )
+    history.event(Event(T0 + 770, "run.held", "r1", locked, Severity.ALARM, active=True))
+    history.event(Event(T0 + 780, "run.held", "r1", "no longer held: Restart", Severity.INFO, active=False))
     rain = {"run_id": "r1", "since": T0 + 300, "until": T0 + 310, "kg": 52.0, "lot": "", "zh": "进料 52 kg，未登记批次"}
     history.event(
         Event(T0 + 380, "lot.tipped", "root-hopper", "52 kg came into root-hopper", Severity.WARNING, data=rain)
@@ -121,8 +147,13 @@ async def record(folder: Path) -> str:
         "simulated": False,
     }
     facts |= {"root_kg": 300.0, "powder_kg": 50.1, "diverted_kg": 1.2, "suspect_kg": 0.4, "recipe_version": "1"}
-    facts |= {"critical_limits": [LIMIT], "making": {"flow": "WT-313", "min_flow": 20.0, "gate": "ZT-312", "good": 0.0}}
-    await history.save_recipe(RecipeRow("h", "standard", "1", "name: standard </script>", T0))
+    facts |= {
+        "critical_limits": [LIMIT],
+        "titles": TITLES,
+        "interlocks": [DUCT],
+        "making": {"flow": "WT-313", "min_flow": 20.0, "gate": "ZT-312", "good": 0.0},
+    }
+    await history.save_recipe(RecipeRow("h", "standard", "1", RECIPE, T0))
     await history.save_run(RunRow("r1", "standard", "h", "Complete", T0 + 1200, T0, T0 + 1200, facts))
     why = "MT-306 = 14.60 is above 14"
     await history.save_trace(
@@ -150,6 +181,8 @@ async def record(folder: Path) -> str:
     await history.save_bypass(BypassRow("B1", "IL-307", "operator:wang", "meter swapped", T0 + 10, T0 + 70))
     row = AuditRow(T0 + 1, "operator:li", "operator", "session:1", "", "POST /runs", "/runs", None, "{}", "", "done")
     await history.save_audit(row)
+    asked = {"action": "POST /runs/{run_id}/commands", "target": "/runs/r1/commands", "new": '{"command": "Restart"}'}
+    await history.save_audit(replace(row, time=T0 + 780, **asked))
     await history.stop()
     return url
 
@@ -187,7 +220,7 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
                 "(15:16:40 – 15:17:40)",
             ],
         ),
-        ("zh", ["粉现在在哪里", "扣留", "支持", "启动批次", "操作员"]),
+        ("zh", ["粉现在在哪里", "扣留", "支持", "启动批次, 重启批次", "操作员", "METAL-TEST（试块验证）"]),
     ):
         text = page(pack, lang)
         assert "compliant" not in text
@@ -197,9 +230,11 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
         assert "POST" not in first, "people read it"
         hold = {"en": "held the run 15:18:20 – 15:19:20: Hold by controller: IL-202", "zh": "控制器保持批次 15:18:20"}
         assert hold[lang] in first
+        locked = {"en": "drying, Wet feed on: SC-302 = 23.0: refused", "zh": LOCKED_ZH}
+        assert locked[lang] in first
         rain = {"en": "15:11:40 52 kg came into root-hopper", "zh": "15:11:40 进料 52 kg，未登记批次"}
         assert rain[lang] in first
-        silent = {"en": "drying: no answer", "zh": "干燥工段：无应答"}
+        silent = {"en": "drying: no answer", "zh": "干燥包装：无应答"}
         assert silent[lang] in text[text.index("</section>") : text.index('<script type="application/json"')]
         assert "only refuses commands" not in text.partition('<script type="application/json"')[0]
         assert re.search(r"wang 2025-06-15 14:53:20[:：] ?tried on two runs", text), "who approved the recipe"

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import math
+import re
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -47,6 +49,7 @@ VALUES = {
 ARMS = ("all", "without", "alone", "none")
 WATCH_S = 180.0  # after a wrong hand
 Condition = tuple[str, str, float]  # tag, "above" or "below", limit
+ONCE = re.compile(r"@(\d+)\+(\d+)$")  # when a trouble begins, how long it lasts [s]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Case:
         danger: seconds in which all of it holds are counted; () = grams of bad powder that leave.
         warm: bags warmer than this that nothing holds are counted instead [°C].
         patience_s: so long the operator waits for what holds the run.
+        after_s: seconds of danger are counted so long after the trouble's end; grams of powder until the run's.
     """
 
     title: str
@@ -70,6 +74,7 @@ class Case:
     plant: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=lambda: VALUES)
     patience_s: float = 3600.0
+    after_s: float = 120.0
 
     @property
     def unit(self) -> str:
@@ -126,7 +131,7 @@ CASES = {
     "IL-401": Case(
         "wet material that stood for hours", ("IL-401",), ["silent:drying@{at}+14400"],
         danger=[("WET.GROWTH", "above", 0.3), ("SC-302", "above", 0.5)], plant={"site.ambient_c": 34.0},
-        patience_s=6 * 3600.0,
+        patience_s=6 * 3600.0, after_s=3600.0,
     ),
     "IL-101": Case(
         "roots onto a standing rasp", ("IL-101",), hand=[("XC-101", 1.0, 5.0), ("SC-101", 30.0, 0.0)],
@@ -206,9 +211,7 @@ async def _run(case: Case, trial: Trial) -> tuple[float, str]:
                 state = ""
             else:
                 await line.runs.start(trial.recipe, trial.values, who="operator:checks", run_id=trial.run_id)
-                await twin.operator().work()
-                await line.runs.settled()
-                await line.clock.sleep(5.0)
+                await _work(twin, case, trial)
                 state = str(line.runs.current_record()["state"])
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -224,6 +227,22 @@ async def _run(case: Case, trial: Trial) -> tuple[float, str]:
         warm = [bag for bag in bags if bag.status not in IN_HOUSE and (bag.temp_c or 0.0) > case.warm]
         return 1000.0 * sum(bag.weight_kg for bag in warm), state
     return 1000.0 * verdict(twin.powder.packets, bags)["bad_released"], state
+
+
+async def _work(twin: Twin, case: Case, trial: Trial) -> None:
+    """Until the run has ended; or, where seconds are counted, until the trouble is well over."""
+
+    async def to_the_end() -> None:
+        await twin.operator().work()
+        await twin.line.runs.settled()
+        await twin.line.clock.sleep(5.0)
+
+    if not case.danger:
+        return await to_the_end()
+    (begins, lasts), *_ = (ONCE.findall(text)[0] for text in trial.faults)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(float(begins) + float(lasts) + case.after_s):
+            await to_the_end()
 
 
 async def _watch(line: Line, danger: Sequence[Condition], seconds: list[float]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person, speaker, titled
 
 
 class Line(NamedTuple):
@@ -71,9 +71,10 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
         span = f"{clock(row['since'], start)} – {clock(row['ended'] or row['until'], start)}"
         yield Line(f"{w['bypassed']} {row['interlock']}, {span}: {row['reason']} ({person(row['who'])})", "bad")
     for row in g["unchecked"]:
-        yield Line(w["unchecked"].format(item=row["item"], limit=row["title"][lang]), "bad")
+        item = titled(row["item"], pack, lang)
+        yield Line(w["unchecked"].format(item=item, limit=row["title"][lang]), "bad")
     if g["undone"]:
-        yield Line(w["undone"].format(items=", ".join(g["undone"])), "bad")
+        yield Line(w["undone"].format(items=", ".join(titled(name, pack, lang) for name in g["undone"])), "bad")
     if g["unverified"]:
         yield Line(f"{w['unverified']} {'; '.join(g['unverified'])}", "small")
 
@@ -131,10 +132,12 @@ def _done(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[
     g, start = pack["glance"], pack["start"]
     times = sum(event["kind"] == "guard.divert" and bool(event["active"]) for event in pack["events"])
     yield Line(w["diverting"].format(n=times, kg=number(g["diverted_kg"])))
+    said = speaker(pack, lang)
     for row in g["holds"]:
         until = clock(row["until"], start) if row["until"] else clock(pack["end"], start)
         span = f"{clock(row['since'], start)} – {until}"
-        yield Line(f"{w['run_held']} {span}: {row['text_zh'] if lang == 'zh' else row['text']}")
+        why = (row["text_zh"] if lang == "zh" else None) or said(row["text"])
+        yield Line(f"{w['run_held']} {span}: {why}")
     yield Line(w["suspect"].format(kg=number(g["suspect_kg"])))
     for row in g["actions"]:
         signed = f", {w['signed']}" if row["meaning"] else ""
@@ -147,10 +150,13 @@ def _done(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[
         yield Line(f"{w['unanswered']} {', '.join(short(name, pack) for name in g['unanswered'])}", "bad")
 
 
-def _people(pack: Mapping[str, Any], w: Mapping[str, Any], _lang: str) -> Iterable[Line]:
+def _people(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
     for row in pack["glance"]["people"]:
         roles = ", ".join(w["roles"].get(role, role) for role in row["roles"])
-        did = [f"{w['did'].get(what, what)}{f' ×{n}' if n > 1 else ''}" for what, n in row["did"].items()]
+        did = [
+            f"{w['did'].get(what) or titled(what, pack, lang)}{f' ×{n}' if n > 1 else ''}"
+            for what, n in row["did"].items()
+        ]
         yield Line(f"{person(row['who'])}{f' ({roles})' if roles else ''}: {', '.join(did)}")
     if not pack["glance"]["people"]:
         yield Line(w["nobody"])

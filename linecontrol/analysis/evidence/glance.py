@@ -5,6 +5,7 @@ Pure: it works on a gathered pack, and words nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,10 @@ from linecontrol.analysis.evidence.wording import person
 STATUSES = ("good", "released", "held", "rejected", "open", "suspect")
 
 
+_TOWARDS = {
+    "Holding": "run_hold", "Restarting": "run_restart", "Stopping": "run_stop", "Aborting": "run_abort",
+    "Pausing": "run_pause", "Resuming": "run_resume", "Resetting": "run_reset",
+}  # fmt: skip
 _DID = {
     "POST /runs": "run_start",
     "POST /runs/{run_id}/commands": "run_command",
@@ -138,7 +143,7 @@ def _holds(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if event["kind"] != "run.held":
             continue
         if event["active"]:
-            zh = event["data"].get("zh") or event["text"]
+            zh = event["data"].get("zh")  # None: as the controller's sentences are translated
             found.append({"since": event["time"], "until": None, "text": event["text"], "text_zh": zh})
         elif found and found[-1]["until"] is None:
             found[-1]["until"] = event["time"]
@@ -154,6 +159,19 @@ def _unchecked(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
         for item in limit.get("checked_by") or ()
         if newest.get(item) != "passed"
     ]
+
+
+def _did(row: Mapping[str, Any]) -> str:
+    """A word for a row of the audit trail; of a command to the run, which one it was."""
+    what = _DID.get(str(row["action"]), str(row["action"]))
+    if what != "run_command":
+        return what
+    wish = str(json.loads(row["new"] or "{}").get("command", "")).lower()
+    return f"run_{wish}" if f"run_{wish}" in _TOWARDS.values() else what
+
+
+def _commanded(event: Mapping[str, Any]) -> str:
+    return _TOWARDS.get(event["data"].get("to", ""), "run_command")
 
 
 def _by_person(event: Mapping[str, Any]) -> bool:
@@ -216,7 +234,7 @@ def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
     unsigned = {row["deviation_id"] for row in pack["deviations"] if row["closed_by"]} - signed
     asked = {row["who"] for row in done if _DID.get(row["action"]) in ("run_start", "run_command")}
     for who, role, what in (
-        *((row["who"], row["role"], _DID.get(row["action"], row["action"])) for row in done),
+        *((row["who"], row["role"], _did(row)) for row in done),
         *((act["who"], act["role"], act["kind"]) for act in pack["acts"]),
         *((use["who"], "", "lot_use") for use in pack["uses"]),
         *((row["acted_by"], "", "action") for row in pack["deviations"] if row["acted_by"]),
@@ -224,7 +242,7 @@ def _people(pack: Mapping[str, Any]) -> list[dict[str, Any]]:
         *((row["who"], "", "bypass") for row in pack["bypasses"]),
         *((row["who"], "", row["item"]) for row in pack["calibrations"] if row["done"] >= pack["start"]),
         *(
-            (one["data"]["who"], "", "run_start" if one["data"].get("was") == "Idle" else "run_command")
+            (one["data"]["who"], "", "run_start" if one["data"].get("was") == "Idle" else _commanded(one))
             for one in pack["events"]
             if one["kind"] == "run.state" and _by_person(one) and one["data"]["who"] not in asked
         ),

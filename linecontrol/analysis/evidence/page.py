@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person, speaker, told
+from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person, speaker, titled, told
 
 _ENDS = ("interlock.tripped", "interlock.cleared", "link.up")
 _INTERRUPT = ("run.held", "run.safe_failed", "run.not_recorded", "link.down", "interlock.reset", "interlock.postponed")
@@ -39,6 +39,7 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         "interrupted": interruptions(pack),
         "told": partial(told, lang=lang, said=said),
         "said": said,
+        "titled": titled,
         "recipe_told": recipe_line(pack, words),
     }
     about["shaded"] = [name for name, rows in shaded.items() if rows]

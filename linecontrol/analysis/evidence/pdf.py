@@ -12,7 +12,7 @@ from typing import Any
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.charts import limit_chart
 from linecontrol.analysis.evidence.page import interruptions, suspects_of, words_of
-from linecontrol.analysis.evidence.wording import limits, moment, number, percent, person, speaker, told
+from linecontrol.analysis.evidence.wording import limits, moment, number, percent, person, speaker, titled, told
 
 
 def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
@@ -93,7 +93,13 @@ def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[di
         for row in pack["deviations"]
     ]
     checks = [
-        [row["item"], moment(row["done"]), moment(row["due"]), w["results"][row["result"]], person(row["who"])]
+        [
+            titled(row["item"], pack, lang),
+            moment(row["done"]),
+            moment(row["due"]),
+            w["results"][row["result"]],
+            person(row["who"]),
+        ]
         for row in pack["calibrations"]
     ]
     bypasses = [

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+
 from linecontrol.sentences import Sentences
 
 
@@ -52,7 +54,20 @@ def speaker(pack: Mapping[str, Any], lang: str) -> Callable[[str], str]:
     """What the controller said in English, in this language; as it was said where no translation is known."""
     spoken = Sentences.shipped() if lang == "zh" else Sentences(())
     spoken.learn(pack)
+    spoken.learn(yaml.safe_load((pack.get("recipe") or {}).get("text") or ""))  # titles of phases
+    spoken.learn([{"en": name, "zh": title["zh"]} for name, title in _titles(pack).items()])
     return lambda sentence: spoken.translated(sentence, lang)
+
+
+def titled(name: str, pack: Mapping[str, Any], lang: str) -> str:
+    """A check by name and title, as ``METAL-TEST (Metal detector finds the test pieces)``; any other name as it is."""
+    title = _titles(pack).get(name)
+    return name if title is None else f"{name}（{title['zh']}）" if lang == "zh" else f"{name} ({title['en']})"
+
+
+def _titles(pack: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of stations and checks; empty in a record of before they were kept."""
+    return pack["run"].get("titles") or {}
 
 
 def told(event: Mapping[str, Any], lang: str, said: Callable[[str], str]) -> str:
