@@ -17,11 +17,13 @@ from pcodec.standalone import simple_compress, simple_decompress  # type: ignore
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Steps = npt.NDArray[np.int16 | np.int32 | np.uint32]
 
 _CONSTANT, _FLOAT, _STEPS, _TENTHS, _WIDE, _NARROW, _RAMP, _MASK = range(8)
 _MASK_MAY_COST = 1.1  # a mask is read three times as fast as gaps, so it may be a little longer
 _LOOK = 64  # values looked at before the whole column is
 _MOST_STEPS = 2**31 - 1
+_MOST_UNSIGNED = 2**32 - 1
 _STEPS_OF = tuple(m * 10.0**-d for d in range(6) for m in (1.0, 5.0, 2.0))
 _TENS = tuple(10.0**d for d in range(1, 7))
 _DELTAS = (DeltaSpec.no_op(), DeltaSpec.try_consecutive(1))
@@ -109,7 +111,7 @@ def unpack_rows(packed: bytes) -> Ints | slice:
     return unpack_ints(packed)
 
 
-def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int16 | np.int32]] | None:
+def _as_steps(values: Floats) -> tuple[int, int, Steps] | None:
     """The column as whole multiples of a step, or whole numbers over a power of ten: what gives back each bit."""
     look = values[:_LOOK]
     with np.errstate(all="ignore"):  # what is no number is found out by the comparison
@@ -120,15 +122,18 @@ def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int16 | np.int32
     return None
 
 
-def _multiples(values: Floats, how: int, step: float) -> npt.NDArray[np.int16 | np.int32] | None:
+def _multiples(values: Floats, how: int, step: float) -> Steps | None:
     steps = np.rint(values / step if how == _STEPS else values * step)
     again = steps * step if how == _STEPS else steps / step
     if not (again == values).all():
         return None
     largest = np.abs(steps).max()
-    if largest > _MOST_STEPS or np.signbit(values[values == 0.0]).any():
+    if np.signbit(values[values == 0.0]).any():
         return None  # a whole number has no negative zero
-    return steps.astype(np.int16 if largest < 2**15 else np.int32)
+    if largest <= _MOST_STEPS:
+        return steps.astype(np.int16 if largest < 2**15 else np.int32)
+    # a counter or a check value of 32 bits: where it wraps around, so do the coder's differences
+    return steps.astype(np.uint32) if largest <= _MOST_UNSIGNED and steps.min() >= 0.0 else None
 
 
 def _shortest(column: npt.NDArray[Any], configs: tuple[ChunkConfig, ...]) -> bytes:
