@@ -106,6 +106,14 @@ def unpack_ints(packed: bytes) -> Ints:
     return wide.cumsum() if packed[0] == _NARROW else wide  # gaps are not written any more: adding them up is slow
 
 
+def unpack_even(packed: bytes) -> range | None:
+    """The same numbers as a range where they are evenly spaced and rising; None where they are not."""
+    if packed[0] != _RAMP:
+        return None
+    _, count, first, gap = struct.unpack("<BIqq", packed)
+    return range(first, first + gap * count, gap) if gap > 0 else None
+
+
 def unpack_rows(packed: bytes) -> Ints | slice:
     """``unpack_ints`` of rising numbers >= 0, to pick rows by: as a slice where they are evenly spaced."""
     if packed[0] == _RAMP:
