@@ -245,8 +245,23 @@ def of_tag(
     asked = {**_stretch(tag_id, start_us, end_us), "most": _MOST if most is None else most}
     base = connection if isinstance(connection, sqlite3.Connection) else connection.connection.driver_connection
     if isinstance(base, sqlite3.Connection):
-        return [_read_part(base, row) for row in _PLACES.ask(connection, **asked)]
+        return read_parts(base, _PLACES.ask(connection, **asked))
     return [_found(row, row[10], 0) for row in _OF_TAG.ask(connection, **asked)]
+
+
+def places_of_tag(base: sqlite3.Connection, tag_id: int, start_us: int, end_us: int | None) -> list[tuple[Any, ...]]:
+    """Where the same chunks lie, without their columns, for ``read_parts``."""
+    return _PLACES.ask(base, **_stretch(tag_id, start_us, end_us), most=_MOST)
+
+
+def key_of(place: Sequence[Any]) -> tuple[int, int, int, int, int]:
+    """Tag, block, start, end and rows of a chunk: other ones mean that late rows were put into it."""
+    return place[0], place[1], place[3], place[4], place[5]
+
+
+def read_parts(base: sqlite3.Connection, places: Sequence[Sequence[Any]]) -> list[Found]:
+    """The chunks that lie in these places."""
+    return [_read_part(base, place) for place in places]
 
 
 def _read_part(base: sqlite3.Connection, row: Sequence[Any]) -> Found:

@@ -25,10 +25,16 @@ MOST_BYTES = 32 * 2**20
 MOST_ROLLUPS = 20_000
 """Roll-ups of a tag in a block that one reader holds at most; each takes half a kilobyte."""
 
-_MOST_SEEN = 1000
+MOST_CHUNK_BYTES = 16 * 2**20
+"""The same of single chunks, for who looks at few tags over many hours; an hour of a lively tag takes 58 KB."""
+
+_MOST_SEEN = 4000
 
 Key = tuple[int, int, int, int]
 """Id, start, end and rows of a block: another number of rows means that late ones were put into it."""
+
+ChunkKey = tuple[int, int, int, int, int]
+"""See ``chunks.key_of``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +162,24 @@ Rollups = dict[int, tuple[Any, ...] | None]
 
 
 class HeldBlocks:
-    """The blocks used last, up to ``most_bytes``, and roll-ups of blocks, up to ``most_rollups``. Thread-safe."""
+    """The blocks and chunks used last and the roll-ups read last, up to these bytes and numbers. Thread-safe."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES, most_rollups: int = MOST_ROLLUPS) -> None:
+    def __init__(
+        self,
+        most_bytes: int = MOST_BYTES,
+        most_rollups: int = MOST_ROLLUPS,
+        most_chunk_bytes: int = MOST_CHUNK_BYTES,
+    ) -> None:
+        self._most_chunk_bytes = most_chunk_bytes
+        self._chunks: OrderedDict[ChunkKey, Series] = OrderedDict()
+        self._chunk_bytes = 0
         self._most_rollups = most_rollups
         self._rollups: OrderedDict[Key, Rollups] = OrderedDict()
         self._rolled = 0
         self._most_bytes = most_bytes
         self._blocks: OrderedDict[Key, HeldBlock] = OrderedDict()
         self._bytes = 0
-        self._seen: set[Key] = set()
+        self._seen: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> HeldBlock | None:
@@ -175,7 +189,7 @@ class HeldBlocks:
                 self._blocks.move_to_end(key)
             return found
 
-    def is_worthwhile(self, key: Key) -> bool:
+    def is_worthwhile(self, key: Key | ChunkKey) -> bool:
         """Has this been asked before?"""
         with self._lock:
             if key in self._seen:
@@ -211,8 +225,29 @@ class HeldBlocks:
             while self._rolled > self._most_rollups:
                 self._rolled -= len(self._rollups.popitem(last=False)[1])
 
+    def chunk(self, key: ChunkKey) -> Series | None:
+        """All of a chunk; its columns are shared."""
+        with self._lock:
+            found = self._chunks.get(key)
+            if found is not None:
+                self._chunks.move_to_end(key)
+            return found
+
+    def put_chunk(self, key: ChunkKey, series: Series) -> None:
+        """Hold it, and let go of those not used for longest."""
+        for column in (series.times, series.values):
+            column.flags.writeable = False
+        with self._lock:
+            if key not in self._chunks:
+                self._chunks[key] = series
+                self._chunk_bytes += 24 * len(series)
+            while self._chunk_bytes > self._most_chunk_bytes:
+                self._chunk_bytes -= 24 * len(self._chunks.popitem(last=False)[1])
+
     def clear(self) -> None:
         with self._lock:
+            self._chunks.clear()
+            self._chunk_bytes = 0
             self._rollups.clear()
             self._rolled = 0
             self._blocks.clear()

@@ -5,6 +5,7 @@ What a question costs depends on the stretch of time asked for and on the tail, 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from itertools import compress
 from operator import attrgetter, itemgetter, mul, sub
@@ -24,6 +25,9 @@ _MANY = 8
 
 _MOST_HELD = 4
 """Questions about more blocks than this are calculations, which would push out what somebody looks at."""
+
+_MOST_DRAWN = 50
+"""The same for curves of single tags: two days of blocks."""
 
 _MOST_ROLLED = 200
 """The same for roll-ups, which are small: some days."""
@@ -70,7 +74,7 @@ def read(
     stretch = Stretch(start_us, _FOREVER_US if end_us is None else end_us, hold)
     new = _fresh(connection, line_id, ids, start_us, end_us, hold=hold)
     if len(ids) < _MANY:
-        return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
+        return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id), held) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
     found = _of_blocks(connection, line_id, blocks, set(ids), stretch, held)
     answer: dict[int, Series] = {}
@@ -153,10 +157,39 @@ def _begin(series: Series) -> int:
     return int(series.times[0])
 
 
-def _of_one(connection: Connection, tag_id: int, stretch: Stretch, fresh: Series | None) -> Series:
-    found = chunks.of_tag(connection, tag_id, stretch.start_us, stretch.end_us)
-    old = chunks.series_of(connection, found, stretch).get(tag_id, EMPTY)
+def _of_one(
+    connection: Connection, tag_id: int, stretch: Stretch, fresh: Series | None, held: HeldBlocks | None = None
+) -> Series:
+    if held is not None and isinstance(connection, sqlite3.Connection):
+        old = _of_places(connection, chunks.places_of_tag(connection, tag_id, *stretch[:2]), stretch, held)
+    else:
+        found = chunks.of_tag(connection, tag_id, stretch.start_us, stretch.end_us)
+        old = chunks.series_of(connection, found, stretch).get(tag_id, EMPTY)
     return old if fresh is None else _with_fresh(old, fresh, stretch)
+
+
+def _of_places(connection: sqlite3.Connection, places: Sequence[Any], stretch: Stretch, held: HeldBlocks) -> Series:
+    """Chunks of one tag, oldest first, which are held decoded from the second look on: a curve is drawn again and
+    again while somebody looks at it."""
+    keys = [chunks.key_of(place) for place in places]
+    there = [held.chunk(key) for key in keys]
+    missing = [n for n, one in enumerate(there) if one is None]
+    were_seen = [held.is_worthwhile(keys[n]) for n in missing]
+    if missing and (len(keys) > _MOST_DRAWN or not all(were_seen)):
+        found = chunks.series_of(connection, chunks.read_parts(connection, places), stretch)
+        return next(iter(found.values()), EMPTY)
+    new = chunks.each(connection, chunks.read_parts(connection, [places[n] for n in missing]))
+    for n, series in zip(missing, new, strict=True):
+        there[n] = series
+        held.put_chunk(keys[n], series)
+    parts: list[Series] = []
+    for (_, _, start_us, end_us, _), whole in zip(keys, there, strict=True):
+        assert whole is not None  # noqa: S101 - read just now if it was not there
+        is_inside = start_us >= stretch.start_us and end_us < stretch.end_us
+        part = whole if is_inside else whole.between(stretch.start_us, stretch.end_us, hold=stretch.hold)
+        if len(part):
+            parts.append(part)
+    return in_a_row(parts, stretch) if parts else EMPTY
 
 
 def _with_fresh(old: Series, fresh: Series, stretch: Stretch) -> Series:
