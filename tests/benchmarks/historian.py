@@ -357,7 +357,8 @@ def ingest(data: Matrix, rounds: int) -> None:
             start = time.process_time()
             for at in range(0, count, 60):
                 base.execute("BEGIN")
-                many = [(next(second), n, v) for column in part[at : at + 60] for n, v in enumerate(column)]
+                some = zip(part[at : at + 60], second, strict=False)  # one instant for all values of a scan
+                many = [(moment, n, v) for column, moment in some for n, v in enumerate(column)]
                 base.executemany("INSERT INTO s VALUES(?,?,?)", many)
                 base.execute("COMMIT")
             found.append((time.process_time() - start, ours))
