@@ -70,6 +70,13 @@ def note_tail(paramstyle: str) -> str:
     return _NOTED.format(sign="?" if paramstyle == "qmark" else "%s")
 
 
+NOTED_IN_SQLITE = (
+    "CREATE TEMP TRIGGER IF NOT EXISTS note_tail AFTER INSERT ON main.tail BEGIN "
+    "UPDATE chain_head SET tail_id = NEW.id, tail_hash = NEW.hash WHERE line_id = NEW.line_id; END"
+)
+"""The same for one connection to SQLite, from then on: writing a row is one statement, and that a transaction."""
+
+
 def tail_hashes(
     connection: sa.Connection, line_id: int, aside: Mapping[int, str]
 ) -> Iterator[tuple[int, str, str | None]]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from linecontrol.history import schema
 from linecontrol.history.decode import WHOLE, Piece, SharedTimes, Stretch, rows_of, rows_of_each
-from linecontrol.history.numbers import unpack_ints
 from linecontrol.history.seal import Block, Chunk
 from linecontrol.history.series import Packed, Series
 from linecontrol.history.statements import Connection, Question, number
@@ -95,7 +93,6 @@ _ANY_FRESH = Question(
     sa.select(schema.tail.c.id).where(schema.tail.c.line_id == _LINE, schema.tail.c.start_us < _END).limit(1)
 )
 _MOST = 2**31 - 1
-_BY_START = itemgetter(1)
 
 
 class Found(NamedTuple):
@@ -225,7 +222,7 @@ def _axes(connection: Connection, found: Sequence[Found]) -> dict[tuple[int, int
     if wanted:  # the blocks of one question are neighbours, but for those of other lines between them
         for block_id, number, times in _AXES.ask(connection, first=min(wanted), last=max(wanted)):
             if block_id in wanted:
-                axes[block_id, number] = SharedTimes(unpack_ints(times))
+                axes[block_id, number] = SharedTimes(times)
     return axes
 
 
@@ -248,8 +245,23 @@ def of_tag(
     asked = {**_stretch(tag_id, start_us, end_us), "most": _MOST if most is None else most}
     base = connection if isinstance(connection, sqlite3.Connection) else connection.connection.driver_connection
     if isinstance(base, sqlite3.Connection):
-        return [_read_part(base, row) for row in _PLACES.ask(connection, **asked)]
+        return read_parts(base, _PLACES.ask(connection, **asked))
     return [_found(row, row[10], 0) for row in _OF_TAG.ask(connection, **asked)]
+
+
+def places_of_tag(base: sqlite3.Connection, tag_id: int, start_us: int, end_us: int | None) -> list[tuple[Any, ...]]:
+    """Where the same chunks lie, without their columns, for ``read_parts``."""
+    return _PLACES.ask(base, **_stretch(tag_id, start_us, end_us), most=_MOST)
+
+
+def key_of(place: Sequence[Any]) -> tuple[int, int, int, int, int]:
+    """Tag, block, start, end and rows of a chunk: other ones mean that late rows were put into it."""
+    return place[0], place[1], place[3], place[4], place[5]
+
+
+def read_parts(base: sqlite3.Connection, places: Sequence[Sequence[Any]]) -> list[Found]:
+    """The chunks that lie in these places."""
+    return [_read_part(base, place) for place in places]
 
 
 def _read_part(base: sqlite3.Connection, row: Sequence[Any]) -> Found:
@@ -275,15 +287,10 @@ def of_block(connection: Connection, line_id: int, block_id: int, wanted: Collec
     return [_found(row, whole, row[9]) for row in rows if wanted is None or row[0] in wanted]
 
 
-def rollups(connection: Connection, line_id: int, blocks: Sequence[int], ids: Sequence[int]) -> dict[int, list[Any]]:
-    """Roll-ups (the columns ``_ROLLUP``) of these tags in these blocks, by tag, oldest first."""
-    found: dict[int, list[Any]] = {tag_id: [] for tag_id in ids}
-    first, last = min(ids), max(ids)
-    for block_id in blocks:  # one after another: all of a block's tags between the first and the last are looked at
-        for row in _ROLLUPS.ask(connection, line=line_id, block=block_id, first=first, last=last):
-            mine = found.get(row[0])
-            if mine is not None:
-                mine.append(row)
-    for rows in found.values():
-        rows.sort(key=_BY_START)
-    return {tag_id: rows for tag_id, rows in found.items() if rows}
+def rollups_of_block(
+    connection: Connection, line_id: int, block_id: int, ids: Sequence[int]
+) -> dict[int, tuple[Any, ...]]:
+    """Roll-up of each of these tags in a block: its id, and the columns ``_ROLLUP``. No tag that has no rows in it."""
+    wanted = {*ids}  # all of a block's tags between the first and the last are looked at
+    rows = _ROLLUPS.ask(connection, line=line_id, block=block_id, first=min(ids), last=max(ids))
+    return {row[0]: row for row in rows if row[0] in wanted}

@@ -16,7 +16,7 @@ from linecontrol.core.model import DataType
 from linecontrol.history import before_chunks, schema
 from linecontrol.history.held import HeldBlocks
 from linecontrol.history.migrate import check_known, revision_of
-from linecontrol.history.sql import DATABASE_ERRORS, engine_for, parse_url, reason_of, sqlite_path
+from linecontrol.history.sql import DATABASE_ERRORS, connect_to_read, engine_for, parse_url, reason_of, sqlite_path
 from linecontrol.history.statements import Connection
 
 
@@ -26,6 +26,8 @@ class ConnectedReader:
     def __init__(self, url: str, line: str | None = None) -> None:
         self._url = parse_url(url)
         self._path = sqlite_path(self._url)
+        self._folder = None if self._path is None else str(self._path.parent)
+        self._waiting: list[sqlite3.Connection] = []
         self._engine = engine_for(self._url, is_read_only=True)
         self._line = line
         self._revision: str | None = None
@@ -43,6 +45,13 @@ class ConnectedReader:
         self.close()
 
     def close(self) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of all connections; one that answers somebody just now is closed when it has."""
+        waiting, self._waiting = self._waiting, []
+        for base in waiting:
+            base.close()
         self._engine.dispose()
 
     @contextlib.contextmanager
@@ -66,14 +75,22 @@ class ConnectedReader:
                 with self._engine.connect() as connection:
                     yield connection
                 return
-            pooled = self._engine.raw_connection()
+            waiting = self._waiting
             try:
-                base = pooled.driver_connection
-                assert isinstance(base, sqlite3.Connection)  # noqa: S101 - it is an SQLite file
+                base = waiting.pop()
+            except IndexError:
+                base = connect_to_read(self._path)
+            is_done = False
+            try:
                 base.execute("BEGIN")
                 yield base
+                base.execute("COMMIT")
+                is_done = True
             finally:
-                pooled.close()  # which ends the transaction
+                if is_done and waiting is self._waiting:
+                    waiting.append(base)
+                else:  # something is wrong with it, or the file is another one by now
+                    base.close()
         except DATABASE_ERRORS as error:
             self._forget()
             raise StorageError(f"the history cannot be read: {reason_of(error)}") from error
@@ -96,20 +113,20 @@ class ConnectedReader:
 
     def _look_at_file(self) -> None:
         """A file that was replaced, or that nobody can write to, is opened anew for every question."""
-        if self._path is None:
+        if self._path is None or self._folder is None:
             return
         try:
-            stat = self._path.stat()
+            stat = os.stat(self._path)  # noqa: PTH116 - before each question, and so in the quickest way
         except FileNotFoundError:
             self._forget()
             raise StorageError(f"there is no history at {self._path}") from None
         found = (stat.st_dev, stat.st_ino)
-        if found != self._file_id or not os.access(self._path.parent, os.W_OK):
+        if found != self._file_id or not os.access(self._folder, os.W_OK):
             self._forget()
             self._file_id = found
 
     def _forget(self) -> None:
-        self._engine.dispose()
+        self._let_go()
         self._revision = None
         self._known_line, self._known_tags = None, {}
         self._held.clear()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linecontrol.history.numbers import Floats, Ints, unpack_floats_into, unpack_ints, unpack_rows
+from linecontrol.history.numbers import Floats, Ints, unpack_even, unpack_floats_into, unpack_ints, unpack_rows
 from linecontrol.history.series import EMPTY, Packed, Series, all_good, joined, unpack
 
 
@@ -27,13 +27,48 @@ WHOLE = Stretch(-(2**62), 2**62, hold=False)
 
 
 class SharedTimes:
-    """Times that several tags share, and where in them the stretch asked for begins and ends."""
+    """Times that several tags share, and where in them the stretch asked for begins and ends.
 
-    __slots__ = ("_found", "times")
+    Evenly spaced ones, as most are, are reckoned where they are wanted and not written out at all.
+    """
 
-    def __init__(self, times: Ints) -> None:
-        self.times = times
+    __slots__ = ("_even", "_found", "_packed", "_times")
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+        self._even = unpack_even(packed)
+        self._times: Ints | None = None
         self._found: tuple[tuple[int, int], bool] | None = None
+
+    @property
+    def times(self) -> Ints:
+        """All of them [us]."""
+        if self._times is None:
+            self._times = unpack_ints(self._packed)
+        return self._times
+
+    def put(self, rows: Ints | slice, start: int, end: int, room: Ints) -> None:
+        """Write down the times of ``rows`` [start, end) in a room of that length."""
+        even = self._even
+        if end <= start:
+            return
+        if isinstance(rows, slice):
+            first, last = rows.start + start * rows.step, rows.start + (end - 1) * rows.step
+        else:
+            first, last = int(rows[start]), int(rows[end - 1])
+        if not 0 <= first <= last < (len(self.times) if even is None else len(even)):
+            raise ValueError("rows of a chunk lie outside of the times they share with others")
+        if isinstance(rows, slice):
+            if even is None:
+                room[:] = self.times[first : last + 1 : rows.step]
+            else:
+                step = even.step * rows.step
+                room[:] = np.arange(even[first], even[last] + step, step)
+        elif even is None:
+            self.times.take(rows[start:end], None, room, "clip")  # "raise" would make a copy first
+        else:
+            np.multiply(rows[start:end], even.step, out=room)
+            np.add(room, even.start, out=room)
 
     def borders(self, stretch: Stretch) -> tuple[tuple[int, int], bool]:
         """Positions of the first time at or after the start, and at or after the end; is one just at the start?
@@ -41,8 +76,13 @@ class SharedTimes:
         Asked about one stretch only, and looked up once.
         """
         if self._found is None:
-            first, last = self.times.searchsorted((stretch.start_us, stretch.end_us)).tolist()
-            is_exact = first < len(self.times) and int(self.times[first]) == stretch.start_us
+            even = self._even
+            if even is None:
+                first, last = self.times.searchsorted((stretch.start_us, stretch.end_us)).tolist()
+                is_exact = first < len(self.times) and int(self.times[first]) == stretch.start_us
+            else:
+                first, last = (len(range(even.start, min(border, even.stop), even.step)) for border in stretch[:2])
+                is_exact = first < len(even) and even[first] == stretch.start_us
             self._found = (first, last), is_exact
         return self._found
 
@@ -78,7 +118,7 @@ def rows_of_each(pieces: Mapping[int, Sequence[Piece]], stretch: Stretch) -> dic
         else:
             plain.append((tag, cuts))
             count += rows
-    times, values = _room(count)
+    times, values = room_for(count)
     at = 0
     for tag, cuts in plain:
         start = at
@@ -131,7 +171,7 @@ def _cut(piece: Piece, stretch: Stretch) -> _Cut:
     return piece, first, last, rows
 
 
-def _room(count: int) -> tuple[Ints, Floats]:
+def room_for(count: int) -> tuple[Ints, Floats]:
     """For times and values: of a few megabytes, numpy asks for large pages, which the system hands out much sooner."""
     both = np.empty(2 * count, np.int64)
     return both[:count], both[count:].view(np.float64)
@@ -143,15 +183,14 @@ def _fill(cut: _Cut, times: Ints, values: Floats) -> None:
     if axis is None:
         times[:] = unpack_ints(packed.times)[start:end]
     else:
-        rows = unpack_rows(packed.times) if rows is None else rows
-        times[:] = axis.times[rows][start:end] if isinstance(rows, slice) else axis.times[rows[start:end]]
+        axis.put(unpack_rows(packed.times) if rows is None else rows, start, end, times)
     unpack_floats_into(packed.data, values, start, end)
 
 
 def all_of(pieces: Sequence[Piece]) -> tuple[Ints, Floats]:
     """Times and values of pieces without notes, one after another as they are given."""
     count = sum(piece.length for piece in pieces)
-    times, values = _room(count)
+    times, values = room_for(count)
     at = 0
     for piece in pieces:
         to = at + piece.length

@@ -11,20 +11,30 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from linecontrol.history.decode import WHOLE, Piece, Stretch, all_of, rows_of
+from linecontrol.history.decode import WHOLE, Piece, Stretch, all_of, room_for, rows_of
 from linecontrol.history.numbers import Floats, Ints
 from linecontrol.history.series import Series, all_good, joined
 
 MOST_BYTES = 32 * 2**20
 """What one reader holds at most; an hour of 120 lively signals takes 5 MB."""
 
-_MOST_SEEN = 1000
+MOST_ROLLUPS = 20_000
+"""Roll-ups of a tag in a block that one reader holds at most; each takes half a kilobyte."""
+
+MOST_CHUNK_BYTES = 16 * 2**20
+"""The same of single chunks, for who looks at few tags over many hours; an hour of a lively tag takes 58 KB."""
+
+_MOST_SEEN = 4000
 
 Key = tuple[int, int, int, int]
 """Id, start, end and rows of a block: another number of rows means that late ones were put into it."""
+
+ChunkKey = tuple[int, int, int, int, int]
+"""See ``chunks.key_of``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class HeldBlock:
         """The rows of each tag in a stretch of time; no tag that has none. They share this block's memory."""
         found: dict[int, Series] = {}
         if len(self.keys):
-            first, last = self._found(stretch)
+            first, last = (column.tolist() for column in self.found(stretch))
             for tag in wanted:
                 at = self.tags.get(tag)
                 if at is not None and first[at] < last[at]:
@@ -66,7 +76,7 @@ class HeldBlock:
                 found[tag] = part
         return found
 
-    def _found(self, stretch: Stretch) -> tuple[list[int], list[int]]:
+    def found(self, stretch: Stretch) -> tuple[Ints, Ints]:
         """Where the rows of each tag begin and end: all of them in two searches."""
         base = np.arange(len(self.borders) - 1, dtype=np.int64) * self.span_us
         start = base + min(max(stretch.start_us - self.start_us, 0), self.span_us)
@@ -75,7 +85,7 @@ class HeldBlock:
         if stretch.hold and stretch.start_us > self.start_us:
             is_exact = (first < self.borders[1:]) & (self.keys[np.minimum(first, len(self.keys) - 1)] == start)
             first -= (first > self.borders[:-1]) & ~is_exact
-        return first.tolist(), last.tolist()
+        return first, np.maximum(first, last)
 
 
 def hold(start_us: int, end_us: int, pieces: Sequence[tuple[int, Piece]]) -> HeldBlock:
@@ -92,6 +102,47 @@ def hold(start_us: int, end_us: int, pieces: Sequence[tuple[int, Piece]]) -> Hel
     return HeldBlock(start_us, span_us, places, np.cumsum([0, *counts]), keys, times, values, odd)
 
 
+def side_by_side(blocks: Sequence[HeldBlock], wanted: Collection[int], stretch: Stretch) -> dict[int, Series] | None:
+    """The rows of each tag out of several blocks, all in one piece of memory; no tag that has none.
+
+    Args:
+        blocks: in the order of time.
+
+    None where it must be done tag by tag: texts or statuses, blocks that overlap, several that reach before the start.
+    """
+    tags = [*wanted]
+    cuts: list[tuple[HeldBlock, Ints, Ints]] = []
+    newest = np.full(len(tags), np.iinfo(np.int64).min)
+    for number, block in enumerate(blocks):
+        is_before = number > 0 and stretch.hold and block.start_us <= stretch.start_us
+        if is_before or not len(block.keys) or not block.odd.keys().isdisjoint(tags):
+            return None
+        at = np.array([block.tags.get(tag, -1) for tag in tags])
+        first, last = (np.where(at < 0, 0, column[at]) for column in block.found(stretch))
+        has_rows = last > first
+        if (has_rows & (block.times[np.minimum(first, len(block.times) - 1)] <= newest)).any():
+            return None
+        newest = np.where(has_rows, block.times[last - 1], newest)
+        cuts.append((block, first, last))
+    counts = np.sum([last - first for _, first, last in cuts], axis=0)
+    times, values = room_for(int(counts.sum()))
+    rows = [(block.times, block.values, first.tolist(), last.tolist()) for block, first, last in cuts]
+    found: dict[int, Series] = {}
+    at_row = 0
+    for n, (tag, count) in enumerate(zip(tags, counts.tolist(), strict=True)):
+        if not count:
+            continue
+        begin = at_row
+        for its_times, its_values, firsts, lasts in rows:
+            start, end = firsts[n], lasts[n]
+            to = at_row + end - start
+            times[at_row:to] = its_times[start:end]
+            values[at_row:to] = its_values[start:end]
+            at_row = to
+        found[tag] = Series(times[begin:at_row], values[begin:at_row], all_good(count))
+    return found
+
+
 def in_a_row(parts: Sequence[Series], stretch: Stretch) -> Series:
     """Of one tag, block after block; of several rows before the start only the last holds."""
     first = 0
@@ -106,14 +157,29 @@ def in_a_row(parts: Sequence[Series], stretch: Stretch) -> Series:
     return joined(parts)
 
 
-class HeldBlocks:
-    """The blocks used last, up to ``most_bytes``. Thread-safe."""
+Rollups = dict[int, tuple[Any, ...] | None]
+"""Roll-ups of a block as they were read, by tag; None = the tag has no rows in it."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+
+class HeldBlocks:
+    """The blocks and chunks used last and the roll-ups read last, up to these bytes and numbers. Thread-safe."""
+
+    def __init__(
+        self,
+        most_bytes: int = MOST_BYTES,
+        most_rollups: int = MOST_ROLLUPS,
+        most_chunk_bytes: int = MOST_CHUNK_BYTES,
+    ) -> None:
+        self._most_chunk_bytes = most_chunk_bytes
+        self._chunks: OrderedDict[ChunkKey, Series] = OrderedDict()
+        self._chunk_bytes = 0
+        self._most_rollups = most_rollups
+        self._rollups: OrderedDict[Key, Rollups] = OrderedDict()
+        self._rolled = 0
         self._most_bytes = most_bytes
         self._blocks: OrderedDict[Key, HeldBlock] = OrderedDict()
         self._bytes = 0
-        self._seen: set[Key] = set()
+        self._seen: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> HeldBlock | None:
@@ -123,7 +189,7 @@ class HeldBlocks:
                 self._blocks.move_to_end(key)
             return found
 
-    def is_worthwhile(self, key: Key) -> bool:
+    def is_worthwhile(self, key: Key | ChunkKey) -> bool:
         """Has this been asked before?"""
         with self._lock:
             if key in self._seen:
@@ -142,8 +208,48 @@ class HeldBlocks:
             while self._bytes > self._most_bytes:
                 self._bytes -= self._blocks.popitem(last=False)[1].size
 
+    def rollups_of(self, key: Key) -> Rollups:
+        """Those that were read of a block; not to be changed."""
+        with self._lock:
+            found = self._rollups.get(key)
+            if found is None:
+                return {}
+            self._rollups.move_to_end(key)
+            return found
+
+    def put_rollups(self, key: Key, rollups: Rollups) -> None:
+        """Hold all that is known of a block now, and let go of those not used for longest."""
+        with self._lock:
+            self._rolled += len(rollups) - len(self._rollups.pop(key, ()))
+            self._rollups[key] = rollups
+            while self._rolled > self._most_rollups:
+                self._rolled -= len(self._rollups.popitem(last=False)[1])
+
+    def chunk(self, key: ChunkKey) -> Series | None:
+        """All of a chunk; its columns are shared."""
+        with self._lock:
+            found = self._chunks.get(key)
+            if found is not None:
+                self._chunks.move_to_end(key)
+            return found
+
+    def put_chunk(self, key: ChunkKey, series: Series) -> None:
+        """Hold it, and let go of those not used for longest."""
+        for column in (series.times, series.values):
+            column.flags.writeable = False
+        with self._lock:
+            if key not in self._chunks:
+                self._chunks[key] = series
+                self._chunk_bytes += 24 * len(series)
+            while self._chunk_bytes > self._most_chunk_bytes:
+                self._chunk_bytes -= 24 * len(self._chunks.popitem(last=False)[1])
+
     def clear(self) -> None:
         with self._lock:
+            self._chunks.clear()
+            self._chunk_bytes = 0
+            self._rollups.clear()
+            self._rolled = 0
             self._blocks.clear()
             self._seen.clear()
             self._bytes = 0

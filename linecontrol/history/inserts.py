@@ -68,17 +68,10 @@ def insert_samples(
 def commit_samples(
     base: sqlite3.Connection, line_id: int, ids: Mapping[str, int], rows: Sequence[Row], mark: tuple[str, int]
 ) -> tail.Packed:
-    """The same in SQLite, and durable at once. Not within another transaction."""
+    """The same in SQLite, and durable at once: a statement of its own is a transaction of its own, in two thirds of
+    the time that BEGIN and COMMIT take. Not within another transaction; the connection has ``NOTED_IN_SQLITE``."""
     packed = tail.pack(rows, ids)
-    base.execute("BEGIN IMMEDIATE")
-    try:
-        base.execute(_IN_SQLITE, _tail_cells(line_id, packed, mark))
-        base.execute(_NOTED_IN_SQLITE, (line_id, line_id))
-        base.execute("COMMIT")
-    except BaseException:
-        if base.in_transaction:  # a full disk has rolled it back already
-            base.execute("ROLLBACK")
-        raise
+    base.execute(_IN_SQLITE, _tail_cells(line_id, packed, mark))
     return packed
 
 
@@ -101,7 +94,6 @@ def _tail_sql(paramstyle: str, dialect: str) -> str:
 
 
 _IN_SQLITE = _tail_sql("qmark", "sqlite")
-_NOTED_IN_SQLITE = note_tail("qmark")
 
 
 def _replace(connection: sa.Connection, kind: str, record: dict[str, Any]) -> list[Link]:

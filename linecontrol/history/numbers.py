@@ -17,14 +17,20 @@ from pcodec.standalone import simple_compress, simple_decompress  # type: ignore
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Steps = npt.NDArray[np.int16 | np.int32 | np.uint32]
 
 _CONSTANT, _FLOAT, _STEPS, _TENTHS, _WIDE, _NARROW, _RAMP, _MASK = range(8)
 _MASK_MAY_COST = 1.1  # a mask is read three times as fast as gaps, so it may be a little longer
 _LOOK = 64  # values looked at before the whole column is
 _MOST_STEPS = 2**31 - 1
+_MOST_UNSIGNED = 2**32 - 1
 _STEPS_OF = tuple(m * 10.0**-d for d in range(6) for m in (1.0, 5.0, 2.0))
 _TENS = tuple(10.0**d for d in range(1, 7))
+_EACH_STEP, _EACH_TEN = np.array(_STEPS_OF)[:, None], np.array(_TENS)[:, None]
 _DELTAS = (DeltaSpec.no_op(), DeltaSpec.try_consecutive(1))
+_FEW = 256  # below this both ways are tried at no price
+_SOME = 4  # of a longer column, what every fourth number differs by from the next tells enough
+_CLEARLY = 1.5
 _PLAIN = ModeSpec.classic()
 _WHOLE = tuple(ChunkConfig(compression_level=6, delta_spec=delta, mode_spec=_PLAIN) for delta in _DELTAS)
 _REAL = tuple(ChunkConfig(compression_level=8, delta_spec=delta) for delta in _DELTAS)
@@ -40,7 +46,7 @@ def pack_floats(values: Floats) -> bytes:
     if whole is None:
         return bytes((_FLOAT,)) + _shortest(values, _REAL)
     how, at, steps = whole
-    return bytes((how, at)) + _shortest(steps, _WHOLE)
+    return bytes((how, at)) + _shortest(steps, _worth_trying(steps))
 
 
 def unpack_floats(packed: bytes, start: int = 0, end: int | None = None) -> Floats:
@@ -100,6 +106,14 @@ def unpack_ints(packed: bytes) -> Ints:
     return wide.cumsum() if packed[0] == _NARROW else wide  # gaps are not written any more: adding them up is slow
 
 
+def unpack_even(packed: bytes) -> range | None:
+    """The same numbers as a range where they are evenly spaced and rising; None where they are not."""
+    if packed[0] != _RAMP:
+        return None
+    _, count, first, gap = struct.unpack("<BIqq", packed)
+    return range(first, first + gap * count, gap) if gap > 0 else None
+
+
 def unpack_rows(packed: bytes) -> Ints | slice:
     """``unpack_ints`` of rising numbers >= 0, to pick rows by: as a slice where they are evenly spaced."""
     if packed[0] == _RAMP:
@@ -109,26 +123,45 @@ def unpack_rows(packed: bytes) -> Ints | slice:
     return unpack_ints(packed)
 
 
-def _as_steps(values: Floats) -> tuple[int, int, npt.NDArray[np.int16 | np.int32]] | None:
+def _as_steps(values: Floats) -> tuple[int, int, Steps] | None:
     """The column as whole multiples of a step, or whole numbers over a power of ten: what gives back each bit."""
     look = values[:_LOOK]
     with np.errstate(all="ignore"):  # what is no number is found out by the comparison
-        for how, table in ((_STEPS, _STEPS_OF), (_TENTHS, _TENS)):
-            for at, step in enumerate(table):
-                if _multiples(look, how, step) is not None and (found := _multiples(values, how, step)) is not None:
-                    return how, at, found
+        fits = ((np.rint(look / _EACH_STEP) * _EACH_STEP == look).all(1)).nonzero()[0].tolist()
+        for at in fits:
+            if (found := _multiples(values, _STEPS, _STEPS_OF[at])) is not None:
+                return _STEPS, at, found
+        fits = ((np.rint(look * _EACH_TEN) / _EACH_TEN == look).all(1)).nonzero()[0].tolist()
+        for at in fits:
+            if (found := _multiples(values, _TENTHS, _TENS[at])) is not None:
+                return _TENTHS, at, found
     return None
 
 
-def _multiples(values: Floats, how: int, step: float) -> npt.NDArray[np.int16 | np.int32] | None:
+def _multiples(values: Floats, how: int, step: float) -> Steps | None:
     steps = np.rint(values / step if how == _STEPS else values * step)
     again = steps * step if how == _STEPS else steps / step
     if not (again == values).all():
         return None
     largest = np.abs(steps).max()
-    if largest > _MOST_STEPS or np.signbit(values[values == 0.0]).any():
+    if np.signbit(values[values == 0.0]).any():
         return None  # a whole number has no negative zero
-    return steps.astype(np.int16 if largest < 2**15 else np.int32)
+    if largest <= _MOST_STEPS:
+        return steps.astype(np.int16 if largest < 2**15 else np.int32)
+    # a counter or a check value of 32 bits: where it wraps around, so do the coder's differences
+    return steps.astype(np.uint32) if largest <= _MOST_UNSIGNED and steps.min() >= 0.0 else None
+
+
+def _worth_trying(steps: Steps) -> tuple[ChunkConfig, ...]:
+    """Differences where they are much smaller than what the column moves by, the numbers themselves where those are."""
+    if len(steps) < _FEW or steps.dtype == np.uint32:  # of those, differences may wrap around
+        return _WHOLE
+    some = steps[::_SOME].astype(np.float64)
+    moves = float(np.abs(some - some.mean()).mean())
+    differs = float(np.abs(steps[1::_SOME].astype(np.float64) - some[: len(steps[1::_SOME])]).mean())
+    if differs * _CLEARLY < moves:
+        return _WHOLE[1:]
+    return _WHOLE[:1] if moves * _CLEARLY < differs else _WHOLE
 
 
 def _shortest(column: npt.NDArray[Any], configs: tuple[ChunkConfig, ...]) -> bytes:

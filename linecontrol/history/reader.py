@@ -92,7 +92,7 @@ class HistoryReader(RecordReader):
         line_id, found = self._known(tags)
         ids = [found[name][0] for name in tags]
         with self._asking() as connection:
-            answer = signals.statistics(connection, line_id, ids, micros(start), micros(end))
+            answer = signals.statistics(connection, line_id, ids, micros(start), micros(end), held=self._held)
         return {name: answer[found[name][0]] for name in tags}
 
     def stats(self) -> HistoryStats:

@@ -92,7 +92,11 @@ def _places(axis: Ints, times: Ints) -> Ints | None:
     """Where in the axis each of these times stands; None = not all of them do. Both in their order."""
     if times[-1] > axis[-1]:
         return None
-    places: Ints = axis.searchsorted(times)
+    gap_us = int(axis[1] - axis[0]) if len(axis) > 1 else 0
+    if gap_us and int(axis[-1] - axis[0]) == gap_us * (len(axis) - 1):  # evenly spaced, most likely: looked at below
+        places: Ints = np.maximum((times - axis[0]) // gap_us, 0)
+    else:
+        places = axis.searchsorted(times)
     return places if (axis[places] == times).all() else None
 
 

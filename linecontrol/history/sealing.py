@@ -64,12 +64,12 @@ def seal_tail(connection: sa.Connection, line_id: int) -> int:
         stations = {row.id: row.station for row in tags}
     if not rows:
         return 0
-    series = tail.by_tag(tail.unpack((row.samples, row.texts) for row in rows))
+    series = tail.by_tag(tail.unpack([(samples, texts) for *_, samples, texts in rows]))
     with connection.begin():
         late = find_late(connection, line_id, series)
     new = {tag_id: rest for tag_id, part in series.items() if len(rest := late.rest_of(tag_id, part))}
     block = seal(new, stations) if new else None
-    last = {row.writer: row.number for row in rows}
+    last = {writer: number for _, writer, number, _, _ in rows}
     with connection.begin():
         changed = {block_id for block_id, _, _ in late.chunks}
         if block is not None:
@@ -77,7 +77,7 @@ def seal_tail(connection: sa.Connection, line_id: int) -> int:
         late.merge(connection)
         for writer, number in last.items():
             move_mark(connection, line_id, writer, number)
-        connection.execute(table.delete().where(table.c.line_id == line_id, table.c.id <= rows[-1].id))
+        connection.execute(table.delete().where(table.c.line_id == line_id, table.c.id <= rows[-1][0]))
         chain_tail(connection, line_id)  # almost always empty: what was put back from the quarantine meanwhile
         chain_store.append(connection, line_id, [block_link(connection, line_id, one) for one in sorted(changed)])
     return sum(map(len, series.values()))

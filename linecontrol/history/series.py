@@ -159,8 +159,8 @@ def rollup(series: Series, until_us: int | None = None) -> Rollup:
     if not len(series):
         return NOTHING
     times, values = series.times, series.values
-    held = np.empty(len(series), np.int64)
-    np.subtract(times[1:], times[:-1], out=held[:-1])
+    held = np.empty(len(series))  # whole microseconds, which floats hold; one room for all: to get it costs most
+    np.subtract(times[1:], times[:-1], out=held[:-1], casting="unsafe")
     held[-1] = 0 if until_us is None else max(0, until_us - int(times[-1]))
     low = float(values.min()) if series.is_all_good else math.nan
     if low == low:  # one NaN would be the smallest, so all are numbers, and each holds until the next
@@ -172,7 +172,8 @@ def rollup(series: Series, until_us: int | None = None) -> Rollup:
         held, values = held[good], values[good]
         low, weight_us = float(values.min()), int(held.sum())
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite reading is a reading
-        integral = float((values * held).sum())  # pairwise, and no linear algebra threads to wake
+        np.multiply(values, held, out=held)
+        integral = float(held.sum())  # pairwise, and no linear algebra threads to wake
     return Rollup(len(series), len(values), low, float(values.max()), weight_us, integral)
 
 

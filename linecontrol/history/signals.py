@@ -5,16 +5,17 @@ What a question costs depends on the stretch of time asked for and on the tail, 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from itertools import compress
-from operator import attrgetter, mul, sub
+from operator import attrgetter, itemgetter, mul, sub
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from linecontrol.history import chunks, schema, tail
 from linecontrol.history.decode import Stretch
-from linecontrol.history.held import HeldBlocks, in_a_row
+from linecontrol.history.held import HeldBlocks, in_a_row, side_by_side
 from linecontrol.history.held import hold as hold_block
 from linecontrol.history.series import EMPTY, Rollup, Series, joined, rollup, together
 from linecontrol.history.statements import Connection, Question, number
@@ -24,6 +25,12 @@ _MANY = 8
 
 _MOST_HELD = 4
 """Questions about more blocks than this are calculations, which would push out what somebody looks at."""
+
+_MOST_DRAWN = 50
+"""The same for curves of single tags: two days of blocks."""
+
+_MOST_ROLLED = 200
+"""The same for roll-ups, which are small: some days."""
 
 _LOOK_BACK_US = 150_000_000
 """What did not change is stored again every minute; so the value of two minutes ago is known from what came since."""
@@ -40,6 +47,7 @@ _HEADS = sa.select(_block.c.id, _block.c.start_us, _block.c.end_us, _block.c.row
 _BEFORE = Question(_HEADS.where(_block.c.start_us <= _START).order_by(_block.c.start_us.desc()).limit(_OVERLAP))
 _INSIDE = Question(_HEADS.where(_block.c.start_us > _START, _block.c.start_us < _END).order_by(_block.c.start_us))
 _BY_START = attrgetter("start_us")
+_BY_FIRST = itemgetter(1)
 
 
 class _Block(NamedTuple):
@@ -66,7 +74,7 @@ def read(
     stretch = Stretch(start_us, _FOREVER_US if end_us is None else end_us, hold)
     new = _fresh(connection, line_id, ids, start_us, end_us, hold=hold)
     if len(ids) < _MANY:
-        return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id)) for tag_id in ids}
+        return {tag_id: _of_one(connection, tag_id, stretch, new.get(tag_id), held) for tag_id in ids}
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
     found = _of_blocks(connection, line_id, blocks, set(ids), stretch, held)
     answer: dict[int, Series] = {}
@@ -114,10 +122,16 @@ def _of_blocks(
     if held is None or not blocks or len(blocks) > _MOST_HELD:
         parts = [row for block in blocks for row in chunks.of_block(connection, line_id, block.id, wanted)]
         return chunks.series_of(connection, sorted(parts, key=_BY_START), stretch)
+    there = [held.get(block) for block in blocks]
+    known = [one for one in there if one is not None]
+    if len(known) == len(there):
+        if len(known) == 1:
+            return known[0].rows_of(wanted, stretch)
+        if (whole := side_by_side(known, wanted, stretch)) is not None:
+            return whole
     by_tag: dict[int, list[Series]] = {}
     rest: list[chunks.Found] = []  # chunks of blocks that are not held, decoded all at once
-    for block in blocks:
-        one = held.get(block)
+    for block, one in zip(blocks, there, strict=True):
         if one is None:
             rows = chunks.of_block(connection, line_id, block.id)
             if len(wanted) * 2 < len(rows) or not held.is_worthwhile(block):
@@ -143,10 +157,39 @@ def _begin(series: Series) -> int:
     return int(series.times[0])
 
 
-def _of_one(connection: Connection, tag_id: int, stretch: Stretch, fresh: Series | None) -> Series:
-    found = chunks.of_tag(connection, tag_id, stretch.start_us, stretch.end_us)
-    old = chunks.series_of(connection, found, stretch).get(tag_id, EMPTY)
+def _of_one(
+    connection: Connection, tag_id: int, stretch: Stretch, fresh: Series | None, held: HeldBlocks | None = None
+) -> Series:
+    if held is not None and isinstance(connection, sqlite3.Connection):
+        old = _of_places(connection, chunks.places_of_tag(connection, tag_id, *stretch[:2]), stretch, held)
+    else:
+        found = chunks.of_tag(connection, tag_id, stretch.start_us, stretch.end_us)
+        old = chunks.series_of(connection, found, stretch).get(tag_id, EMPTY)
     return old if fresh is None else _with_fresh(old, fresh, stretch)
+
+
+def _of_places(connection: sqlite3.Connection, places: Sequence[Any], stretch: Stretch, held: HeldBlocks) -> Series:
+    """Chunks of one tag, oldest first, which are held decoded from the second look on: a curve is drawn again and
+    again while somebody looks at it."""
+    keys = [chunks.key_of(place) for place in places]
+    there = [held.chunk(key) for key in keys]
+    missing = [n for n, one in enumerate(there) if one is None]
+    were_seen = [held.is_worthwhile(keys[n]) for n in missing]
+    if missing and (len(keys) > _MOST_DRAWN or not all(were_seen)):
+        found = chunks.series_of(connection, chunks.read_parts(connection, places), stretch)
+        return next(iter(found.values()), EMPTY)
+    new = chunks.each(connection, chunks.read_parts(connection, [places[n] for n in missing]))
+    for n, series in zip(missing, new, strict=True):
+        there[n] = series
+        held.put_chunk(keys[n], series)
+    parts: list[Series] = []
+    for (_, _, start_us, end_us, _), whole in zip(keys, there, strict=True):
+        assert whole is not None  # noqa: S101 - read just now if it was not there
+        is_inside = start_us >= stretch.start_us and end_us < stretch.end_us
+        part = whole if is_inside else whole.between(stretch.start_us, stretch.end_us, hold=stretch.hold)
+        if len(part):
+            parts.append(part)
+    return in_a_row(parts, stretch) if parts else EMPTY
 
 
 def _with_fresh(old: Series, fresh: Series, stretch: Stretch) -> Series:
@@ -185,18 +228,23 @@ def first_rows(
 
 
 def statistics(
-    connection: Connection, line_id: int, ids: Sequence[int], start_us: int, end_us: int
+    connection: Connection,
+    line_id: int,
+    ids: Sequence[int],
+    start_us: int,
+    end_us: int,
+    held: HeldBlocks | None = None,
 ) -> dict[int, Rollup]:
     """What [start_us, end_us) comes to for each tag, the value held at its start included.
 
-    Blocks that lie within it answer with their roll-ups and are not decoded.
+    Blocks that lie within it answer with their roll-ups and are not decoded. ``held``: see ``read``.
     """
     blocks, has_earlier = _blocks(connection, line_id, start_us, end_us)
     inside = [block for block in blocks if block.start_us >= start_us and block.end_us < end_us]
     if not inside:
         rows = read(connection, line_id, ids, start_us, end_us, hold=True)
         return {tag_id: rollup_from(rows[tag_id], start_us, end_us) for tag_id in ids}
-    found = chunks.rollups(connection, line_id, [block.id for block in inside], ids)
+    found = _rollups(connection, line_id, inside, ids, held)
     covered = [tag_id for tag_id in ids if tag_id in found]
     begun = max((found[tag_id][0][1] for tag_id in covered), default=end_us)
     ended = min((found[tag_id][-1][2] for tag_id in covered), default=start_us)
@@ -215,6 +263,27 @@ def statistics(
             rows = read(connection, line_id, [tag_id], start_us, end_us, hold=True)
             answer[tag_id] = rollup_from(rows[tag_id], start_us, end_us)
     return answer
+
+
+def _rollups(
+    connection: Connection, line_id: int, blocks: Sequence[_Block], ids: Sequence[int], held: HeldBlocks | None
+) -> dict[int, list[Any]]:
+    """Roll-ups of these tags in these blocks, by tag, oldest first; no tag that has none."""
+    found: dict[int, list[Any]] = {tag_id: [] for tag_id in ids}
+    for block in blocks:
+        there = {} if held is None else held.rollups_of(block)
+        if not there.keys() >= found.keys():
+            new = chunks.rollups_of_block(connection, line_id, block.id, ids)
+            there = {**there, **{tag_id: new.get(tag_id) for tag_id in ids}}
+            if held is not None and len(blocks) <= _MOST_ROLLED:
+                held.put_rollups(block, there)
+        for tag_id, rows in found.items():
+            row = there[tag_id]
+            if row is not None:
+                rows.append(row)
+    for rows in found.values():
+        rows.sort(key=_BY_FIRST)
+    return {tag_id: rows for tag_id, rows in found.items() if rows}
 
 
 def _of_parts(rows: Sequence[Any], before: Series, after: Series, start_us: int, end_us: int) -> Rollup:

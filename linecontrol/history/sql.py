@@ -149,8 +149,7 @@ def engine_for(url: URL, *, is_read_only: bool = False) -> sa.Engine:
 
 def _sqlite_engine(path: Path, is_read_only: bool) -> sa.Engine:
     def connect() -> sqlite3.Connection:
-        name = f"file:{quote(str(path.absolute()))}"
-        connection = _connect_to_read(name, path) if is_read_only else _connect_to_write(name)
+        connection = connect_to_read(path) if is_read_only else _connect_to_write(_name(path))
         connection.isolation_level = None  # SQLAlchemy's BEGIN is ours, below
         return connection
 
@@ -178,9 +177,16 @@ def _connect_to_write(name: str) -> sqlite3.Connection:
     return connection
 
 
-def _connect_to_read(name: str, path: Path) -> sqlite3.Connection:
-    """Read-only. On a medium that cannot be written, and where no writer has left a WAL, as immutable."""
+def _name(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}"
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Read-only, without transactions but those asked for. On a medium that cannot be written, and where no
+    writer has left a WAL, as immutable."""
     mode = "mode=ro"
     if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
         mode = "mode=ro&immutable=1"
-    return sqlite3.connect(f"{name}?{mode}", uri=True, timeout=5.0, check_same_thread=False)
+    connection = sqlite3.connect(f"{_name(path)}?{mode}", uri=True, timeout=5.0, check_same_thread=False)
+    connection.isolation_level = None
+    return connection

@@ -20,6 +20,7 @@ from linecontrol.core.errors import StorageError
 from linecontrol.core.model import Tag
 from linecontrol.history import chain_store, schema
 from linecontrol.history.chain import NOT_OURS, Link
+from linecontrol.history.chain_samples import NOTED_IN_SQLITE
 from linecontrol.history.damaged import set_damaged_aside
 from linecontrol.history.inserts import commit_samples, insert, insert_samples
 from linecontrol.history.migrate import bring_up_to_date
@@ -137,6 +138,8 @@ class Store:
                     self._look_back(self._connection, opened)
                 except NOT_OURS as error:
                     raise StoreMalformed(str(error)) from error
+                if self._base is not None:
+                    self._base.execute(NOTED_IN_SQLITE)
                 self._marks = marks(self._connection, self._line_id)
                 self._fresh = fresh(self._connection, self._line_id)
             self._check_after_crash(self._connection, opened)

@@ -43,10 +43,29 @@ def test_floats_come_back_bit_by_bit(values: list[float]) -> None:
     assert (again.view(np.uint64) == column.view(np.uint64)).all()
 
 
-@pytest.mark.parametrize("values", [[0.0, -0.0], [-0.0, 5.0], [math.inf, 1.0], [1e300, 0.1], [2.0**31, 1.0]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, -0.0],
+        [-0.0, 5.0],
+        [math.inf, 1.0],
+        [1e300, 0.1],
+        [2.0**31, 1.0],
+        [2.0**32 - 1, 0.0],
+        [2.0**32, 1.0],
+        [2.0**31, -1.0],
+    ],
+)
 def test_odd_floats_come_back_bit_by_bit(values: list[float]) -> None:
     column = np.array(values)
     assert (unpack_floats(pack_floats(column)).view(np.uint64) == column.view(np.uint64)).all()
+
+
+def test_a_check_value_that_wraps_around_costs_its_counter() -> None:
+    column = (np.arange(2000, dtype=np.uint64) * 2654435769 % 2**32).astype(np.float64)
+    packed = pack_floats(column)
+    assert len(packed) < 200
+    assert (unpack_floats(packed) == column).all()
 
 
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=200), st.booleans())

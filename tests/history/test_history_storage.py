@@ -113,7 +113,14 @@ async def test_any_stretch_of_time_is_the_same_part_of_the_whole(url: str, tmp_p
             for hold in (True, False):
                 reader.series(names * 2, start, end, hold=hold)  # what is asked again is held decoded
             many = {hold: reader.series(names * 2, start, end, hold=hold) for hold in (True, False)}
+            plain = {hold: reader.series(["SEQ", "TT-2", "XS-1"] * 3, start, end, hold=hold) for hold in (True, False)}
+            for hold, found in plain.items():  # without texts and outages: many blocks in one piece
+                for name, rows in found.items():
+                    assert as_samples(rows, is_bool=False) == as_samples(many[hold][name], is_bool=False)
             for name in names:
+                for hold in (True, False, False):  # the chunks of a single tag are held from the second look on
+                    alone = reader.series([name], start, end, hold=hold)[name]
+                    assert as_samples(alone, is_bool=False) == as_samples(many[hold][name], is_bool=False)
                 before = [s for s in whole[name] if s.time < start][-1:]
                 inside = [s for s in whole[name] if start <= s.time < end][:limit]
                 if inside and inside[0].time == start:
@@ -237,8 +244,14 @@ async def test_rows_that_come_late_go_where_they_belong(url: str, tmp_path: Path
         store.close()
 
     await asyncio.to_thread(some, range(10, 60, 2))
-    await asyncio.to_thread(some, range(1, 70, 2))
-    await asyncio.to_thread(some, range(2, 10, 2))
+    with open_reader(url) as reader:
+        for late in (range(1, 70, 2), range(2, 10, 2)):
+            before = reader.statistics(["SEQ"], T0, T0 + 70)["SEQ"]  # roll-ups that are read are held
+            for _ in range(3):
+                assert len(reader.series(["SEQ"], T0)["SEQ"]) == before.rows  # and so are chunks that are read again
+            await asyncio.to_thread(some, late)
+            assert reader.statistics(["SEQ"], T0, T0 + 70)["SEQ"].rows == before.rows + len(late)
+            assert len(reader.series(["SEQ"], T0)["SEQ"]) == before.rows + len(late)
     wanted = sorted({*range(10, 60, 2), *range(1, 70, 2), *range(2, 10, 2)})
     with open_reader(url) as reader:
         found = reader.series(["SEQ"], T0)["SEQ"]
