@@ -2,7 +2,7 @@
 
 | mixed up | seen from |
 |---|---|
-| outlet or powder with inlet air or its set point | air does not leave a dryer hotter than it comes in: evaporation cools it |
+| outlet or powder with inlet air or its set point | evaporation cools: air leaves a dryer cooler than it comes in |
 | the meter's moisture with the cake's | powder is not wetter than the cake it is made of |
 | inlet air with its set point | what comes first is the set point: the heater has a lag |
 """
