@@ -18,6 +18,7 @@ _KINDS = {
     "integrating-lag": "integrating, lag + delay",
 }
 _PARTS = (("gain", "gain"), ("t1_s", "lag"), ("t2_s", "second lag"), ("zero_s", "zero"), ("delay_s", "delay"))
+IDLE = "They are not in use now (Man, or another strategy decides): only time in use by the loop's own PID counts."
 SETTLED = 0.05  # of a set-point step: within it the PV counts as settled
 
 
@@ -31,9 +32,10 @@ def trial_text(view: dict[str, Any]) -> str:
     """Where the gains stand: on trial, other than the line file's, or as there."""
     trial = view["trial"]
     if trial is not None:
+        idle = "" if trial["in_use"] else f" {IDLE}"
         return (
             f"On trial for {trial['lasts_s']:.0f} s in control; if the loop behaves worse they go back by themselves to"
-            f" {gains_text(trial['falls_back_to'])}. Now: linecontrol tune {view['loop']} --accept, or --revert"
+            f" {gains_text(trial['falls_back_to'])}. Now: linecontrol tune {view['loop']} --accept, or --revert{idle}"
         )
     if view["differs_from_line_file"]:
         return f"They differ from the line file's ({gains_text(view['line_file'])}): write them there to keep them"

@@ -58,6 +58,7 @@ class Loop:
         self.unwritten_s = math.inf
         self.safe = False
         self.holding = False
+        self.overridden = False  # another algorithm decided the output in this tick
         self.watch = WatchState()
         self._events: list[str] = []
         self._refused: list[str] = []
@@ -67,6 +68,7 @@ class Loop:
         if not 0.0 < x.dt_s < math.inf:
             raise ValueError(f"dt_s {x.dt_s} is not accepted (accepted: above 0 s, finite)")
         self._events, self._refused = [], []
+        self.overridden = False
         pv, doubt = self._believed_pv(x)
         before = self.mode
         self._take_commands(x, pv)
@@ -312,6 +314,7 @@ class Loop:
 
     def _overridden(self, x: LoopInputs, pv: float, asked: float) -> tuple[float, Terms]:
         """Another algorithm's output, under the same limits, rate and downstream blocks; the PID is kept there."""
+        self.overridden = True
         s, d, out = self.settings.pid, x.downstream, self.pid.out
         aim = clamp(asked, s.op_low, s.op_high)
         if d is not None and ((d.blocks_up and aim > out) or (d.blocks_down and aim < out)):
@@ -382,6 +385,7 @@ class Loop:
             tuple(self._events),
             tuple(self._refused),
             led,
+            self.overridden,
         )
         return _new(LoopOutput, found)
 

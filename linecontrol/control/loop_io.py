@@ -85,7 +85,7 @@ class LoopOutput(NamedTuple):
         downstream: this loop as its outer loop must see it.
         events: what changed by itself, one sentence each, for the journal.
         refused: commands not taken, each with what is accepted.
-        led: a test moves the output now.
+        led: a test moves the output now. overridden: another algorithm decided it; the PID only tracked.
     """
 
     op: float | None
@@ -108,3 +108,4 @@ class LoopOutput(NamedTuple):
     events: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     led: bool = False
+    overridden: bool = False

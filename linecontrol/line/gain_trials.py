@@ -34,7 +34,7 @@ class GainTrial:
 
     Attributes:
         proven: what is gone back to. trying: the new ones. who, reason: who applied them, and why. began: [line s].
-        after: points in control since. in_control_s: for so long.
+        after: points since in which the PID had these gains in use. in_control_s: for so long. in_use: it has now.
     """
 
     proven: IsaGains
@@ -45,6 +45,7 @@ class GainTrial:
     lasts_s: float
     after: list[Point] = field(default_factory=list)
     in_control_s: float = 0.0
+    in_use: bool = False
 
 
 class GainTrials:
@@ -117,6 +118,8 @@ class GainTrials:
         ti_s = max(x for x in (gains.ti_s, old.ti_s, 1.0) if math.isfinite(x))
         lasts_s = min(max(TRIAL_TIS * ti_s, LEAST_TRIAL_S), LONGEST_TRIAL_S)
         trial = self.trials[name] = GainTrial(proven, gains, who, reason, now, lasts_s)
+        out = self._bank.outputs.get(name)
+        trial.in_use = out is not None and _point(now, out) is not None
         self._previous[name] = proven  # gains that never were proven are no place to go back to
         self._bank.set_gains(name, gains)
         text = f"{name}: gains applied by {who} ({rule}): {words(gains)}, before {words(old)}; on trial; {reason}"
@@ -163,6 +166,7 @@ class GainTrials:
                 if point is not None:
                     self._before[name].append(point)
                 continue
+            trial.in_use = point is not None
             if self._bank.gains_of(name) != trial.trying:
                 self._changed_by_hand(name, trial, now)
             elif point is not None:
@@ -225,6 +229,7 @@ class GainTrials:
                 "falls_back_to": gains_to_plain(trial.proven),
                 "in_control_s": round(trial.in_control_s, 1),
                 "lasts_s": trial.lasts_s,
+                "in_use": trial.in_use,
             },
         }
 
@@ -239,7 +244,7 @@ def _data(who: str, reason: str, old: IsaGains, new: IsaGains) -> dict[str, Any]
 
 
 def _point(now: float, out: LoopOutput) -> Point | None:
-    """This cycle of a loop that was in control; None when it was not."""
-    if out.mode is Mode.MAN or out.following or out.holding or out.led or not math.isfinite(out.pv):
+    """This cycle of a loop whose PID was in control; None when it was not, or only tracked what another one decided."""
+    if out.mode is Mode.MAN or out.following or out.holding or out.led or out.overridden or not math.isfinite(out.pv):
         return None
     return Point(now, out.sp, out.pv, out.high, out.low, out.rate)

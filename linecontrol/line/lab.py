@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 MEMORY_S = 30 * 86_400.0  # older values say nothing about a meter that drifts
 MOST_VALUES = 400
 AGAIN_S = 60.0  # between looks at the bias [line s]; its uncertainty grows slowly
-LEAST_ACCEPTED = 2  # values a correction must stand on before a person can accept it
+LEAST_ACCEPTED = 2  # samples a correction must stand on before a person can accept it
+SAME_S = 30.0  # a person writes down the minute: values nearer together are of one sample, and vouch for each other
 LAPSE_LEAST = 0.2  # an accepted bias may move by this, or by two of its uncertainties [tag unit]
 _SLACK_S = 2.0  # clocks of a person's screen and the controller
 
@@ -153,9 +154,10 @@ class LabBook:
             meter.accepted = None
             return True
         bias, now = meter.bias, self._line.clock.now()
-        if bias.used < LEAST_ACCEPTED:
+        samples = meter.samples_used(SAME_S)
+        if samples < LEAST_ACCEPTED:
             raise DeviceRefused(
-                f"{name}: {bias.used} laboratory values are too few (accepted: {LEAST_ACCEPTED} or more)"
+                f"{name}: laboratory values of {samples} samples are too few (accepted: {LEAST_ACCEPTED} or more)"
             )
         if bias.last_at_s is None or now - bias.last_at_s > 3600.0 * meter.row.accepted_for_h:
             raise DeviceRefused(f"{name}: the last laboratory value is more than {meter.row.accepted_for_h:g} h old")
@@ -278,6 +280,12 @@ class LabBook:
         elif now - sampled_at > 3600.0 * row.oldest_h:
             accepted = f"up to {row.oldest_h:g} h before {iso(now)}"
             problems.append(Problem("", None, "sampled_at", f"{iso(sampled_at)} is too long ago", accepted))
+        twin = next((e for e in meter.counted if abs(e.sampled_at - sampled_at) < 1.0 and e.value == value), None)
+        if twin is not None and replaces != twin.lab_id:
+            message = f"{value:g} of the sample of {iso(twin.sampled_at)} is entered already, as {twin.lab_id}"
+            problems.append(
+                Problem("", None, "value", message, "another sample; what agrees with itself proves nothing")
+            )
         others = [name for name, other in self._meters.items() if lab_id is not None and lab_id in other.entries]
         if others:
             problems.append(Problem("", None, "lab_id", f"{lab_id!r} is a value of {others[0]} already", "another"))

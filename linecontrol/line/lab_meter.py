@@ -94,6 +94,15 @@ class Meter:
         rows = [row for row in self.entries.values() if row.lab_id not in gone]
         return sorted(rows, key=lambda row: (row.sampled_at, row.entered_at))
 
+    def samples_used(self, apart_s: float) -> int:
+        """Of how many samples the values used are: those taken nearer together than ``apart_s`` [s] are of one."""
+        count, last = 0, -math.inf
+        for row in self.counted:
+            judged = self.judged.get(row.lab_id)
+            if judged is not None and judged.verdict is Verdict.USED and row.sampled_at - last >= apart_s:
+                count, last = count + 1, row.sampled_at
+        return count
+
     def judge(self, now: float) -> None:
         rows = self.counted
         pairs = [Pair(row.sampled_at, row.value, row.u, self.readings.get(row.lab_id)) for row in rows]

@@ -20,6 +20,7 @@ from linecontrol.line.moisture import NO_FEED, Answer, Brain, DryerLook, Strateg
 if TYPE_CHECKING:
     from linecontrol.control.moisture import MoistureController
 
+PAYS = 0.97  # of the PID's error: a strategy that leaves more is no better, as far as its model can tell
 Z95 = 1.96  # half width of a 95 % interval in standard deviations
 UNITS = {"heat": "K", "water": "0.1 kg/kg", "feed": "10 %", "air": "K", "damp": "g/kg"}
 WORDS = {
@@ -178,11 +179,23 @@ def commissioned(
     found = _identified(made)
     foretold = foretell(made.model, record, settings=settings, set_point=loop.sp.initial)
     found["foretold_rms_pct_wb"] = {mode.value: round(rms, 3) for mode, rms in foretold.items() if math.isfinite(rms)}
+    found["warnings"] += no_better_than_pid(found["foretold_rms_pct_wb"])
     if not made.model.watches_meter and loop.moisture is not None:
         found["warnings"].append(
             f"laboratory values are due every {loop.moisture.lab_every_h:g} h of drying (lab_every_h)"
         )
     return {"made_from": made_from, **made.to_dict()}, found
+
+
+def no_better_than_pid(foretold: Mapping[str, float]) -> list[str]:
+    """A sentence for each strategy above the PID that does not pay on this dryer, by what is foretold [% wb, rms]."""
+    pid = foretold.get("pid")
+    return [
+        f"{name} is foretold to do no better than pid on this dryer (rms {foretold[name]:.2f} and {pid:.2f} % wb on the"
+        " hours of this record): try it live against pid before you choose it or give it up"
+        for name in ("cascade", "feedforward", "predictive")
+        if pid is not None and name in foretold and foretold[name] > PAYS * pid
+    ]
 
 
 def _identified(made: MoistureController) -> dict[str, Any]:

@@ -118,6 +118,10 @@ def _changed(mixed: dict[str, np.ndarray], **columns: np.ndarray) -> dict[str, n
         ("missing", lambda r: _changed(r, moisture_pct_wb=np.full(len(r["time_s"]), math.nan))),
         ("time", lambda r: _changed(r, time_s=r["time_s"][::-1])),
         ("wrong-sign", lambda r: _changed(r, moisture_pct_wb=26.0 - r["moisture_pct_wb"])),
+        ("columns", lambda r: _changed(r, inlet_sp_c=r["outlet_c"], outlet_c=r["inlet_sp_c"])),
+        ("columns", lambda r: _changed(r, inlet_c=r["outlet_c"], outlet_c=r["inlet_c"])),
+        ("columns", lambda r: _changed(r, inlet_c=r["inlet_sp_c"], inlet_sp_c=r["inlet_c"])),
+        ("columns", lambda r: _changed(r, moisture_pct_wb=r["cake_pct_wb"], cake_pct_wb=r["moisture_pct_wb"])),
         ("record", lambda r: _changed(r, feed_kg_h=r["feed_kg_h"][:-1])),
         (
             "unsure",
@@ -131,7 +135,7 @@ def test_what_a_record_cannot_tell_is_refused_with_its_reason(
     with pytest.raises(CannotCommission) as refusal:
         MoistureController.commission(spoil(mixed))  # type: ignore[operator]
     assert refusal.value.code == code
-    assert "accepted" in refusal.value.reason or code in ("record", "time", "wrong-sign")
+    assert "accepted" in refusal.value.reason or code in ("record", "time", "wrong-sign", "columns")
 
 
 @pytest.mark.parametrize(

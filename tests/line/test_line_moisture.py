@@ -22,6 +22,7 @@ from linecontrol.line.build import line_tags
 from linecontrol.line.lab_due import LabCheck
 from linecontrol.line.loops import LoopBank, loop_needs, loop_settings, loop_words
 from linecontrol.line.moisture import Answer, DryerLook, MoistureStrategy, Strategy
+from linecontrol.line.moisture_model import no_better_than_pid
 
 DEMO = read_line("demo")
 ROW = Moisture(
@@ -418,3 +419,10 @@ def test_movement_and_reversals_are_counted_and_bounded_by_the_rate() -> None:
     assert 1000.0 < travel <= 0.5 * 3600.0
     assert 50 <= turns <= 60
     assert bench.bank.view(bench.now)["MIC-306"]["turns_per_h"] == turns
+
+
+def test_commissioning_names_the_strategies_that_do_not_pay() -> None:
+    told = no_better_than_pid({"manual": 0.9, "pid": 0.3, "cascade": 0.31, "feedforward": 0.295, "predictive": 0.2})
+    assert [text.split()[0] for text in told] == ["cascade", "feedforward"]
+    assert "0.31 and 0.30 % wb" in told[0]
+    assert no_better_than_pid({"manual": 0.9, "predictive": 0.2}) == []

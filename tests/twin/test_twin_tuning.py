@@ -16,7 +16,7 @@ from linecontrol.control.tuning.moves import Kind
 from linecontrol.core.errors import ConfigError, LineError, StateError
 from linecontrol.core.model import Command, Event
 from linecontrol.line.assembly import Line
-from linecontrol.line.wishes import TestWish
+from linecontrol.line.wishes import TestWish, plan_of
 from linecontrol.recipe.states import RunState
 from linecontrol.twin.loop import run_virtual
 from linecontrol.twin.trial import Trial, Twin
@@ -189,6 +189,11 @@ def test_the_outer_loop_follows_while_its_inner_loop_is_under_test() -> None:
         await shift.line.clock.sleep(3.0)
         assert not shift.line.bank.outputs["MIC-306"].following
         assert shift.line.bank.mode_of("TIC-303") is Mode.CAS
+        desk = shift.line.tuning  # the model decides the moisture: no gains of the PID prove themselves meanwhile
+        desk.apply("MIC-306", gains=IsaGains(200.0, 10.0), **WHO)
+        await shift.line.clock.sleep(30.0)
+        trial = desk.view("MIC-306")["trial"]
+        assert (trial["in_use"], trial["in_control_s"]) == (False, 0.0)
 
     on_shift(play, **{**VALUES, "root_kg": 200.0})
 
@@ -364,6 +369,8 @@ def test_what_cannot_be_is_refused_with_its_reason() -> None:
                 desk.apply("TIC-303", gains=gains, **WHO)
         assert desk.evaluation("TIC-303") is None
         assert shift.kinds() == []
+        asked = plan_of(shift.line, "MIC-306", TestWish(pv_low=2.0, pv_high=16.0))
+        assert (asked.pv_low, asked.pv_high) == (8.0, 14.0), "no wish goes beyond a critical limit"
         with pytest.raises(LineError):
             desk.view("XIC-9")
 

@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linecontrol.control.moisture.columns import refuse_mixed_up
 from linecontrol.control.moisture.dynamics import Path
 from linecontrol.control.moisture.fitting import LONGEST_DELAY_S, WALL_SHARE, Fitted, OutputFit, fit_heater
 from linecontrol.control.moisture.model import DryerModel
@@ -73,6 +74,7 @@ def commission(
             f"the inlet set point moved by {np.ptp(moves):.2f} K in the whole record (accepted: at least"
             f" {LEAST_MOVE_K:g} K; a step of 5 to 10 K held for half an hour does well)",
         )
+    refuse_mixed_up(signals, weight, record.period_s)
     mean = float(np.mean(signals["moisture_pct_wb"][weight > 0.0]))
     if not BELIEVABLE_PCT[0] <= mean <= BELIEVABLE_PCT[1]:
         raise CannotCommission(

@@ -43,7 +43,7 @@ class CannotCommission(ValueError):
 
     Attributes:
         code: "record", "time", "missing", "short", "no-step", "step-unseen", "small-step", "no-drying", "no-fit",
-            "wrong-sign", "unsure".
+            "columns", "wrong-sign", "unsure".
         reason: what is wrong, with the value, and what would do.
     """
 

@@ -103,7 +103,8 @@ class LoopDesk:
         except ApiError:
             return  # the frame says when the line is away
         test = row["last_test"] or {}
-        gains = (str(row["gains"]), str(row["trial"] and row["trial"]["falls_back_to"]), str(row["previous"]))
+        trial = row["trial"] and (row["trial"]["falls_back_to"], row["trial"]["in_use"])
+        gains = (str(row["gains"]), str(trial), str(row["previous"]))
         state = (test.get("state"), test.get("end"))
         shown = (*gains, *state, view.session.rights)
         if state[0] == "running":
@@ -136,6 +137,8 @@ class LoopDesk:
                         gains=gains_text(view, trial["falls_back_to"]),
                     )
                 ).classes("fine")
+                if not trial["in_use"]:
+                    ui.label(view.t("tuning.trial_idle")).classes("fine")
             elif row["differs_from_line_file"]:
                 note = view.t("tuning.differs_note", gains=gains_text(view, row["line_file"]))
                 ui.label(note).classes("fine")
