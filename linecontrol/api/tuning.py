@@ -11,6 +11,7 @@ from linecontrol.api.callers import noted, signed
 from linecontrol.api.problems import PROBLEM_RESPONSES
 from linecontrol.api.tuning_wire import ApplyIn, ResultView, Signed, TestIn, TuningView, Written, result_row
 from linecontrol.control.tuning.moves import Kind
+from linecontrol.line.gains_kept import gains_from_plain
 from linecontrol.line.wishes import TestWish
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def tuning_routes(line: Line) -> APIRouter:
     @routes.post("/{loop}/apply", response_model=TuningView)
     async def apply(request: Request, loop: Loop, wish: ApplyIn) -> Any:
         """Put gains on trial, without a bump. If the loop then behaves worse, the old ones come back by themselves."""
-        own = None if wish.gains is None else wish.gains.gains()
+        own = None if wish.gains is None else wish.gains.gains(gains_from_plain(desk.view(known(loop))["gains"]))
         who = signed(request, wish.who)
         was = of_gains(known(loop))
         noted(request, old=was)

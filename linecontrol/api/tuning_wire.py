@@ -59,19 +59,19 @@ class TestIn(Signed):
 
 
 class GainsIn(BaseModel):
-    """A person's own gains, ISA form, K as the loop shows it."""
+    """A person's own gains, ISA form, K as the loop shows it. What is left out stays as the loop has it."""
 
     model_config = ConfigDict(extra="forbid")
     k: float = Field(gt=0, allow_inf_nan=False, examples=[0.9])
     ti_s: float = Field(gt=0, allow_inf_nan=False, examples=[85.0])
-    td_s: float = Field(0.0, ge=0, allow_inf_nan=False)
-    n: float = Field(8.0, ge=1, le=100)
-    b: float = Field(1.0, ge=0, le=1)
-    c: float = Field(0.0, ge=0, le=1)
+    td_s: float | None = Field(None, ge=0, allow_inf_nan=False)
+    n: float | None = Field(None, ge=1, le=100)
+    b: float | None = Field(None, ge=0, le=1)
+    c: float | None = Field(None, ge=0, le=1)
 
-    def gains(self) -> IsaGains:
-        """As the loop takes them."""
-        return IsaGains(self.k, self.ti_s, self.td_s, self.n, self.b, self.c)
+    def gains(self, present: IsaGains) -> IsaGains:
+        """As the loop takes them, with the rest of those it has."""
+        return replace(present, **self.model_dump(exclude_none=True))
 
 
 class ApplyIn(Signed):

@@ -157,7 +157,7 @@ class LabBook:
         samples = meter.samples_used(SAME_S)
         if samples < LEAST_ACCEPTED:
             raise DeviceRefused(
-                f"{name}: laboratory values of {samples} samples are too few (accepted: {LEAST_ACCEPTED} or more)"
+                f"{name}: {samples} samples of the laboratory are too few (accepted: {LEAST_ACCEPTED} or more)"
             )
         if bias.last_at_s is None or now - bias.last_at_s > 3600.0 * meter.row.accepted_for_h:
             raise DeviceRefused(f"{name}: the last laboratory value is more than {meter.row.accepted_for_h:g} h old")

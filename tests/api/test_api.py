@@ -265,6 +265,7 @@ async def tuning(line: Line, client: httpx.AsyncClient) -> None:
     assert applied["trial"]["who"] == "operator:li"
     assert applied["differs_from_line_file"]
     assert applied["gains"]["k"] == 1.0
+    assert applied["gains"]["b"] == applied["line_file"]["b"] == 0.6, "what was not asked for stays"
     await line.historian.flush()
     event = (await client.get("/events", params={"kind": "tuning.applied"})).json()[0]
     assert event["data"]["who"] == "operator:li"

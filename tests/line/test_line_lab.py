@@ -220,7 +220,7 @@ async def test_a_correction_is_accepted_by_a_person_and_lapses(tmp_path: Path) -
         with pytest.raises(ConfigError, match="entered already"):
             await line.enter(12.8, 700.0)
         await line.enter(12.7, 700.0)  # the same scoop, determined twice
-        with pytest.raises(DeviceRefused, match="of 1 samples are too few"):
+        with pytest.raises(DeviceRefused, match="1 samples of the laboratory are too few"):
             line.book.on_write(f"{TAG}.BIAS_OK", 1)
         await line.enter(12.8, 300.0)
         assert not line.book.for_guard({TAG: line.sample()})[TAG].is_accepted

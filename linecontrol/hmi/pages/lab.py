@@ -231,6 +231,7 @@ class Strategy:
                         (view.t("moisture.advised"), f"{view.number(found['set_point'], 2)} {unit}"),
                         (view.t("moisture.present"), f"{view.number(found['present'], 2)} {unit}"),
                         (view.t("moisture.limit"), f"{view.number(found['limit'], 1)} {unit}"),
+                        (view.t("moisture.bound"), view.t(f"moisture.bound.{found['bound_by']}")),
                         (view.t("moisture.stands_on"), view.t("hours", hours=view.number(found["hours"], 1))),
                     ]
                 )
