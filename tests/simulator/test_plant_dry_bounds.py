@@ -151,7 +151,7 @@ def test_gelatinisation_takes_heat_and_water_together() -> None:
     assert dry_hot.is_gel_risk
     assert dry_hot.gelatinised_share == pytest.approx(
         0.060, abs=0.02
-    )  # hot but dry: little melts; 0.0597 in 768 slices
+    )  # hot but dry: little melts; 0.0597 in 192 slices
     # very humid air: the wet bulb itself lies beyond the onset, and the wet cake cooks
     humid = _duct((190.0, 30.0, 0.6, 0.25, 20.0), ADIABATIC)
     assert humid.gel_margin_k < 0.0
