@@ -68,7 +68,7 @@ class Feed:
         self._live.take_tags(tags)
         self._learn(tags)
         with contextlib.suppress(ApiError):  # words only: values must not wait for them
-            stations = (await self._api.get("/status", session))["stations"]
+            stations = (await self._api.get("/status", session)).get("stations", {})
             self._learn([{"en": name, "zh": row["title"]["zh"]} for name, row in stations.items()])
             self._learn(await self._api.get("/interlocks", session))
             for recipe in await self._api.get("/recipes", session):
