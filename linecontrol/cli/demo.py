@@ -31,7 +31,7 @@ from linecontrol.cli.progress import Progress
 from linecontrol.cli.serve import told
 from linecontrol.cli.serving import driven, run_event_loop, serving, stop_on_signals
 from linecontrol.config import LineConfig, read_line
-from linecontrol.core.errors import ConfigError, LineError
+from linecontrol.core.errors import ConfigError, LineError, StateError
 from linecontrol.line.links import at_endpoints
 from linecontrol.twin.trial import TRUCK_KG, plant_parameters
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 READY_WITHIN_S = 30.0
+LATE_READING_S = 15.0
+"""So long a start is tried again: at 120 times real time, a reading that a busy machine brings late is no good one."""
 
 
 def run_demo(
@@ -122,8 +124,7 @@ async def _demo(
                 if due := await pass_checks(line):
                     people.print(f"Due, and entered as passed on the simulated plant: {', '.join(due)}", soft_wrap=True)
                 lot = await _lot(line, f"{species}-seed{seed}", species)
-                view = await line.runs.start(recipe, values, lot=lot, who="operator:demo", roots={"lot": lot})
-                run_id = view["run_id"]
+                run_id = await _started(line, recipe, values, lot, stop)
                 with Progress(quiet=as_json) as progress:
                     line.runs.on_view = progress.show
                     finished = await _or_stop(line.runs.finished(run_id), stop)
@@ -176,6 +177,19 @@ async def _lot(line: Line, name: str, species: str) -> str:
     if name not in line.lots.lots:
         await line.lots.add(name, species, TRUCK_KG, who="operator:demo", origin="simulated plant")
     return name
+
+
+async def _started(line: Line, recipe: str, values: Mapping[str, float | bool], lot: str, stop: asyncio.Event) -> str:
+    """Start the run; returns its id. Raises StateError with what has not been ready for ``LATE_READING_S``."""
+    until = line.clock.real() + LATE_READING_S
+    while True:
+        try:
+            view = await line.runs.start(recipe, values, lot=lot, who="operator:demo", roots={"lot": lot})
+            return str(view["run_id"])
+        except StateError:
+            if stop.is_set() or line.clock.real() > until:
+                raise
+            await asyncio.sleep(0.2)
 
 
 async def _or_stop(work: Any, stop: asyncio.Event) -> bool:
