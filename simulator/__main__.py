@@ -1,6 +1,7 @@
 """``python -m simulator``: starts the simulated line and prints one READY line when all sockets listen.
 
-On stdout: ``READY {"station": "endpoint url", ...}``, nothing else; with ``--list-faults`` the catalogue of faults.
+On stdout: ``READY {"station": "endpoint url", ...}``, with ``--paced`` also ``TIME plant_s monotonic_s`` about 20 times
+a second, nothing else; with ``--list-faults`` the catalogue of faults.
 Everything for people goes to stderr.
 Exit code 0 after SIGTERM, SIGINT or (with ``--exit-with-parent``) the end of stdin; 2 bad input; 3 a port is taken.
 """
@@ -28,6 +29,7 @@ from simulator.profile import ProfileError, read_line, shipped_folder
 from simulator.simulation import Simulation
 
 _log = logging.getLogger("simulator")
+COMMANDS = "fault SPEC, clear SPEC, clear all, pace SPEED"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,8 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             faults=[*options.fault, *(fault for path in options.schedule for fault in read_schedule(path))],
             sequence_log=options.sequence_log,
             truth=options.truth,
+            tell_time=_tell_time if options.paced else None,
         )
-        return asyncio.run(_serve(simulation, options.interactive, options.exit_with_parent))
+        obeys = options.interactive or options.paced
+        return asyncio.run(_serve(simulation, obeys, options.exit_with_parent))
     except (ProfileError, FaultError) as error:
         _log.error("%s", error)
         return 2
@@ -88,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--plant", action="append", default=[], metavar="NAME=VALUE", help="a plant parameter, as rasp.size_um=160")
     add("--truth", type=Path, help="write the plant's inner state here, as JSON, each second")
     add("--boot-id", type=_boot_id, help="start number the PLCs show, 1..65535 (default: from the clock)")
-    add("--interactive", action="store_true", help="read 'fault SPEC', 'clear SPEC' and 'clear all' from stdin")
+    add("--interactive", action="store_true", help=f"read from stdin: {COMMANDS}")
+    paced = (
+        "tell the plant's time on stdout, and wait for a controller that tells 'pace SPEED' on stdin while it is busy"
+    )
+    add("--paced", action="store_true", help=paced)
     add("--exit-with-parent", action="store_true", help="end when stdin ends")
     return parser
 
@@ -108,6 +116,10 @@ def _make_plant(options: argparse.Namespace) -> Plant:
     except (KeyError, ValueError) as error:
         raise ProfileError(str(error.args[0])) from None
     return RealPlant(seed=options.seed, parameters=parameters)
+
+
+def _tell_time(plant_s: float, real_s: float) -> None:
+    print(f"TIME {plant_s!r} {real_s!r}", flush=True)
 
 
 async def _serve(simulation: Simulation, interactive: bool, exit_with_parent: bool) -> int:
@@ -173,9 +185,11 @@ async def _obey(simulation: Simulation, text: str) -> None:
         elif verb == "clear":
             if not await simulation.faults.clear(rest):
                 _log.warning("no fault lasts" if rest == "all" else f"no such fault: {rest}")
+        elif verb == "pace":
+            simulation.keep_pace(_positive(rest))
         elif text:
-            _log.warning("not understood: %s (accepted: fault SPEC, clear SPEC, clear all)", text)
-    except FaultError as error:
+            _log.warning("not understood: %s (accepted: %s)", text, COMMANDS)
+    except (FaultError, argparse.ArgumentTypeError) as error:
         _log.warning("%s", error)
 
 

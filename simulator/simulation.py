@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ MOST_CATCH_UP_S = 0.25  # real time [s]; a process that was stopped does not liv
 MOST_WATCHED_S = 1.0  # real time one tick can add to a watchdog [s]; a frozen PLC's watchdog is frozen too
 PUBLISH_EVERY_S = 0.02  # real time between pushes to OPC UA subscribers [s]
 TRUTH_EVERY_S = 1.0  # real time between writes of the truth file [s]
+TELL_EVERY_S = 0.05  # real time between two tellings of the plant's time [s]
+WAITS_AFTER_S = 0.15  # real time after which a paced plant that hears nothing of its controller stands still [s]
+WAITS_UNTIL_S = 2.0  # real time after which it goes on alone [s]: that is no hiccup, and its watchdogs shall see it
 
 
 class Server(Face, Protocol):
@@ -47,6 +51,8 @@ class Simulation:
         speed: plant seconds in one real second, > 0.
         ports: station name to TCP port, where it is not the line file's; 0 = a free one.
         faults: as written on the command line.
+        tell_time: told the plant time [s] and the real time it belongs to [monotonic s], about 20 times a second; with
+            it the plant is paced: it waits for a controller that is busy, see ``keep_pace``.
     Raises:
         FaultError: a fault does not fit this line.
     """
@@ -63,8 +69,11 @@ class Simulation:
         faults: Sequence[str] = (),
         sequence_log: Path | None = None,
         truth: Path | None = None,
+        tell_time: Callable[[float, float], None] | None = None,
     ) -> None:
         self.speed = speed
+        self._tell_time = tell_time
+        self._paced_at: float | None = None
         self.step_s = STEP_S if speed >= 2.0 else SLOW_STEP_S
         self._sequence_log = sequence_log
         self._truth = truth
@@ -82,6 +91,15 @@ class Simulation:
     def plant_time_s(self) -> float:
         """Plant time since the start [s]."""
         return self.floor.time_s
+
+    def keep_pace(self, speed: float) -> None:
+        """The controller is there, and goes at ``speed``. Until this is first called, the plant does not wait for it.
+
+        A busy processor may keep the controller from its work for a moment. A plant that ran on at many times real
+        time would meet no control meanwhile.
+        """
+        self.speed = speed
+        self._paced_at = time.monotonic()
 
     async def start(self) -> dict[str, str]:
         """Listen everywhere; returns station name to endpoint URL.
@@ -113,16 +131,17 @@ class Simulation:
         A late tick catches up in plant time up to ``MOST_CATCH_UP_S``; what lies further back is dropped, so that a
         plant too heavy for the machine runs slower than asked instead of starving its own servers.
         """
-        loop = asyncio.get_running_loop()
-        per_step_s = self.step_s / self.speed
-        tick_s = max(per_step_s, LEAST_TICK_S)
-        most = max(1, round(MOST_CATCH_UP_S / per_step_s))
-        due_at = last = published = written = loop.time()
+        due_at = last = published = written = told = time.monotonic()
         with ExitStack() as files:
             log = files.enter_context(SequenceLog(self._sequence_log)) if self._sequence_log else None
             while True:
-                await asyncio.sleep(max(0.0, due_at + tick_s - loop.time()))
-                now = loop.time()
+                per_step_s = self.step_s / self.speed
+                most = max(1, round(MOST_CATCH_UP_S / per_step_s))
+                await asyncio.sleep(max(0.0, due_at + max(per_step_s, LEAST_TICK_S) - time.monotonic()))
+                now = time.monotonic()
+                if self._paced_at is not None and WAITS_AFTER_S < now - self._paced_at <= WAITS_UNTIL_S:
+                    due_at = last = now
+                    continue
                 steps = int((now - due_at) / per_step_s)
                 due_at = now if steps > most else due_at + steps * per_step_s
                 steps = min(steps, most)
@@ -134,6 +153,9 @@ class Simulation:
                     if log is not None and moved:
                         log.note(moved, self.plant_time_s, datetime.now(UTC))
                 self._note_update()
+                if self._tell_time is not None and now - told >= TELL_EVERY_S:
+                    told = now
+                    self._tell_time(self.plant_time_s, due_at)
                 if now - published >= PUBLISH_EVERY_S:
                     published = now
                     for cabinet in self.cabinets.values():

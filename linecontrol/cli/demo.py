@@ -27,18 +27,21 @@ from linecontrol.cli.output import (
     record_table,
     told_error,
 )
+from linecontrol.cli.pace import paced
 from linecontrol.cli.progress import Progress
 from linecontrol.cli.serve import told
 from linecontrol.cli.serving import driven, run_event_loop, serving, stop_on_signals
 from linecontrol.config import LineConfig, read_line
 from linecontrol.core.errors import ConfigError, LineError, StateError
-from linecontrol.line.links import at_endpoints
+from linecontrol.line.links import at_endpoints, with_time_outs
 from linecontrol.twin.trial import TRUCK_KG, plant_parameters
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 READY_WITHIN_S = 30.0
+BUSY_ANSWER_S = 3.0
+"""So long a simulated PLC may take to answer [real s]: faster than real time, time is waited for, not kept."""
 LATE_READING_S = 15.0
 """So long a start is tried again: at 120 times real time, a reading that a busy machine brings late is no good one."""
 
@@ -102,12 +105,17 @@ async def _demo(
     config = read_line("demo")
     prepare(config, recipe, values)  # a wrong value is refused before anything is started
     with stop_on_signals() as stop:
-        async with simulator(config, speed, seed, more) as simulated:
+        async with simulator(config, speed, seed, more) as (plant, simulated):
             if stop.is_set():  # while nothing is driven yet there is nothing to take to its safe state
                 return INTERRUPTED
+            if speed > 1.0:
+                simulated = with_time_outs(simulated, BUSY_ANSWER_S)
             line = assemble(simulated, data=folder, speed=speed, fresh_plant=True)
             async with (
                 driven(line),
+                paced(plant, line.clock, line.stations.values(), people.print)
+                if speed > 1.0
+                else contextlib.nullcontext(),
                 serving(line, "127.0.0.1", port, is_demo=True) as served,
                 contextlib.AsyncExitStack() as stack,
             ):
@@ -207,8 +215,10 @@ async def _or_stop(work: Any, stop: asyncio.Event) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def simulator(config: LineConfig, speed: float, seed: int, more: Sequence[str] = ()) -> AsyncIterator[LineConfig]:
-    """The simulator as a child process; yields the line with the endpoints it really listens on.
+async def simulator(
+    config: LineConfig, speed: float, seed: int, more: Sequence[str] = ()
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, LineConfig]]:
+    """The simulator as a child process; yields it, and the line with the endpoints it really listens on.
 
     ``more``: further options of its command line.
 
@@ -216,6 +226,7 @@ async def simulator(config: LineConfig, speed: float, seed: int, more: Sequence[
     """
     command = [sys.executable, "-m", "simulator", "--line", str(config.path), "--exit-with-parent"]
     command += ["--speed", f"{speed:g}", "--seed", str(seed), *more]
+    command += ["--paced"] if speed > 1.0 else []
     for name, station in config.stations.items():
         if not _is_free(station.endpoint.host, station.endpoint.port):
             command += ["--endpoint", f"{name}=0"]
@@ -229,7 +240,7 @@ async def simulator(config: LineConfig, speed: float, seed: int, more: Sequence[
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
-            yield at_endpoints(config, json.loads(await ready(process, errors, "simulator", READY_WITHIN_S)))
+            yield process, at_endpoints(config, json.loads(await ready(process, errors, "simulator", READY_WITHIN_S)))
         finally:
             await end(process)
 

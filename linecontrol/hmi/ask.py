@@ -55,7 +55,7 @@ async def reason(
     kind: str = "main",
 ) -> str | None:
     """Ask once, with a reason; None when it was called off. ``more`` draws further fields, ``words`` are usual ones."""
-    with ui.dialog() as dialog, ui.element("section").classes("panel ask"):
+    with widgets.asking() as dialog:
         ui.label(question).classes("title")
         for line in lines:
             ui.label(line).classes("said")

@@ -160,7 +160,7 @@ class Frame:
     async def _change_password(self) -> None:
         view = self._view
         words = ("password.old", "login.new_password", "login.again")
-        with ui.dialog() as dialog, ui.element("section").classes("panel ask"):
+        with widgets.asking() as dialog:
             ui.label(view.t("password.change")).classes("title")
             fields = [ui.input(view.t(word), password=True).props("outlined").classes("field") for word in words]
             said = ui.label().classes("bad-words").props('role="alert"')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from nicegui import ui
@@ -75,9 +77,17 @@ def command(words: str, on_click: Any, *, kind: str = "", icon: str | None = Non
     return button(words, on_click, kind=kind, icon=icon).classes("cmd")
 
 
+@contextlib.contextmanager
+def asking() -> Iterator[ui.dialog]:
+    """A question over the page, not within the part of it that was clicked: that may be drawn anew at any time, and
+    would take the question and what was typed with it."""
+    with ui.context.client.content, ui.dialog() as dialog, ui.element("section").classes("panel ask"):
+        yield dialog
+
+
 async def confirmed(view: View, question: str, lines: list[str], yes: str, *, kind: str = "main") -> bool:
     """Ask once; True when a person said yes."""
-    with ui.dialog() as dialog, ui.element("section").classes("panel ask"):
+    with asking() as dialog:
         ui.label(question).classes("title")
         for line in lines:
             ui.label(line).classes("said")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from linecontrol.analysis.extraction import Extraction
 from linecontrol.config import LineConfig
+from linecontrol.control.loop_settings import LoopSettings
 from linecontrol.core.clock import Clock
 from linecontrol.core.errors import ConfigError, LineBusy, LineError
 from linecontrol.core.gate import CommandGate
@@ -137,6 +138,10 @@ class Line:
         await self.historian.stop()
         self.lock.release()
 
+    def _patient(self, settings: Sequence[LoopSettings]) -> list[LoopSettings]:
+        """On a line simulated at many times real time a hiccup of a wire would outlast what a loop may be held for."""
+        return [replace(loop, hold_s=self.clock.patience(loop.hold_s, 3.0)) for loop in settings]
+
     async def _build(self) -> None:
         config, self.is_closing = self.config, False
         self.alarms = AlarmDesk(self)
@@ -156,7 +161,9 @@ class Line:
         self.samples = SampleBook(self)
         self.balances = BalanceDesk(self)
         self.lab.on_run_value = self.balances.revise
-        self.bank = LoopBank(settings, titles, units, self.image, loop_needs(config), self.lab.best, self._strategies())
+        self.bank = LoopBank(
+            self._patient(settings), titles, units, self.image, loop_needs(config), self.lab.best, self._strategies()
+        )
         self.lab.hear = self.bank.hear
         self.guard = divert_guard(config)
         self.interlocks = InterlockDesk(self)

@@ -91,3 +91,14 @@ def at_endpoints(config: LineConfig, endpoints: Mapping[str, str]) -> LineConfig
         for name, station in config.stations.items()
     }
     return replace(config, stations=stations)
+
+
+def with_time_outs(config: LineConfig, least_s: float) -> LineConfig:
+    """The same line, whose requests may all take this long [real s]: for a simulated one beside other work."""
+    stations = {
+        name: replace(
+            station, brand=station.brand.model_copy(update={"timeout_s": max(least_s, station.brand.timeout_s)})
+        )
+        for name, station in config.stations.items()
+    }
+    return replace(config, stations=stations)

@@ -211,15 +211,18 @@ def _end_with_parent() -> None:
 def _on_dask(trials: Sequence[Trial], address: str) -> Iterator[Outcome | LineError]:
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise LineError("--dask needs the Dask engine: pip install 'linecontrol[dask]'") from None
+    try:
+        get_address_host_port(address)  # type: ignore[no-untyped-call]  # before a client that would have to be ended
+    except ValueError as error:
+        problem = Problem("", None, "--dask", f"{address!r} is not an address", "as tcp://scheduler:8786")
+        raise ConfigError([problem]) from error
     try:
         client: Any = Client(address, timeout=10)  # type: ignore[no-untyped-call]  # the library has no types here
     except OSError as error:
         raise LineError(f"no Dask scheduler answers at {address}: {error}") from error
-    except ValueError as error:
-        problem = Problem("", None, "--dask", f"{address!r} is not an address", "as tcp://scheduler:8786")
-        raise ConfigError([problem]) from error
     with client:
         ahead = max(1, sum(client.nthreads().values())) * _AHEAD
         yield from _in_order(trials, ahead, lambda trial: client.submit(_guarded, trial, pure=False).result)

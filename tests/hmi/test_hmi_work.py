@@ -64,8 +64,13 @@ async def test_a_technician_tunes_a_loop_that_was_made_bad(line: Stage) -> None:
 
         await page.locator(".gains").get_by_role("button", name="Revert").click()
         await page.locator(".ask input").fill("first let us look again")
-        await page.locator(".ask .btn.main").click()
+        # somebody else accepts them meanwhile: what was asked stays on the screen, with the words typed into it
+        kept = {"who": "wang", "reason": "calm enough"}
+        assert (await line.controller.ask("POST", "/tuning/TIC-303/accept", kept)).status_code == 200
         await page.locator(".gains").get_by_text("on trial", exact=True).wait_for(state="detached")
+        assert await page.locator(".ask input").input_value() == "first let us look again"
+        await page.locator(".ask .btn.main").click()
+        await page.locator(".ask").wait_for(state="detached")
         assert (await loop(line.controller))["gains"]["k"] == pytest.approx(BAD["k"])
         assert line.errors == []
 

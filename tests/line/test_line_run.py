@@ -19,7 +19,7 @@ ROOT_KG = 200.0
 
 @pytest.mark.timeout(300)
 def test_demo_takes_roots_to_powder(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "linecontrol", "demo", "--speed", "120", "--set", f"root_kg={ROOT_KG:g}", "--json"]
+    command = [sys.executable, "-m", "linecontrol", "demo", "--set", f"root_kg={ROOT_KG:g}", "--json"]
     command += ["--data", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,8 @@ def faceplate(view: View, loop: str) -> None:
     """Opens over the page; closes itself when it is left."""
     row = view.live.status["loops"][loop]
     title = row["title_zh"] if view.language == "zh" else row["title"]
-    with ui.dialog(value=True) as dialog, ui.element("section").classes("panel faceplate live"):
+    with ui.context.client.content, ui.dialog(value=True) as dialog, ui.element("section") as panel:
+        panel.classes("panel faceplate live")
         with ui.element("div").classes("head-line"):
             ui.label(title).classes("title")
             ui.label(loop).classes("muted")
@@ -82,7 +83,7 @@ async def change(view: View, tag: str) -> None:
     """Ask for a new value of a tag, within its limits; then for a yes; then say what the device answered."""
     row = view.live.tags[tag]
     present = view.live.sample(tag)[0]
-    with ui.dialog() as dialog, ui.element("section").classes("panel ask"):
+    with widgets.asking() as dialog:
         ui.label(view.t("change.what", tag=f"{tag} {view.of(row['title'])}")).classes("title")
         box, read = _entry(view, row, present)
 
