@@ -215,7 +215,7 @@ def _on_dask(trials: Sequence[Trial], address: str) -> Iterator[Outcome | LineEr
     except ImportError:
         raise LineError("--dask needs the Dask engine: pip install 'linecontrol[dask]'") from None
     try:
-        get_address_host_port(address)  # type: ignore[no-untyped-call]  # before a client that would have to be ended
+        get_address_host_port(address)  # before a client that would have to be ended
     except ValueError as error:
         problem = Problem("", None, "--dask", f"{address!r} is not an address", "as tcp://scheduler:8786")
         raise ConfigError([problem]) from error
