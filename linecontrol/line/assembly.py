@@ -294,6 +294,7 @@ class Line:
 
     async def _settle_in(self) -> None:
         await self._take_up()
+        await self.tuning.take_up()
         await self._load_later()
 
     async def _load_later(self) -> None:

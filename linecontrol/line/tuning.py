@@ -57,6 +57,9 @@ class _Case:
         return "evaluating" if self.evaluation is None else "done"
 
 
+_ENDS = ("tuning.ended", "tuning.aborted", "tuning.refused")
+
+
 class TuningDesk:
     """``before`` and ``after`` once per control cycle, around the loops."""
 
@@ -268,10 +271,22 @@ class TuningDesk:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(case.work)
 
+    async def take_up(self) -> None:
+        """Tell of the tests that ended with the controller before this one, which could not tell any more."""
+        for loop in self._line.bank.settings:
+            last = await self._line.historian.events(kinds=("tuning.started", *_ENDS), source=loop, limit=1)
+            if last and last[0].kind == "tuning.started":
+                kind = last[0].data.get("kind", "")
+                text = f"{loop}: {kind} test aborted: the controller ended in the middle of it"
+                self._tell("tuning.aborted", loop, text, last[0].data, Severity.WARNING)
+
     async def close(self) -> None:
         """The line ends: tests let go (it is brought to rest next), evaluations are dropped."""
-        for name in list(self._line.bank.tests.running):
-            self._line.bank.tests.give_way([name], "the controller stops")
+        tests = self._line.bank.tests
+        for name in list(tests.running):
+            tests.give_way([name], "the controller stops")
+            del tests.running[name]
+            self._ended(name, self._cases[name])
         for case in self._cases.values():
             if case.work is not None and not case.work.done():
                 case.work.cancel()

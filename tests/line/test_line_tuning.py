@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from tuning_rig import RUN, hot, loop
 from typer.testing import CliRunner
 
 from linecontrol.cli.commands import app
+from linecontrol.config import read_line
 from linecontrol.control.loop import Mode
 from linecontrol.control.tuning.moves import Kind
 from linecontrol.core.model import Event
+from linecontrol.line.assembly import assemble
 from linecontrol.line.gains_kept import FileKeeper
 from linecontrol.line.wishes import TestWish
 
@@ -206,3 +210,24 @@ async def test_a_plc_killed_in_the_middle_of_a_test(tmp_path: Path) -> None:
             await until(lambda: line.runs.state is not None and line.runs.state.value == "Held")
             assert "tuning.aborted" in {event.kind for event in events}
         await end(killed.process)
+
+
+async def test_a_test_that_ended_with_its_controller_is_told_by_the_next(tmp_path: Path) -> None:
+    """What a crash leaves on record is a test that began. It is told once, and only of such a test."""
+    nowhere = {
+        name: re.sub(r":\d+", ":9", row.endpoint.url, count=1) for name, row in read_line("demo").stations.items()
+    }
+    config = demo_at(nowhere)
+    told: list[Event] = []
+    began = Event(1000.0, "tuning.started", "TIC-303", "began", data={"kind": "doublet"})
+    whole = [replace(began, source="DIC-204"), replace(began, time=1001.0, kind="tuning.ended", source="DIC-204")]
+    async with assemble(config, data=tmp_path) as line:
+        for event in (began, *whole):
+            line.emit(event)
+    for _ in range(2):
+        async with assemble(config, data=tmp_path) as line:
+            line.listeners.append(told.append)
+            await line._taking_up
+        found = [event for event in told if event.kind == "tuning.aborted"]
+        text = "TIC-303: doublet test aborted: the controller ended in the middle of it"
+        assert [(event.source, event.text) for event in found] == [("TIC-303", text)]
