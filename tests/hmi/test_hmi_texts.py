@@ -154,6 +154,17 @@ def test_what_the_controller_says_is_said_in_chinese_too() -> None:
     assert [sentence for sentence, chinese in left.items() if PHRASE.search(chinese)] == []
 
 
+def test_what_a_loop_refuses_and_tells_is_said_in_chinese_too() -> None:
+    """It puts its sentences into lists; the control cycle sends them on with the loop's name before them."""
+    tree = ast.parse((ROOM.parent / "control" / "loop.py").read_text(encoding="utf-8"))
+    lists = [call for call in calls(tree) if ast.unparse(call.func) in ("self._refused.append", "self._events.append")]
+    said = sorted({template(call.args[0]) for call in lists} - {""})
+    assert len(said) >= 13
+    known = Sentences.shipped()
+    left = {sentence: known.translated(f"MIC-306: {sentence}", "zh") for sentence in said}
+    assert [chinese for chinese in left.values() if PHRASE.search(chinese)] == []
+
+
 def test_every_change_has_a_name_in_the_audit_trail() -> None:
     changing = {route for route in ROUTES if route.partition(" ")[0] in ("POST", "PUT", "PATCH", "DELETE")}
     assert set(ACTIONS.values()) == changing

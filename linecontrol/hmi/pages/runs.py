@@ -120,8 +120,8 @@ async def record_page(view: View, run_id: str) -> None:
             _figures(view, row)
             _values(view, row, recipe)
         events = ui.element("section").classes("panel")
-    await _trends(view, row, trends)
     await _events(view, row, events)
+    await _trends(view, row, trends)
 
 
 def _head(view: View, row: dict[str, Any]) -> None:
@@ -185,7 +185,8 @@ async def _trends(view: View, row: dict[str, Any], box: ui.element) -> None:
     end = instant(row["ended_at"]) or float(view.live.values.get("now") or began)
     chosen = [(name, [t for t in (view.live.tag_of(alias) for alias in aliases) if t]) for name, aliases in TRENDS]
     wanted = [tag for _, tags in chosen for tag in tags]
-    found = await view.told(points(view.api, view.session, wanted, began, end)) if wanted else None
+    with box, view.loading():
+        found = await view.told(points(view.api, view.session, wanted, began, end)) if wanted else None
     if found is None:
         return
     with box:
@@ -214,9 +215,10 @@ async def _events(view: View, row: dict[str, Any], box: ui.element) -> None:
     wish: dict[str, Any] = {"limit": MOST_EVENTS} | ({} if began is None else {"since": began - 1.0})
     if ended is not None:
         wish["until"] = ended + 1.0
-    found = await view.told(view.get("/events", **wish))
     with box:
         ui.label(view.t("runs.events")).classes("title")
+        with view.loading():
+            found = await view.told(view.get("/events", **wish))
         ask.table(
             [view.t("runs.column.time"), view.t("runs.column.what"), view.t("runs.column.severity")],
             [(view.when(one["time"]), view.told_by(one), view.t(f"severity.{one['severity']}")) for one in found or ()],
