@@ -29,7 +29,7 @@ from simulator.profile import ProfileError, read_line, shipped_folder
 from simulator.simulation import Simulation
 
 _log = logging.getLogger("simulator")
-COMMANDS = "fault SPEC, clear SPEC, clear all, pace SPEED"
+COMMANDS = "fault SPEC, clear SPEC, clear all, pace SPEED, alone"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,6 +187,8 @@ async def _obey(simulation: Simulation, text: str) -> None:
                 _log.warning("no fault lasts" if rest == "all" else f"no such fault: {rest}")
         elif verb == "pace":
             simulation.keep_pace(_positive(rest))
+        elif text == "alone":
+            simulation.go_alone()
         elif text:
             _log.warning("not understood: %s (accepted: %s)", text, COMMANDS)
     except (FaultError, argparse.ArgumentTypeError) as error:

@@ -101,6 +101,10 @@ class Simulation:
         self.speed = speed
         self._paced_at = time.monotonic()
 
+    def go_alone(self) -> None:
+        """The controller takes its leave: wait for it no longer."""
+        self._paced_at = None
+
     async def start(self) -> dict[str, str]:
         """Listen everywhere; returns station name to endpoint URL.
 

@@ -263,7 +263,9 @@ def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         """The latest events, newest first."""
         kinds = [kind] if kind else None
         found = await bridge.do(lambda: line.historian.events(since=since, until=until, limit=limit, kinds=kinds))
-        return _json(event_row(event) for event in reversed(found))
+        # two that were told in the same millisecond may have been recorded the other way round
+        newest = sorted(reversed(found), key=lambda event: event.time, reverse=True)
+        return _json(event_row(event) for event in newest)
 
     @routes.get("/samples", tags=["history"], response_model=dict[str, list[RecordedOut]])
     @beside

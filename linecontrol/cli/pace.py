@@ -74,6 +74,10 @@ async def paced(
             task.cancel()
         await asyncio.gather(following, telling, return_exceptions=True)
         clock.go_alone()
+        if plant.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                plant.stdin.write(b"alone\n")
+                await plant.stdin.drain()
 
 
 async def _follow(plant: asyncio.subprocess.Process, clock: Clock) -> None:

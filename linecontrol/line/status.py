@@ -19,7 +19,7 @@ def line_status(line: Line) -> dict[str, Any]:
         "line": line.config.line.name,
         "title": {"en": line.config.line.title.en, "zh": line.config.line.title.zh},
         "simulated": line.config.line.simulated,
-        "speed": line.speed,
+        "speed": round(line.clock.speed, 1),
         "cycles": line.cycle.count,
         "stations": {
             name: {

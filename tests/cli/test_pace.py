@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -136,3 +137,20 @@ async def times_of(clock: Clock) -> AsyncIterator[float]:
         if clock.follows:
             yield clock.now()
         await asyncio.sleep(0.02)
+
+
+async def test_a_controller_that_ends_takes_its_leave_of_the_plant(tmp_path: Path) -> None:
+    """Or the plant would stand still while the line is brought to its safe state."""
+    heard = tmp_path / "heard"
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f"exec cat > {heard}"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    async with paced(process, Clock(SPEED), stations(0, 0), print):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    process.stdin.close()
+    await process.wait()
+    *paces, last = heard.read_text().splitlines()
+    assert set(paces) == {"pace 50"}
+    assert last == "alone"
