@@ -264,8 +264,8 @@ def _records(line: Line, bridge: Bridge, aside: Aside | None) -> APIRouter:
         kinds = [kind] if kind else None
         found = await bridge.do(lambda: line.historian.events(since=since, until=until, limit=limit, kinds=kinds))
         # two that were told in the same millisecond may have been recorded the other way round
-        newest = sorted(reversed(found), key=lambda event: event.time, reverse=True)
-        return _json(event_row(event) for event in newest)
+        found = sorted(found, key=lambda event: event.time)
+        return _json(event_row(event) for event in reversed(found))
 
     @routes.get("/samples", tags=["history"], response_model=dict[str, list[RecordedOut]])
     @beside
