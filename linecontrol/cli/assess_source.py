@@ -162,13 +162,26 @@ def _read(
             between = _run_times(reader, run) if length is None else _newest(reader, loops, length)
             if between is None:
                 return None
-            units = reader.tags()
-            found = [_stretch(reader, loop, *between, units, known.get(loop.name)) for loop in loops]
+            units, tested = reader.tags(), _tested(reader, loops)
+            found = [
+                _stretch(reader, loop, *between, units, known.get(loop.name), tested.get(loop.name)) for loop in loops
+            ]
     except StorageError as error:
         if "is not in it" in str(error):
             return None
         raise
     return [row for row in found if row is not None]
+
+
+def _tested(reader: HistoryReader, loops: Sequence[Loop]) -> dict[str, float]:
+    """Dead time of each loop's process [s] as its last test on record has found it."""
+    found: dict[str, float] = {}
+    for loop in loops:
+        for event in reader.events(kinds=["tuning.offered"], source=loop.name, limit=1):
+            delay_s = event.data.get("model", {}).get("delay_s")
+            if isinstance(delay_s, (int, float)):
+                found[loop.name] = float(delay_s)
+    return found
 
 
 def _run_times(reader: HistoryReader, run: str) -> tuple[float, float | None, str] | None:
@@ -197,8 +210,10 @@ def _stretch(
     end: float | None,
     source: str,
     units: Mapping[str, str],
-    delay_s: float | None,
+    told_s: float | None,
+    tested_s: float | None,
 ) -> Stretch | None:
+    """``told_s``: the delay as a person has told it; it comes before what a test has found."""
     names = {"pv": loop.pv, "sp": f"{loop.name}.WSP", "op": f"{loop.name}.OP", "mode": f"{loop.name}.MODE"}
     if names["sp"] not in units:
         names["sp"] = f"{loop.name}.SP"
@@ -217,10 +232,13 @@ def _stretch(
         op=values["op"],
         auto=np.nan_to_num(values["mode"]) > 0.5,
         good=good,
-        delay_s=delay_s,
+        delay_s=tested_s if told_s is None else told_s,
         op_limits=(loop.op_limits.low, loop.op_limits.high),
         sp_span=loop.sp.high - loop.sp.low,
         pv_unit=loop.unit,
         op_unit=units.get(names["op"], ""),
         source=source,
+        notes=(f"its delay, {tested_s:.3g} s, is that of its last test",)
+        if told_s is None and tested_s is not None
+        else (),
     )

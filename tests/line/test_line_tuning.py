@@ -182,6 +182,11 @@ async def after_the_restart(controller: Controller, data: Path) -> None:
     assert code == 0
     assert "ended while gains were on trial (K 0.5" in out
     assert "applied gains hold again" in out
+    code, out, said = await linecontrol("assess", "TIC-303", "--data", str(data), "--json")
+    assert code == 0, said
+    (judged,) = json.loads(out)["loops"]
+    assert 0.0 < judged["harris"]["index"] <= 1.0  # which takes the delay, and nobody has told one
+    assert any("is that of its last test" in note for note in judged["warnings"])
 
 
 @pytest.mark.timeout(200)
