@@ -16,11 +16,12 @@ shares = st.floats(0.05, 1.0)
 def test_the_clock_meets_a_plant_that_is_slower_than_asked(
     speed: float, share: float, ahead: float, every: float
 ) -> None:
-    """Told every few hundredths of a second, within two seconds from 20 real seconds' worth before or behind."""
+    """From 20 real seconds' worth before or behind, as soon as creeping, or twice the speed, can make up for it."""
     rate = share * speed
+    within_s = 2.0 + (ahead / (share - CREEP) if ahead > 0.0 else -ahead / (2.0 - share))
     here, real, plant = ahead * speed, 0.0, 0.0
     course = Course(real, here, speed)
-    for _ in range(round(60.0 / every)):
+    for _ in range(round(within_s / every)):
         shown = course.at(real)
         assert shown >= here  # never back
         here = shown
