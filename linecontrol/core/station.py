@@ -467,7 +467,7 @@ def _bad(readings: Mapping[str, Reading], statuses: Sequence[Status]) -> set[str
     good = Status.GOOD  # nearly all are, and to see that takes a tenth of asking a status what it is
     if statuses.count(good) == len(statuses):
         return set()
-    return {name for name, (_, status, _) in readings.items() if status is not good and status >> 31}
+    return {name for name, status in zip(readings, statuses, strict=True) if status is not good and status >> 31}
 
 
 def _named(tags: Sequence[str]) -> str:

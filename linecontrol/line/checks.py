@@ -54,6 +54,7 @@ class CheckRegister:
         self._line = line
         guard = line.config.line.guard
         self.items: dict[str, Check] = {row.name: row for row in guard.checks} if guard is not None else {}
+        self._shown = {name: f"{name}.DUE_H" for name in self.items}
         self._last: dict[str, CalibrationRow] = {}
         self._passed: dict[str, CalibrationRow] = {}
         self._is_loaded = not self.items
@@ -139,8 +140,9 @@ class CheckRegister:
 
     def show(self, now: float) -> Mapping[str, Value | None]:
         """Soft tags: hours until each item is due."""
-        found = {f"{name}.DUE_H": self.due_h(name, now) for name in self.items}
-        return {name: None if math.isnan(value) else value for name, value in found.items()}
+        if not self._is_loaded:
+            return dict.fromkeys(self._shown.values())
+        return {shown: self.due_h(name, now) for name, shown in self._shown.items()}
 
     def _is_against(self, name: str, now: float) -> bool:
         return self.due_h(name, now) < 0.0

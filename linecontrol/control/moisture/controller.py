@@ -335,9 +335,11 @@ class MoistureController:
     def _result(self, asked_c: float, mode: MoistureMode, flags: list[str]) -> MoistureOutput:
         self._asked_c = asked_c
         new = tuple(dict.fromkeys(flags))
-        events = tuple(f"{flag} began" for flag in new if flag not in self._flags and flag != "nir-spike")
-        events += tuple(f"{flag} ended" for flag in self._flags if flag not in new and flag != "nir-spike")
-        self._flags = new
+        events: tuple[str, ...] = ()
+        if new != self._flags:
+            events = tuple(f"{flag} began" for flag in new if flag not in self._flags and flag != "nir-spike")
+            events += tuple(f"{flag} ended" for flag in self._flags if flag not in new and flag != "nir-spike")
+            self._flags = new
         estimator = self.estimator
         return MoistureOutput(
             asked_c,

@@ -14,6 +14,7 @@ from linecontrol.core.errors import StateError
 from linecontrol.core.model import Sample
 from linecontrol.guard.alarms.alarm import Alarm
 from linecontrol.guard.alarms.annunciation import LINGER_S, Annunciator, first_out
+from linecontrol.guard.alarms.conditions import number
 from linecontrol.guard.alarms.kpis import Came, Kpis, Log
 from linecontrol.guard.alarms.model import AlarmRow, EventRow, Kind
 from linecontrol.guard.alarms.nuisance import Nuisance
@@ -77,6 +78,7 @@ class AlarmSystem:
                 self._ends.setdefault(kind, []).append(row)
         self._station_of = station_of
         self._watched = [(alarm, alarm.look) for alarm in self.alarms.values() if alarm.look is not None]
+        self._needs = tuple(dict.fromkeys(need for alarm, _ in self._watched for need in alarm.needs))
         self.tags = tuple(
             dict.fromkeys(
                 tag
@@ -100,12 +102,15 @@ class AlarmSystem:
         """One look at the samples of ``tags``."""
         if self.log.began is None:
             self.log.began = now
+        lacking = {need for need in self._needs if number(samples[need[0]]) < need[1]}  # not what is not known
         for alarm, look in self._watched:
             delayed, standing = alarm.delayed, alarm.standing
             found = look(now, samples, delayed.is_on)
             if found is not delayed.is_on or delayed.since is not None:
                 delayed.tick(now, found)
-            wants = alarm.is_conditional and (run_state in alarm.row.suppressed_in or alarm.lacks_its_needs(samples))
+            wants = alarm.is_conditional and (
+                run_state in alarm.row.suppressed_in or bool(lacking and not lacking.isdisjoint(alarm.needs))
+            )
             if (wants or standing.hidden) and self._suppress(now, alarm, wants=wants):
                 continue
             if delayed.is_on is not standing.is_active:

@@ -75,12 +75,12 @@ def watch_hopper(
     fed_kg = state.fed_kg + feed_kg_h * step_s / 3600.0
     came_kg = state.came_kg + (level_kg + fed_kg - state.came_kg) * min(1.0, step_s / _SMOOTH_S)
     rise_kg = came_kg - state.base_kg
-    state = replace(state, at=now, fed_kg=fed_kg, came_kg=came_kg)
     if math.isnan(state.since):
         if rise_kg >= limit.least_kg:
-            return replace(state, since=now, risen_kg=rise_kg, risen_at=now), None
+            return TipState(now, fed_kg, came_kg, state.base_kg, now, rise_kg, now), None
         share = min(1.0, step_s / (_FORGET_S if rise_kg > 0.0 else _TAKEN_S))
-        return replace(state, base_kg=state.base_kg + rise_kg * share), None
+        return TipState(now, fed_kg, came_kg, state.base_kg + rise_kg * share), None
+    state = replace(state, at=now, fed_kg=fed_kg, came_kg=came_kg)
     if rise_kg > state.risen_kg + limit.least_kg / 4.0:
         return replace(state, risen_kg=rise_kg, risen_at=now), None
     if now - state.risen_at < limit.settle_s:
