@@ -25,6 +25,7 @@ GIVE_UP_AFTER_S = 3600.0  # held this long: the run is stopped
 
 LAB_EVERY_S = 1200.0
 CHECK_EVERY_S = 3600.0
+SETTLED_S = 300.0  # powder has come for so long when it is first sampled
 LAB_TAKES_S = 600.0  # moisture balance, and the way there and back
 LAB_SD_PCT = 0.1  # % wb
 INLET_PER_PCT = 5.0  # what experience says: K of inlet air for 1 % wb
@@ -94,7 +95,8 @@ class Attendant:
 
 class Checker(Attendant):
     """Does what the HACCP plan asks of a shift: test pieces through the metal detector and an oven sample, each hour
-    of drying; the oven's value comes ten minutes later.
+    of drying; the oven's value comes ten minutes later. The first sample is of powder that has come for five minutes:
+    the meter must have read it too.
 
     Args:
         powder_moisture: what a sample of the powder at the bags really has [% wb]; NaN when there is none.
@@ -105,7 +107,8 @@ class Checker(Attendant):
         super().__init__(line, run_id, who)
         self._powder_moisture = powder_moisture
         self._rng = Random(f"{seed}:laboratory")
-        self._next = -math.inf
+        self._next = self._sample_next = -math.inf
+        self._powder_since = math.nan
         self._pending: list[tuple[float, float, float]] = []
         guard, rows = line.config.line.guard, line.config.line.yield_
         self._tests = [row.name for row in guard.checks if row.kind == "verification"] if guard is not None else []
@@ -113,12 +116,19 @@ class Checker(Attendant):
 
     async def look(self) -> None:
         now, moisture = self.line.clock.now(), self._powder_moisture()
-        if now >= self._next and not math.isnan(moisture) and self.line.runs.state is RunState.RUNNING:
-            self._next = now + CHECK_EVERY_S
-            for name in self._tests:
-                await self.line.checks.enter(name, "checks", result="passed")
-            if self.line.lab.is_checked(self._meter):
-                self._pending.append((now + LAB_TAKES_S, now, moisture + self._rng.gauss(0.0, LAB_SD_PCT)))
+        if math.isnan(moisture):
+            self._powder_since = math.nan
+        elif self.line.runs.state is RunState.RUNNING:
+            if math.isnan(self._powder_since):
+                self._powder_since = now
+            if now >= self._next:
+                self._next = now + CHECK_EVERY_S
+                for name in self._tests:
+                    await self.line.checks.enter(name, "checks", result="passed")
+            if now >= self._sample_next and now - self._powder_since >= SETTLED_S:
+                self._sample_next = now + CHECK_EVERY_S
+                if self.line.lab.is_checked(self._meter):
+                    self._pending.append((now + LAB_TAKES_S, now, moisture + self._rng.gauss(0.0, LAB_SD_PCT)))
         if self._pending and now >= self._pending[0][0]:
             _, sampled_at, value = self._pending.pop(0)
             name = f"S{round(sampled_at)}"
