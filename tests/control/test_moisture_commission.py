@@ -121,6 +121,9 @@ def _changed(mixed: dict[str, np.ndarray], **columns: np.ndarray) -> dict[str, n
         ("columns", lambda r: _changed(r, inlet_sp_c=r["outlet_c"], outlet_c=r["inlet_sp_c"])),
         ("columns", lambda r: _changed(r, inlet_c=r["outlet_c"], outlet_c=r["inlet_c"])),
         ("columns", lambda r: _changed(r, inlet_c=r["inlet_sp_c"], inlet_sp_c=r["inlet_c"])),
+        ("columns", lambda r: _changed(r, outlet_c=r["product_c"], product_c=r["outlet_c"])),
+        ("columns", lambda r: _changed(r, outlet_c=r["ambient_c"], ambient_c=r["outlet_c"])),
+        ("columns", lambda r: _changed(r, inlet_c=r["ambient_c"], ambient_c=r["inlet_c"])),
         ("columns", lambda r: _changed(r, moisture_pct_wb=r["cake_pct_wb"], cake_pct_wb=r["moisture_pct_wb"])),
         ("record", lambda r: _changed(r, feed_kg_h=r["feed_kg_h"][:-1])),
         (

@@ -3,6 +3,8 @@
 | mixed up | seen from |
 |---|---|
 | outlet or powder with inlet air or its set point | evaporation cools: air leaves a dryer cooler than it comes in |
+| outlet air with powder | what is dried by air is not hotter than the air that leaves it |
+| outside air with any of these | a heater is in between: air that dried powder to be kept is warmer than outside |
 | the meter's moisture with the cake's | powder is not wetter than the cake it is made of |
 | inlet air with its set point | what comes first is the set point: the heater has a lag |
 """
@@ -16,6 +18,21 @@ import numpy as np
 from linecontrol.control.moisture.record import CannotCommission, FloatArray
 
 THERMOMETERS_K = 2.0  # so far two thermometers may differ by themselves
+ON_THE_WAY_K = 5.0  # so much the air may have cooled between the powder's thermometer and its own
+_COOLS = "nothing leaves a dryer hotter than its air comes in"
+_DRIES = "powder is not hotter than the air that dried it"
+_HEATS = "the air that dries is not colder than outside"
+HOTTER = (
+    ("inlet_sp_c", "outlet_c", THERMOMETERS_K, _COOLS),
+    ("inlet_sp_c", "product_c", THERMOMETERS_K, _COOLS),
+    ("inlet_c", "outlet_c", THERMOMETERS_K, _COOLS),
+    ("inlet_c", "product_c", THERMOMETERS_K, _COOLS),
+    ("inlet_sp_c", "ambient_c", THERMOMETERS_K, _HEATS),
+    ("inlet_c", "ambient_c", THERMOMETERS_K, _HEATS),
+    ("outlet_c", "ambient_c", THERMOMETERS_K, _HEATS),
+    ("outlet_c", "product_c", ON_THE_WAY_K, _DRIES),
+)
+"""The hotter of two temperatures, the cooler, by how much they may be the other way round [K], and the law."""
 CHANGE_S = 20.0  # over which the inlet's changes are compared: a noisy thermometer does not hide a step
 LONGEST_LEAD_S = 120.0  # a heater's answer, looked for on both sides
 LEAST_LEAD_S = 8.0  # clocks of two recorders may differ by less
@@ -31,13 +48,12 @@ def refuse_mixed_up(signals: Mapping[str, FloatArray], weight: FloatArray, perio
     """
     good = weight > 0.0
     usual = {name: float(np.median(values[good])) for name, values in signals.items()}
-    for hot in ("inlet_sp_c", "inlet_c"):
-        for cool in ("outlet_c", "product_c"):
-            if hot in usual and cool in usual and usual[cool] > usual[hot] + THERMOMETERS_K:
-                _refuse(
-                    f"{cool} is mostly {usual[cool]:.1f} and {hot} {usual[hot]:.1f} °C: nothing leaves a dryer hotter"
-                    f" than its air comes in; are columns {cool} and {hot} swapped?"
-                )
+    for hot, cool, margin_k, law in HOTTER:
+        if hot in usual and cool in usual and usual[cool] > usual[hot] + margin_k:
+            _refuse(
+                f"{cool} is mostly {usual[cool]:.1f} and {hot} {usual[hot]:.1f} °C: {law}; are columns {cool} and {hot}"
+                " swapped?"
+            )
     if "cake_pct_wb" in usual and usual["moisture_pct_wb"] >= usual["cake_pct_wb"]:
         _refuse(
             f"moisture_pct_wb is mostly {usual['moisture_pct_wb']:.1f} and cake_pct_wb {usual['cake_pct_wb']:.1f}:"
