@@ -24,6 +24,7 @@ WHAT_TO_DO = {
     "no-step": "Put the loop in Manual, wait until the PV rests, move the output by a clear step, and record it.",
     "small-step": "Repeat with a larger step, or average the PV over a shorter time at a calmer hour.",
     "drift": "Wait until the process rests, then repeat; a doublet (up, then down) bears more drift.",
+    "restless": "Wait until the load rests, then repeat; a larger step or a doublet bears more of it.",
     "not-settled": "Record for longer after the step, or use a doublet or a relay test.",
     "wrong-sign": "Do not tune yet: check the loop's action, the valve's direction and the wiring.",
     "stuck": "Look at the instrument and its wiring: its value stood still. Then repeat the test.",

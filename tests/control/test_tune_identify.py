@@ -184,6 +184,11 @@ def test_a_record_that_ends_before_it_settles_is_refused_or_said_to_be_short() -
     assert "known to" in refusal(result, "not-settled")
 
 
+def test_a_load_that_wanders_is_named_instead_of_the_record_s_length() -> None:
+    result = identify(*record(Process(2.0, 30.0, 8.0), noise=1.2, phi=0.98, span_s=900), classes=["fopdt"])
+    assert "a load moves" in refusal(result, "restless")
+
+
 def test_an_unknown_class_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="fopdt"):
         identify(*record(Process(1.0, 10.0, 5.0)), classes=["third-order"])

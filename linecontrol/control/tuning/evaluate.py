@@ -129,13 +129,13 @@ def _identified(kind: Kind, record: TestRecord, sign: int) -> Identified | Refus
     record = _thinned(record)
     if kind is Kind.RELAY:
         found = identify_relay(record.t_s, record.op, record.pv, expected_sign=sign)
-        if isinstance(found, Refusal) and found.code in ("not-settled", "drift"):
+        if isinstance(found, Refusal) and found.code in ("not-settled", "restless", "drift"):
             # Its switches are rich enough for a general fit, which bears a drift
             other = identify(record.t_s, record.op, record.pv, expected_sign=sign, drift=True)
             return replace(other, warnings=(*other.warnings, found.reason)) if isinstance(other, Identified) else found
         return found
     found = identify(record.t_s, record.op, record.pv, expected_sign=sign, drift=True)
-    if isinstance(found, Refusal) and found.code == "not-settled":
+    if isinstance(found, Refusal) and found.code in ("not-settled", "restless"):
         # Its lags are too long for the record: what is known is how fast it starts, and by that it can be tuned
         other = identify(
             record.t_s, record.op, record.pv, expected_sign=sign, drift=True, classes=("integrating", "integrating-lag")

@@ -18,6 +18,7 @@ from linecontrol.control.tuning.models import FloatArray, Kind, Process, answer
 from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record, restless
 from linecontrol.control.tuning.regression import SHAPES, Fit, Regression, Shape
 
+RESTLESS, SLOW_PHI = 0.1, 0.9  # noise of so much of the answer's range, so alike from sample to sample, is a load's
 CLEAR = 3.0  # least range of the fitted answer over the noise's standard deviation
 CLEAR_AICC = 10.0  # a preferred class is kept unless another is so much better
 CLOSE_AICC = 6.0  # a class so little worse than the best is still possible
@@ -184,6 +185,14 @@ def _unfit(regression: Regression, fit: Fit, expected_sign: int | None, widest_g
             " it is at rest, then repeat",
         )
     width = half_width(fit, len(fit.x) + len(fit.linear) - 1) / abs(fit.gain)
+    if width > widest_gain and fit.phi > SLOW_PHI and fit.noise_sd > RESTLESS * swing:
+        lasts_s = -record.period_s / math.log(fit.phi)
+        return Refusal(
+            "restless",
+            f"the gain is only known to {width:.0%} (accepted: {widest_gain:.0%}): the PV wanders by"
+            f" {2.0 * fit.noise_sd:.3g} within some {lasts_s:.2g} s, and the output moved it by {swing:.3g}: a load"
+            " moves; wait until it is at rest, then repeat, or make a larger step or a doublet",
+        )
     if width > widest_gain:
         return Refusal(
             "not-settled",

@@ -27,8 +27,8 @@ class Refusal:
     """Why no model (or no gains) is offered. False in a condition, so that ``if not found`` reads well.
 
     Attributes:
-        code: one of "record", "time", "missing", "no-step", "small-step", "drift", "not-settled", "wrong-sign",
-            "coarse", "no-fit", "no-gains", "stuck".
+        code: one of "record", "time", "missing", "no-step", "small-step", "drift", "restless", "not-settled",
+            "wrong-sign", "coarse", "no-fit", "no-gains", "stuck".
         reason: what is wrong, with the value, and what would do.
     """
 
