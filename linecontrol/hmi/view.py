@@ -54,6 +54,10 @@ class View:
         """An ``{en, zh}`` pair in this person's language."""
         return texts.of(titles, self.language)
 
+    def species(self, name: str) -> str:
+        """A species as people call it."""
+        return texts.species(self.language, name)
+
     def number(self, value: float | None, digits: int = 0) -> str:
         return texts.number(self.language, value, digits)
 

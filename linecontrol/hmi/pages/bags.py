@@ -76,10 +76,7 @@ class Lots:
             names = ("lot_id", "species", "received_kg", "origin", "harvested")
             ask.table(
                 [view.t(f"bags.lot.{name}") for name in names],
-                [
-                    [view.number(row[n], 0) if n == "received_kg" else row[n] or texts.NOTHING for n in names]
-                    for row in rows[-8:]
-                ],
+                [[_cell(view, name, row[name]) for name in names] for row in rows[-8:]],
                 numbers=(2,),
             )
             run = view.live.run
@@ -229,3 +226,10 @@ class RunBags:
             and await view.do(f"/runs/{self._run_id}/suspects/{suspect_id}", {"action": said}) is not None
         ):
             await self._draw()
+
+
+def _cell(view: View, name: str, value: Any) -> str:
+    """One cell of the table of lots."""
+    if name == "received_kg":
+        return view.number(value, 0)
+    return view.species(value) if name == "species" and value else value or texts.NOTHING

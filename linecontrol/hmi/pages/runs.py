@@ -146,7 +146,11 @@ def _figures(view: View, row: dict[str, Any]) -> None:
         ui.label(view.t("runs.measured")).classes("title")
         rows = [
             (view.t("runs.id"), row["run_id"]),
-            *((view.t(f"runs.{key}"), str(row[key])) for key in ("lot", "species", "season") if row.get(key)),
+            *(
+                (view.t(f"runs.{key}"), view.species(str(row[key])) if key == "species" else str(row[key]))
+                for key in ("lot", "species", "season")
+                if row.get(key)
+            ),
             (view.t("runs.started"), view.when(row["started_at"])),
             (view.t("runs.ended"), view.when(row["ended_at"])),
             *((view.t(f"runs.{key}"), _with(view, row.get(key), unit, digits)) for key, unit, digits in MASSES),

@@ -54,6 +54,11 @@ def unit(language: str, name: str) -> str:
     return known if known is not None else name.replace("m3", "m³").replace("cm2", "cm²")
 
 
+def species(language: str, name: str) -> str:
+    """A species as people call it; as it was written, where it is none of those that the simulator knows."""
+    return catalogue(language).get(f"species.{name}", name)
+
+
 def locale(language: str) -> Locale:
     return Locale.parse(_LOCALES[language])
 
