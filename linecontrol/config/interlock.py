@@ -25,18 +25,20 @@ class InterlockRow(Row):
     """A condition that must be met, what is refused or done while it is not, and what clears it.
 
     ``value``: a tag, or arithmetic over tags (``linecontrol.core.expression``); it must lie between ``low`` and
-    ``high``. ``deadband``: how far inside it must be to be met again. ``delay_s``: for how long outside [line s].
-    ``blind_s``: for so long the value may be missing; without it, for ever. ``needs``: where else it has no meaning.
-    ``refuses``: commands; ``then``: what is done to the run. ``bypass_s``: the longest bypass; 0 = it has none.
-    ``latched``: a person resets it. ``except_recipes``: runs it is nothing to. ``oprp``: it is an operational
-    prerequisite of the HACCP plan: a trip is a deviation. ``stage``: the machine, or the measuring point at its inlet,
-    where powder that the deviation is about came past (section ``bags`` of the line file); without it all its station.
+    ``high``. ``measured``: what people call it; without it they read it as it is written. ``deadband``: how far
+    inside it must be to be met again. ``delay_s``: for how long outside [line s]. ``blind_s``: for so long the
+    value may be missing; without it, for ever. ``needs``: where else it has no meaning. ``refuses``: commands;
+    ``then``: what is done to the run. ``bypass_s``: the longest bypass; 0 = it has none. ``latched``: a person
+    resets it. ``except_recipes``: runs it is nothing to. ``oprp``: it is an operational prerequisite of the HACCP
+    plan: a trip is a deviation. ``stage``: the machine, or the measuring point at its inlet, where powder that the
+    deviation is about came past (section ``bags`` of the line file); without it all its station.
     """
 
     name: Name
     title: Bilingual
     purpose: Said
     value: Line
+    measured: Bilingual | None = None
     unit: Annotated[str, Field(max_length=20)] | None = None
     low: Number | None = None
     high: Number | None = None

@@ -7,6 +7,7 @@ import math
 from linecontrol.config import LineConfig
 from linecontrol.config.interlock import InterlockRow
 from linecontrol.core.expression import parse
+from linecontrol.core.model import Text
 from linecontrol.guard.interlocks import Act, Interlock, Needs, Refuses
 
 ROOM = "line"
@@ -35,6 +36,7 @@ def _row(row: InterlockRow, station: str, units: dict[str, str]) -> Interlock:
         title=row.title.text(),
         purpose=row.purpose.text(),
         value=value,
+        measured=Text(row.value, row.value) if row.measured is None else row.measured.text(),
         unit=own if row.unit is None else row.unit,
         clears=row.clears.text(),
         low=low,

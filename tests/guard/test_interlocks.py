@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from linecontrol.core.expression import parse
 from linecontrol.core.model import Text
-from linecontrol.guard.interlocks import Act, Bypass, Interlock, InterlockSystem, Needs, Refuses
+from linecontrol.guard.interlocks import Act, Bypass, Interlock, InterlockSystem, Needs, Refuses, sentence
 from linecontrol.line.interlocks import hold_text
 
 AIR = Interlock(
@@ -20,6 +20,7 @@ AIR = Interlock(
     title=Text("Air flows", "有风"),
     purpose=Text("No fire", "防火"),
     value=parse("FT-307"),
+    measured=Text("FT-307", "FT-307"),
     unit="kg/h",
     clears=Text("Start the fan.", "启动风机。"),
     low=600.0,
@@ -84,6 +85,9 @@ def test_a_refusal_says_condition_value_limit_and_what_clears_it_in_both_languag
     assert refused is not None
     assert refused.en == "IL-1 not met (Air flows): FT-307 = 500 kg/h, must be at least 600 kg/h. Start the fan."
     assert refused.zh == "IL-1 未满足（有风）：FT-307 = 500 kg/h，应不低于 600 kg/h。启动风机。"
+    named = sentence(replace(AIR, measured=Text("air per heat", "风热比"), unit="kg h/m3", low=4.0), 3.14)
+    assert named.en == "IL-1 not met (Air flows): air per heat = 3.14 kg h/m³, must be at least 4.00 kg h/m³"
+    assert named.zh == "IL-1 未满足（有风）：风热比 = 3.14 kg h/m³，应不低于 4.00 kg h/m³"
     assert found.refusal("TV-303", 0.0, now) is None, "what is towards safety is not refused"
     inside = found.refusal("TV-303", 40.0, look(found, 650.0, now, 1))
     assert inside is not None

@@ -47,7 +47,8 @@ class Interlock:
     Attributes:
         name: unique on the line, e.g. ``IL-301``. station: whose file holds it; "line" for the line's own.
         title: the condition that must be met, as a short sentence. purpose: what it protects.
-        value: what is measured. low, high: it must lie between them [unit]; one may be infinite.
+        value: what is measured. measured: what people call it.
+        low, high: it must lie between them [unit]; one may be infinite.
         deadband: how far inside it must be to be met again [unit].
         delay_s: for how long it must be outside to count [line s].
         blind_s: for how long the value may be missing before that counts as not met [line s]; inf = for ever.
@@ -66,6 +67,7 @@ class Interlock:
     value: Expression
     unit: str
     clears: Text
+    measured: Text
     low: float = -math.inf
     high: float = math.inf
     deadband: float = 0.0

@@ -13,16 +13,17 @@ def number(value: float, unit: str) -> str:
     if math.isnan(value):
         return "-"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:.{digits}f}{f' {unit}' if unit else ''}"
+    shown = unit.replace("m2", "m²").replace("m3", "m³")
+    return f"{value:.{digits}f}{f' {shown}' if unit else ''}"
 
 
 def sentence(row: Interlock, value: float) -> Text:
     """Why it is not met, as ``IL-301 not met (Fan runs): SC-307 = 12.0 %, must be at least 20.0 %``."""
-    measured = row.value.text
+    measured = row.measured
     if math.isnan(value):
         return Text(
-            f"{row.name} not met ({row.title.en}): {measured} is not measured well",
-            f"{row.name} 未满足（{row.title.zh}）：{measured} 测量值无效",
+            f"{row.name} not met ({row.title.en}): {measured.en} is not measured well",
+            f"{row.name} 未满足（{row.title.zh}）：{measured.zh} 测量值无效",
         )
     is_low = value < row.low + row.deadband and not value > row.high - row.deadband
     is_inside = row.low <= value <= row.high  # but not yet so far that it is met again: say how far that is
@@ -31,8 +32,8 @@ def sentence(row: Interlock, value: float) -> Text:
     must, muss = ("at least", "应不低于") if is_low else ("at most", "应不高于")
     shown = number(value, row.unit)
     return Text(
-        f"{row.name} not met ({row.title.en}): {measured} = {shown}, must be {must} {limit}",
-        f"{row.name} 未满足（{row.title.zh}）：{measured} = {shown}，{muss} {limit}",
+        f"{row.name} not met ({row.title.en}): {measured.en} = {shown}, must be {must} {limit}",
+        f"{row.name} 未满足（{row.title.zh}）：{measured.zh} = {shown}，{muss} {limit}",
     )
 
 
