@@ -20,13 +20,14 @@ from line_rig import PATIENCE_S
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+import linecontrol.hmi
 from linecontrol.api.tls import self_made
 from linecontrol.cli.display import DisplayKeeper, Shown
 from linecontrol.hmi.client import Api, Session
 from linecontrol.hmi.display import Display
 from linecontrol.hmi.doors import Doors
-from linecontrol.hmi.live import Live
-from linecontrol.hmi.push import QUEUE_SIZE, Push
+from linecontrol.hmi.live import SILENCE_S, Live
+from linecontrol.hmi.push import PERIOD_S, QUEUE_SIZE, Push
 from linecontrol.hmi.serve import Listening, serve
 
 NOBODY = "http://127.0.0.1:9"  # discards; no line is there
@@ -262,3 +263,12 @@ async def test_everybody_is_sent_the_same_bytes_first_all_then_changes() -> None
     assert "all" in json.loads(readers[0].texts[0])
     assert json.loads(readers[0].texts[1])["set"]["run.state"] == "Running"
     assert len({id(reader.texts[1]) for reader in readers}) == 1  # encoded once
+
+
+def test_no_value_is_shown_as_live_three_seconds_after_it_was() -> None:
+    """What the display and its page wait for, one after the other. That each then greys is seen in a browser."""
+    page = (Path(linecontrol.hmi.__file__).parent / "static" / "live.js").read_text()
+    [stale_s] = [float(ms) / 1000.0 for ms in re.findall(r"STALE_MS = (\d+);", page)]
+    [watch_s] = [float(ms) / 1000.0 for ms in re.findall(r"setInterval\(watch, (\d+)\)", page)]
+    assert SILENCE_S + PERIOD_S + watch_s <= 3.0, "a controller that hangs"
+    assert stale_s + watch_s <= 3.0, "a display that is gone"
