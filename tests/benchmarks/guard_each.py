@@ -127,6 +127,7 @@ CASES = {
     "IL-203": Case(
         "the milk tank is over full", ("IL-203",), ["external-write:grinding:SC-206=0@500+600"],
         danger=[("LT-205", "above", 97.0), ("FV-203", "above", 0.5)],
+        after_s=6000.0,  # it takes 80 minutes to fill
     ),
     "IL-401": Case(
         "wet material that stood for hours", ("IL-401",), ["silent:drying@{at}+14400"],
