@@ -117,7 +117,7 @@ class Simulation:
             for cabinet in self.cabinets.values():
                 started.append(cabinet)
                 await cabinet.face.start()
-        except BaseException:
+        except BaseException:  # also when cancelled: no port stays taken
             for cabinet in started:
                 await cabinet.face.stop()
             raise

@@ -160,7 +160,7 @@ class Gatekeeper:
         else:
             try:
                 await self._app(request.scope, receive, hold)
-            except Exception:
+            except Exception:  # whatever it was is in the trail before it is answered as an error
                 await self._note(request, found, caller, 500, "internal error", bytes(body))
                 raise
         status, detail = _answer(sent)

@@ -142,7 +142,7 @@ class ModbusLink:
                 return await wire.exchange(request)
             except WrongAnswer:
                 raise
-            except BaseException:
+            except BaseException:  # also when the asker goes away: its answer would be taken for the next one's
                 self._late_until = wire.late_until
                 wire.abort("lost")
                 if self._wire is wire:

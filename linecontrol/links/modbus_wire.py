@@ -151,7 +151,7 @@ class Wire:
         except _PORT_ERRORS as error:
             self.abort("no connection")
             raise LinkDown(f"{settings.place}: {reason(error)}") from error
-        except BaseException:
+        except BaseException:  # also when cancelled: no socket is left half open
             self.abort("no connection")
             raise
         self._counters.connects += 1

@@ -148,7 +148,7 @@ class Session:
                     counters.bad_frames += not isinstance(error, OSError | UaError)
                     self.fail(ours)
                 raise ours from error
-            except BaseException:
+            except BaseException:  # also when cancelled: what the server says to it now belongs to nobody
                 self.fail(LinkDown(f"{settings.url}: a request was broken off"))
                 raise
             counters.answers += 1

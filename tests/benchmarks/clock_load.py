@@ -65,6 +65,7 @@ class PlainLine:
 
 async def fill(folder: Path) -> None:
     """A history to ask about, made once for all rounds."""
+    from linecontrol.core.errors import StorageError
     from linecontrol.history import Historian
 
     historian = Historian(URL.format(folder), folder, "line", tags(), memory_rows=1_000_000)
@@ -74,8 +75,9 @@ async def fill(folder: Path) -> None:
         historian.offer(scan(ASKED, beat, start + beat * 0.01))
         if beat % 10_000 == 0:
             await asyncio.sleep(0)
-    while historian.counters.pending:  # flush would give up sooner than this takes
-        await asyncio.sleep(0.2)
+    while historian.counters.pending:  # it takes longer than one flush waits
+        with contextlib.suppress(StorageError):
+            await historian.flush()
     await historian.stop()
 
 

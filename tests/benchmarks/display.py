@@ -30,6 +30,7 @@ sys.path[:0] = [str(HERE.parent / "line"), str(HERE.parent / "hmi"), str(HERE.pa
 
 from hmi_rig import Stage, browser_page, stage  # noqa: E402
 from line_rig import console  # noqa: E402
+from screens import until_ready  # noqa: E402
 from websockets.asyncio.client import connect  # noqa: E402
 
 TAG = "RUN.CYCLES"
@@ -106,7 +107,8 @@ async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
     tasks = [asyncio.ensure_future(watch_api(on, seen))]
     tasks += [asyncio.ensure_future(watch_display(on.display.url, cookie, seen)) for _ in range(clients)]
     tasks += [asyncio.ensure_future(deaf(on.display.url, cookie))] if clients else []
-    await asyncio.sleep(3.0)
+    while not (all(seen.times[name] for name in TIMED) and (seen.late_s or not clients)):  # every one of them listens
+        await asyncio.sleep(BEAT_S)
     seen.late_s.clear()
     for times in seen.times.values():
         times.clear()
@@ -140,7 +142,7 @@ async def measured(on: Stage, clients: int, seconds: float) -> dict[str, Any]:
 async def main(clients: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         async with stage(Path(scratch), SPEED) as on:
-            await asyncio.sleep(10.0)  # the stations are claimed, the starts are over
+            await until_ready(on)
             for count in (0, clients, 0):
                 print(json.dumps(await measured(on, count, seconds)), flush=True)
 

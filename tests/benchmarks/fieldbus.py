@@ -29,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that it runs from anywhere
 
 from linecontrol.core.model import DataType, Status, Tag, Text
+from linecontrol.core.ticker import LoopTicker
 from linecontrol.links.certificates import CERTIFICATE_FILE, KEY_FILE, make_certificate, utc_now
 from linecontrol.links.modbus import ModbusLink
 from linecontrol.links.opcua import OpcuaLink
@@ -97,7 +98,7 @@ async def serve_opcua(papers: Path | None) -> None:
         await server.nodes.objects.add_variable(ua.NodeId(f"T.{i}", index), f"T{i}", float(i))
     async with server:
         print(port, flush=True)
-        await asyncio.sleep(86_400)
+        await asyncio.Event().wait()  # until it is ended
 
 
 async def serve_changes() -> None:
@@ -388,7 +389,8 @@ async def hear_bare(port: int, is_iterator: bool) -> dict[str, float]:
         subscription = await client.create_subscription(1000 * PUBLISHING_S, listener, queue_maxsize=1_000_000)
         await subscription.subscribe_data_change(nodes, queuesize=QUEUE, sampling_interval=4000 * PUBLISHING_S / QUEUE)
         listening = [asyncio.create_task(listen(subscription))] if is_iterator else []
-        await asyncio.sleep(1.0)
+        while len(heard) < TAGS:  # the first values are not what is measured
+            await asyncio.sleep(PUBLISHING_S)
         before, cpu_s = len(heard), time.process_time()
         await asyncio.sleep(HEAR_S)
         cpu_s, count = time.process_time() - cpu_s, len(heard) - before
@@ -408,8 +410,9 @@ async def hear_ours(port: int) -> dict[str, float]:
     scans: list[dict[str, Any]] = []
 
     async def scan(times: int) -> None:
+        beat = LoopTicker(0.5)
         for _ in range(times):
-            await asyncio.sleep(0.5)
+            await beat.next()
             newest = await link.read()
             scans.extend([*link.earlier(), newest])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,13 +36,14 @@ FAULTS = {
 }
 
 
-class Policy:
+class Policy(abc.ABC):
     """Who moves the inlet set point. ``act`` is called once per sample time."""
 
     flags: tuple[str, ...] = ()
 
+    @abc.abstractmethod
     def act(self, reading: Reading, sample: MoistureSample, dt_s: float) -> float:
-        raise NotImplementedError
+        """The inlet set point from now on [°C]."""
 
 
 class Nobody(Policy):

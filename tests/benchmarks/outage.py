@@ -25,10 +25,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "line"))
 
 from line_rig import demo_at, driven, end, simulator, start_simulator
 
+from linecontrol.core.image import LiveFeed
 from linecontrol.core.model import Event, Quality
 from linecontrol.line.assembly import Line
 
 STATIONS = ("screening", "drying")
+SOME_SCANS = 4
+LASTS_S = 4.0  # of an outage, once it was told
 NAN_TAG = {"screening": "WT-101", "drying": "TT-304"}
 
 
@@ -46,19 +49,29 @@ class Bench:
             await asyncio.sleep(0.005)
         return time.monotonic()
 
+    async def some_scans(self) -> None:
+        """Until each station has answered some more times: what was begun just now is over."""
+        feed, left = LiveFeed(), dict.fromkeys(STATIONS, SOME_SCANS)
+        self.line.image.attach(feed)
+        while any(count > 0 for count in left.values()):
+            for scan in await feed.take():
+                if scan.station in left:
+                    left[scan.station] -= 1
+        self.line.image.detach(feed)
+
     async def outage(
         self, station: str, fault: str, begin: Callable[[], Awaitable[Any]], finish: Callable[[], Awaitable[Any]]
     ) -> dict[str, Any]:
         tags = self.tags(station, fault)
         await self.until(tags, Quality.GOOD)
-        await asyncio.sleep(1.0)
+        await self.some_scans()
         self.events.clear()
         began = time.monotonic()
         await begin()
         bad = await self.until(tags, Quality.BAD)
         while not (told := [at for at, event in self.events if event.active and event.source == station]):
             await asyncio.sleep(0.005)
-        await asyncio.sleep(4.0)
+        await asyncio.sleep(LASTS_S)
         await finish()
         answered = time.monotonic()
         good = await self.until(tags, Quality.GOOD)
@@ -77,7 +90,7 @@ async def measure() -> dict[str, Any]:
         async with simulator(1.0) as sim, driven(demo_at(sim.endpoints), Path(folder), 1.0) as line:
             bench = Bench(line)
             await line.runs.start("kudzu-lobata-standard", {}, who="operator:bench")
-            await asyncio.sleep(3.0)
+            await bench.some_scans()
             before = await cpu_share()
             for _ in range(2):
                 for station in STATIONS:
@@ -99,7 +112,7 @@ async def measure() -> dict[str, Any]:
                         sim = await start_simulator(1.0, ports=current.endpoints)  # noqa: B023
 
                     rows.append(await bench.outage(station, "killed", current.kill, revive))
-            await asyncio.sleep(3.0)
+            await bench.some_scans()
             after = await cpu_share()
             await end(sim.process)
     return {"outages": rows, "cpu_before": before, "cpu_after": after}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import re
 import shutil
 import sqlite3
@@ -154,8 +153,6 @@ def server() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def made_postgresql(server: Path) -> str:
     """Name of a database of the newest schema without anything in it, to be copied."""
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("the PostgreSQL driver psycopg is not installed")
     postgresql_server.psql(server, "postgres", "CREATE DATABASE made")
     migrate_all(f"postgresql+psycopg://test@/made?host={server}")
     return "made"
@@ -173,8 +170,6 @@ def psql(server: Path) -> Iterator[Callable[[str], list[str]]]:
 def bare_postgresql_url(psql: Callable[[str], list[str]], server: Path) -> str:
     """A fresh database of a real server, without any table."""
     del psql
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("the PostgreSQL driver psycopg is not installed")
     return f"postgresql+psycopg://test@/history?host={server}"
 
 

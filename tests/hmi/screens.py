@@ -149,7 +149,7 @@ async def _stretch(page: Any, size: str) -> None:
     await page.wait_for_timeout(300)
 
 
-async def _until_ready(on: Stage) -> None:
+async def until_ready(on: Stage) -> None:
     await on.pass_checks()  # a history without a register: all are due
     await on.controller.ask("POST", "/alarms/acknowledge", {"comment": "done"})
     unmet: list[dict[str, Any]] = []
@@ -225,7 +225,7 @@ async def main(wanted: Wanted, speed: float, only: list[str], history: Path | No
     with tempfile.TemporaryDirectory() as scratch:
         await _make_history(Path(scratch) / "data", history)
         async with stage(Path(scratch), speed) as on:
-            await _until_ready(on)
+            await until_ready(on)
             await _make_site(on)
             if "run" in names:
                 await photograph(on, wanted, "idle", {"run": names["run"]})
