@@ -47,6 +47,7 @@ class InterlockOut(BaseModel):
     title: Titles
     purpose: Titles
     measured: str = Field(examples=["FT-307"], description="A tag, or arithmetic over tags.")
+    called: Titles = Field(description="What people call what is measured; the same where it has no words.")
     value: float | None = Field(description="None: not measured well.")
     low: float | None
     high: float | None

@@ -84,7 +84,7 @@ def _show(row: dict[str, Any], lang: str) -> None:
     value = "-" if row["value"] is None else f"{row['value']:g}"
     low, high = row["low"], row["high"]
     limits = " ".join(([f">= {low:g}"] if low is not None else []) + ([f"<= {high:g}"] if high is not None else []))
-    measured = f"[{row['measured']} = {value} {row['unit']}, {limits}]"
+    measured = f"[{row['called'][lang]} = {value} {row['unit']}, {limits}]"
     text = f"{_MARKS[row['state']]} {row['name']:8} {row['title'][lang]}  {measured}"
     paper.print(text, markup=False, soft_wrap=True)
     if row["state"] == "blocking":

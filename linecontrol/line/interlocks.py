@@ -237,6 +237,7 @@ def interlock_view(standing: Standing, now: float) -> dict[str, Any]:
         "title": _both(row.title),
         "purpose": _both(row.purpose),
         "measured": row.value.text,
+        "called": _both(row.measured),
         "value": _finite(standing.value),
         "low": _finite(row.low),
         "high": _finite(row.high),

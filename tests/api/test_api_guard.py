@@ -97,6 +97,10 @@ async def test_a_refused_command_and_the_list_say_what_is_measured_and_what_clea
 
     row = (await served.as_("operator").get("/interlocks/IL-301")).json()
     assert (row["state"], row["value"], row["low"], row["unit"]) == ("blocking", 39.0, 600.0, "kg/h")
+    assert row["called"] == {"en": "FT-307", "zh": "FT-307"}
+    over_sieves = (await served.as_("operator").get("/interlocks/IL-202")).json()
+    assert over_sieves["measured"] == "mean(PDT-214, 60) / max(FT-203, 0.3)"
+    assert over_sieves["called"]["zh"].startswith("筛网压差与流量之比")
     assert (await served.as_("operator").get("/interlocks/IL-999")).status_code == 404
     for lang, words in (("en", "Start the fan and wait"), ("zh", "启动风机，等待风量建立")):
         code, out = await cli(served, "operator", interlocks.app, "--lang", lang)

@@ -45,7 +45,7 @@ async def panel(view: View, station: str | None = None) -> None:
 
 
 def _interlock(view: View, row: dict[str, Any], draw: Any) -> None:
-    value = f"{row['measured']} = {view.number(row['value'], 1)} {view.unit(row['unit'])}"
+    value = f"{view.of(row['called'])} = {view.number(row['value'], 1)} {view.unit(row['unit'])}"
     limits = [f"≥ {view.number(row['low'], 1)}"] if row["low"] is not None else []
     limits += [f"≤ {view.number(row['high'], 1)}"] if row["high"] is not None else []
     with ui.element("div").classes("card"):
