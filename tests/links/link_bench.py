@@ -30,6 +30,9 @@ from linecontrol.links.plan import Point, Table
 from linecontrol.links.settings import ModbusSettings, OpcuaSettings, SerialPort
 
 TIMEOUT_S = 0.6  # long enough for a server that shares its processors with other tests
+PATIENCE_S = 30.0
+"""After this a wait that never ends is given up, so that its test fails instead of hanging. It claims nothing about how
+fast a link is: a deadline that does not hold shows in what comes back, an answer or nothing at all."""
 PUBLISHING_S = 0.1
 LOSS_S = KEEP_ALIVE_S + TIMEOUT_S + 0.4  # a silent subscription is noticed sooner than this
 HERE = Path(__file__).parent
