@@ -36,6 +36,10 @@ class ApiGone(ApiError):
         super().__init__(0, detail)
 
 
+class ApiSlow(ApiGone):
+    """The API was reached and did not answer in time. Of a change nobody knows whether it was made."""
+
+
 @dataclass
 class Session:
     """Somebody at a browser, as the API knows them.
@@ -141,6 +145,8 @@ class Api:
             answer = await self._http.request(
                 method, path, json=body, params=params, headers=headers, timeout=patience_s
             )
+        except httpx.ReadTimeout as error:
+            raise ApiSlow(f"no answer to {method} {path} in {patience_s:g} s") from error
         except httpx.HTTPError as error:
             raise ApiGone(f"{type(error).__name__}: {error}") from error
         if answer.is_success:

@@ -15,7 +15,7 @@ from nicegui import ui
 from nicegui.client import Client
 
 from linecontrol.hmi import texts
-from linecontrol.hmi.client import LONG_DEADLINE_S, Api, ApiError, ApiGone, Session
+from linecontrol.hmi.client import LONG_DEADLINE_S, Api, ApiError, ApiGone, ApiSlow, Session
 from linecontrol.hmi.live import Live
 
 if TYPE_CHECKING:
@@ -125,12 +125,14 @@ class View:
         if not self.is_up:
             self.say(self.t("link.no_commands"), bad=True)
             return None
-        return await self.told(self.api.ask(method, path, self.session, body=body))
+        return await self.told(self.api.ask(method, path, self.session, body=body), slow="link.unsure")
 
-    async def told(self, asking: Awaitable[Any]) -> Any | None:
-        """The answer to ``asking``; None when it failed, which has then been said."""
+    async def told(self, asking: Awaitable[Any], *, slow: str = "link.slow") -> Any | None:
+        """The answer to ``asking``; None when it failed, which has then been said (``slow``: when it took too long)."""
         try:
             return await asking
+        except ApiSlow:
+            self.say(self.t(slow), bad=True)
         except ApiGone:
             self.say(self.t("link.gone"), bad=True)
         except ApiError as error:

@@ -31,12 +31,16 @@ class FakeApi:
         self.me: dict[str, Any] = {"role": "operator", "rights": RIGHTS}
         self.others: dict[str, Any] = {}
         """What else it answers, by path."""
+        self.slow: set[str] = set()
+        """Paths it does not answer in time."""
         self.posted: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path, method = request.url.path, request.method
         body = request.read() and httpx.Response(200, content=request.read()).json()
         self.asked.append((method, path, body))
+        if path in self.slow:
+            raise httpx.ReadTimeout("made up", request=request)
         token = request.headers.get("Authorization", "")
         if path == "/session":
             return self._session(method, body, token)
@@ -205,6 +209,33 @@ async def test_a_deviation_is_closed_under_a_signature(user: User, display: Disp
     path, body = await asyncio.wait_for(api.posted.get(), 10)
     assert path == "/deviations/D1/close"
     assert body == {"reason": "oven values looked at", "password": "right", "lang": "en"}
+
+
+async def test_what_is_not_answered_in_time_is_told_from_a_broken_link(
+    user: User, display: Display, api: FakeApi
+) -> None:
+    api.me = {"role": "technician", "rights": ["view", "operate", "tune", "lab"]}
+    display.live.tags = {"MIC-306.STRATEGY": {"name": "MIC-306.STRATEGY", "unit": ""}}
+    display.live.status = {"loops": {"MIC-306": {}}}
+    display.live.take({"run": {"run_id": "r1", "state": "Running", "is_ended": False, "legal": []}}, time.monotonic())
+    api.others |= {"/lab/bias": [], "/lab/samples": [], "/lab": []}
+    api.slow.add("/runs/r1/set-point-advice")
+    await log_in(user)
+    await user.open("/lab")
+    await user.should_see("No answer in time. The line is connected: ask again.")
+    assert "No connection" not in user.notify.messages
+    api.slow.clear()
+    api.others["/runs/r1/set-point-advice"] = {"set_point": None, "reason": "no hours yet", "unit": "% wb"}
+    user.find(kind=ui.button, content="Ask again").click()
+    await user.should_see("no hours yet")
+    api.slow.add("/commands")
+    user.find(kind=ui.button, content="Cascade").click()
+    await user.should_see("MIC-306: Cascade?")
+    user.find("Reason").type("to try it")
+    yes = user.find(kind=ui.button, content="Cascade")
+    yes.elements = {max(yes.elements, key=lambda button: button.id)}  # the dialog's, not the one that opened it
+    yes.click()
+    await user.should_see("No answer in time. It may have been done: look before you try again.")
 
 
 async def test_an_api_that_does_not_know_sessions_lets_nobody_in(user: User, display: Display, api: FakeApi) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from linecontrol.hmi import ask, widgets
-from linecontrol.hmi.client import ApiError, ApiGone
+from linecontrol.hmi.client import ApiError, ApiGone, ApiSlow
 from linecontrol.hmi.live import digits_of
 from linecontrol.hmi.view import View
 
@@ -157,6 +157,8 @@ async def send(view: View, tag: str, value: Any) -> None:
         return
     try:
         receipt = await view.api.post("/commands", {"tag": tag, "value": value}, view.session)
+    except ApiSlow:
+        view.say(view.t("link.unsure"), bad=True)
     except ApiGone:
         view.say(view.t("link.gone"), bad=True)
     except ApiError as error:

@@ -217,10 +217,10 @@ class Strategy:
             if run is None or not run.get("run_id"):
                 ui.label(view.t("moisture.no_run")).classes("muted")
                 return
-            waiting = ui.spinner(size="24px", color="dark")
-            found = await view.told(view.get(f"/runs/{run['run_id']}/set-point-advice"))
-            waiting.delete()
+            with view.loading():
+                found = await view.worked_out(f"/runs/{run['run_id']}/set-point-advice")
             if found is None:
+                widgets.button(view.t("moisture.again"), self._draw_advice)
                 return
             unit = view.unit(found["unit"])
             if found["set_point"] is None:

@@ -45,7 +45,7 @@ async def page(view: View) -> None:
         rows = {row["loop"]: row for row in loops}
         show(rows, [])  # judging a whole run takes seconds, and who knows his loop need not wait for it
         stretch = last if chosen == LAST_RUN and last is not None else {"last_s": chosen}
-        show(rows, await view.told(view.get("/assessment", **stretch)) or [])
+        show(rows, await view.worked_out("/assessment", **stretch) or [])
 
     def show(rows: dict[str, dict[str, Any]], judged: list[dict[str, Any]]) -> None:
         said = {row["loop"]: row for row in judged if row["loop"] in rows}
