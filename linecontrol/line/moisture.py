@@ -47,6 +47,8 @@ DOUBTS = {
 NO_FEED = "no-feed"
 DRIFT = "nir-drift"
 """The meter moves away from the dryer, but not yet far: the guard also judges the reading without that drift."""
+NO_LOAD = "load-missing"
+"""Cake moisture or feed rate is not GOOD: the model takes its last level, and cannot meet what comes."""
 
 
 class Strategy(IntEnum):
@@ -172,11 +174,13 @@ class MoistureStrategy:
     good_s: float = 0.0
     is_bridging: bool = False
     is_drifting: bool = False
+    lacks_load: bool = False
     decides: bool = False
     believed: float = math.nan
     doubts: dict[str, Text] = field(default_factory=dict)
     _logged: str = ""
     _flagged_s: dict[str, float] = field(default_factory=dict)
+    _missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.wanted = Strategy[self.row.mode.upper()]
@@ -238,6 +242,7 @@ class MoistureStrategy:
             ambient_c=x.look(row.ambient).number,
             ambient_rh_pct=x.look(row.humidity).number,
         )
+        self._missing = tuple(tag for key, tag in (("cake", row.cake), ("feed", row.feed)) if not isfinite(number[key]))
         strategy = self.wanted if self.wanted is not Strategy.PID else Strategy[row.mode.upper()]
         try:
             self.answer = self.brain.step(
@@ -290,6 +295,7 @@ class MoistureStrategy:
         lasting = {flag for flag, seconds in self._flagged_s.items() if seconds >= SURE_S}
         found = {flag: DOUBTS[flag] for flag in DOUBTS if flag in lasting or (flag in flags and flag in self.doubts)}
         self._tell_drift(now)
+        self._tell_load(now, is_missing=NO_LOAD in (flags if self.lacks_load else lasting))
         for flag in found.keys() - self.doubts.keys():
             text = f"{self.row.nir} {found[flag].en}: {self._figures()}; powder is diverted until it is cleared up"
             self.emit(Event(now, f"moisture.{flag}", self.row.nir, text, Severity.ALARM, active=True))
@@ -310,6 +316,15 @@ class MoistureStrategy:
                 "the critical limit is judged without the drift as well"
             )
         self.emit(Event(now, "moisture.nir-drift", self.row.nir, text, Severity.ALARM, active=drifts))
+
+    def _tell_load(self, now: float, *, is_missing: bool) -> None:
+        if is_missing is self.lacks_load:
+            return
+        self.lacks_load = is_missing
+        text = f"{self.name}: all its loads are measured again"
+        if is_missing:
+            text = f"{self.name} goes without {', '.join(self._missing)}, which is not GOOD: its last level is taken"
+        self.emit(Event(now, "moisture.load-missing", self.name, text, Severity.ALARM, active=is_missing))
 
     def _figures(self) -> str:
         a = self.answer

@@ -330,6 +330,24 @@ def test_a_small_drift_is_an_alarm_and_the_limit_is_judged_without_it_too() -> N
     assert bench.kinds()[-1] == ("moisture.nir-drift", False)
 
 
+def test_a_load_that_is_not_measured_is_told_when_it_lasts_and_when_it_is_back() -> None:
+    bench = Bench()
+    good, lost = Answer(110.0, 12.9, 0.2), Answer(110.0, 12.9, 0.2, 0.0, ("load-missing",))
+    bench.tick()
+    bench.brain.answer = lost
+    bench.tick(2, MT_207=None)
+    assert bench.kinds() == [], "a scan or two may be missed"
+    bench.tick(2)
+    assert bench.kinds() == [("moisture.load-missing", True)]
+    assert bench.events[-1].text == "MIC-306 goes without MT-207, which is not GOOD: its last level is taken"
+    bench.brain.answer = Answer(110.0, 12.9, 0.2, 0.0, ("no-feed",))
+    bench.tick()
+    assert bench.kinds()[1:] == [], "without feed nothing is known of it"
+    bench.brain.answer = good
+    bench.tick(1, MT_207=40.0)
+    assert bench.kinds()[1:] == [("moisture.load-missing", False)]
+
+
 def test_the_laboratorys_bias_is_told_to_the_model_which_sees_the_meter_as_it_is() -> None:
     bench = Bench()
     bench.bank._best = lambda tag, s: s._replace(value=s.number - 0.4) if tag == "MT-306" and s.is_good else s

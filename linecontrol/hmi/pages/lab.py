@@ -30,10 +30,13 @@ async def page(view: View) -> None:
         with ui.element("div").classes("columns"):
             if book is not None:
                 book.build()
-            for name in [loop for loop in _loops(view) if f"{loop}.STRATEGY" in view.live.tags]:
-                await Strategy(view, name).build()
+            strategies = [Strategy(view, loop) for loop in _loops(view) if f"{loop}.STRATEGY" in view.live.tags]
+            for strategy in strategies:
+                strategy.build()
         if book is not None:
             await book.build_list()
+        for strategy in strategies:  # last: it is worked out from the whole run
+            await strategy.draw_advice()
 
 
 def _loops(view: View) -> list[str]:
@@ -179,7 +182,7 @@ class Strategy:
     def __init__(self, view: View, loop: str) -> None:
         self._view, self._loop = view, loop
 
-    async def build(self) -> None:
+    def build(self) -> None:
         view, loop = self._view, self._loop
         with ui.element("section").classes("panel"):
             ui.label(view.t("moisture.strategy", loop=loop)).classes("title")
@@ -195,7 +198,6 @@ class Strategy:
                     )
                     widgets.state(button, f"t.{loop}.STRATEGY").classes(f"strategy strategy-{value}")
             self._advice = ui.element("div")
-        await self._draw_advice()
 
     async def _switch(self, value: int) -> None:
         view = self._view
@@ -210,7 +212,7 @@ class Strategy:
             tag = f"{self._loop}.STRATEGY"
             await view.do("/commands", {"tag": tag, "value": value, "reason": said})
 
-    async def _draw_advice(self) -> None:
+    async def draw_advice(self) -> None:
         view, run = self._view, self._view.live.run
         with self._advice.clear():
             ui.label(view.t("moisture.advice")).classes("title gap-above")
@@ -220,7 +222,7 @@ class Strategy:
             with view.loading():
                 found = await view.worked_out(f"/runs/{run['run_id']}/set-point-advice")
             if found is None:
-                widgets.button(view.t("moisture.again"), self._draw_advice)
+                widgets.button(view.t("moisture.again"), self.draw_advice)
                 return
             unit = view.unit(found["unit"])
             if found["set_point"] is None:
@@ -240,7 +242,7 @@ class Strategy:
                     "" if found["set_point"] is not None else view.t("moisture.none")
                 )
                 ask.offered(view.t("moisture.take"), lambda: self._take(run["run_id"], found), why, kind="main")
-                widgets.button(view.t("moisture.again"), self._draw_advice)
+                widgets.button(view.t("moisture.again"), self.draw_advice)
 
     async def _take(self, run_id: str, found: dict[str, Any]) -> None:
         view = self._view
@@ -249,4 +251,4 @@ class Strategy:
         if await widgets.confirmed(view, view.t("moisture.take_question", sp=shown), lines, view.t("moisture.take")):
             body = {"set_point": found["set_point"], "risk": found["risk"]}
             if await view.do(f"/runs/{run_id}/set-point-advice", body) is not None:
-                await self._draw_advice()
+                await self.draw_advice()
