@@ -10,6 +10,8 @@ from typing import Any
 import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from linecontrol.analysis.wallclock import Face
+
 _WORDS = {
     "en": {
         "title": "Bag labels",
@@ -60,14 +62,17 @@ def label_text(line: str, bag: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def label_sheet(line: str, title: str, bags: Sequence[Mapping[str, Any]], lang: str, *, is_simulated: bool) -> str:
-    """A whole HTML page with a label for each closed bag, for A4 paper. ``lang``: en or zh."""
+def label_sheet(
+    line: str, title: str, bags: Sequence[Mapping[str, Any]], lang: str, face: Face, *, is_simulated: bool
+) -> str:
+    """A whole HTML page with a label for each closed bag, for A4 paper. ``lang``: en or zh; ``face``: for its times."""
     rows = []
     for bag in bags:
         if bag["closed_at"] is None:
             continue
         code = segno.make(label_text(line, bag), error="m", micro=False)
-        rows.append({**bag, "qr": code.svg_inline(scale=3, border=2, omitsize=True)})
+        closed = f"{face.moment(bag['closed_at'])[:16]} {face.name}"
+        rows.append({**bag, "closed": closed, "qr": code.svg_inline(scale=3, border=2, omitsize=True)})
     page = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     ).get_template("labels.html")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from linecontrol.analysis.labels import label_sheet
+from linecontrol.analysis.wallclock import Face
 from linecontrol.api.bridge import Bridge, beside
 from linecontrol.api.callers import caller_of, noted, signed
 from linecontrol.api.people import People
@@ -65,7 +66,8 @@ def bag_routes(line: Line, bridge: Bridge, people: People) -> APIRouter:
         found = await bridge.do(lambda: line.bag_acts.bags(run_id))
         about = line.config.line
         title = about.title.zh if lang == "zh" else about.title.en
-        page = label_sheet(about.name, title, found["bags"], lang, is_simulated=about.simulated)
+        face = Face(line.clock.ahead_of_utc_s(line.clock.now()))
+        page = label_sheet(about.name, title, found["bags"], lang, face, is_simulated=about.simulated)
         return Response(page, media_type="text/html; charset=utf-8")
 
     @routes.post("/runs/{run_id}/suspects/{suspect_id}", status_code=201)

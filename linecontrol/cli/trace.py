@@ -56,10 +56,12 @@ def bags(
     rows = [bag_view(bag, found, found.acts) for bag in found.bags]
     if labels is not None:
         from linecontrol.analysis.labels import label_sheet
+        from linecontrol.analysis.wallclock import face_of
 
         facts = {} if record is None else record.record
         title = (facts.get("line_title") or {}).get(lang) or str(facts.get("line", ""))
-        sheet = label_sheet(str(facts.get("line", "")), title, rows, lang, is_simulated=bool(facts.get("simulated")))
+        about, face = str(facts.get("line", "")), face_of(facts)
+        sheet = label_sheet(about, title, rows, lang, face, is_simulated=bool(facts.get("simulated")))
         labels.write_text(sheet, encoding="utf-8")
         people.print(f"Labels of {name}: {labels}", markup=False, soft_wrap=True)
     if as_json:

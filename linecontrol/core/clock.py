@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 WAITS_AFTER_S = 0.15
@@ -94,6 +95,16 @@ class Clock:
     def wall(self) -> float:
         """Real UTC [s since 1970] as of the start plus monotonic time; device time stamps are compared with it."""
         return self._wall_epoch + (self.real() - self._start)
+
+    def ahead_of_utc_s(self, at: float) -> float:
+        """How far the clock on the wall of this computer's place is ahead of UTC at an instant [s since 1970, UTC].
+
+        0 in virtual time: what is made there must not depend on where.
+        """
+        if self.is_virtual:
+            return 0.0
+        ahead = datetime.fromtimestamp(at, UTC).astimezone().utcoffset()
+        return 0.0 if ahead is None else ahead.total_seconds()
 
     @property
     def follows(self) -> bool:

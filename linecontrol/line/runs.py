@@ -255,6 +255,7 @@ class RunDirector:
             "state": engine.state.value,
             "started_at": iso(engine.started_at),
             "ended_at": iso(engine.ended_at),
+            "utc_offset_s": self._line.clock.ahead_of_utc_s(engine.started_at or self._line.clock.now()),
             **measured,
             **self._line.balances.fields(engine.run_id, measured.get("powder_kg") or 0.0),
             "samples": counts.pop("samples"),

@@ -21,7 +21,8 @@ from linecontrol.analysis.evidence.limits import judged
 from linecontrol.analysis.evidence.page import suspects_of, words_of
 from linecontrol.analysis.evidence.pdf import write_pdf
 from linecontrol.analysis.evidence.seal import sealed
-from linecontrol.analysis.labels import label_text
+from linecontrol.analysis.labels import label_sheet, label_text
+from linecontrol.analysis.wallclock import Face
 from linecontrol.core.errors import ConfigError, StorageError
 from linecontrol.core.image import Scan
 from linecontrol.core.model import DataType, Event, Sample, Severity, Status, Tag, Text
@@ -260,7 +261,7 @@ def test_what_was_not_measured_is_not_told_as_outside() -> None:
     assert (row["outside_s"], row["to_good_s"], row["times_outside"]) == (0.0, 0.0, 0)
     assert (row["unknown_s"], row["unknown_to_good_s"]) == (40.0, 10.0)
     pack = gather_like([row])
-    (big, told, *rest) = [line.text for line in answers(pack, words_of("en"), "en")[1].lines]
+    (big, told, *rest) = [line.text for line in answers(pack, words_of("en", Face()), "en")[1].lines]
     assert big.startswith("No reading was outside its limit")
     assert told.endswith("40 s while powder was made: Powder moisture, 10 s OF IT WHILE THE GATE STOOD ON GOOD")
     assert rest == [
@@ -269,7 +270,7 @@ def test_what_was_not_measured_is_not_told_as_outside() -> None:
     ]
     curves["ZT-312"] = (times, np.where(silent, np.nan, 1.0))
     row = judged(LIMIT, curves, {"flow": "WT-313", "min_flow": 20.0, "gate": "ZT-312", "good": 0.0}, 100.0)
-    told = answers(gather_like([row]), words_of("en"), "en")[1].lines[1].text
+    told = answers(gather_like([row]), words_of("en", Face()), "en")[1].lines[1].text
     assert told.endswith(": Powder moisture, for 40 s where the gate stood was not measured")
 
 
@@ -280,6 +281,37 @@ def gather_like(limits: list[dict[str, Any]]) -> dict[str, Any]:
     limits = [{**row, "checked_by": ["OVEN"], "standard": None} for row in limits]
     pack |= {"run": {}, "limits": limits, "start": 0.0, "end": 100.0, "is_cut": False}
     return {**pack, "glance": glance(pack)}
+
+
+async def test_a_pack_is_read_by_the_clock_on_the_wall_of_the_plant(tmp_path: Path) -> None:
+    """A run in Chongqing: its people do not reckon in UTC, and the pack is the same wherever it is made."""
+    with open_reader(await record(tmp_path)) as reader:
+        pack = gather(reader, "r1", T0 + 2000)
+    there = {**pack, "run": {**pack["run"], "utc_offset_s": 28_800.0}}
+    here, away = (page(one, "en").partition('<script type="application/json"')[0] for one in (pack, there))
+    assert "15:18:20 – 15:19:20" in here
+    assert "23:18:20 – 23:19:20" in away
+    assert "Time (UTC+08:00)" in away
+    assert "15:18" not in away, "not in a chart either"
+    assert "UTC+08:00" in away[away.index("<svg") :]
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "at", "told"),
+    [
+        (0.0, T0, "2025-06-15 15:06:40"),
+        (28_800.0, "2025-06-15T15:06:40.250Z", "2025-06-15 23:06:40"),
+        (34_200.0, "2025-06-15T23:59:59+08:00", "2025-06-16 01:29:59"),
+        (-12_600.0, T0, "2025-06-15 11:36:40"),
+        (28_800.0, None, "–"),
+    ],
+)
+def test_an_instant_is_told_in_the_plants_zone(offset_s: float, at: Any, told: str) -> None:
+    assert Face(offset_s, T0).moment(at) == told
+    bag = {"bag_id": "B1", "weight_kg": 25.0, "closed_at": "2025-06-15T20:00:00Z", "lots": [], "status": "good"}
+    bag |= dict.fromkeys(("water_activity", "water_activity_low", "water_activity_high", "moisture_mean_pct_wb"))
+    sheet = label_sheet("demo", "Demo", [bag], "en", Face(28_800.0), is_simulated=False)
+    assert "2025-06-16 04:00 UTC+08:00" in sheet
 
 
 async def test_a_pack_stands_when_its_records_went_on_as_they_may(tmp_path: Path) -> None:
@@ -298,7 +330,7 @@ async def test_a_pack_stands_when_its_records_went_on_as_they_may(tmp_path: Path
 
 
 def test_both_languages_have_a_word_for_everything() -> None:
-    english, chinese = words_of("en"), words_of("zh")
+    english, chinese = words_of("en", Face()), words_of("zh", Face())
     assert english.keys() == chinese.keys()
     for key, words in english.items():
         if isinstance(words, dict) and words:

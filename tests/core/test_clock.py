@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from linecontrol.core.clock import CREEP, WAITS_AFTER_S, WAITS_UNTIL_S, Clock, Course, course_to
 
+SUMMER, WINTER = 1_750_000_000.0, 1_765_000_000.0  # June and December 2025
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 speeds = st.floats(1.0, 200.0)
 shares = st.floats(0.05, 1.0)
 
@@ -52,6 +56,19 @@ async def test_a_clock_that_follows_sleeps_until_line_time_has_passed() -> None:
     before, at = clock.now(), clock.real()
     await clock.sleep(1.0)
     assert clock.now() - before == pytest.approx(100.0 * (clock.real() - at), abs=0.5)
+
+
+async def test_a_clock_knows_how_far_its_place_is_ahead_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(1.0, epoch=0.0)
+    try:
+        for zone, summer_s, winter_s in (("UTC", 0.0, 0.0), ("CST-8", 28_800.0, 28_800.0), (BERLIN, 7_200.0, 3_600.0)):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            assert clock.ahead_of_utc_s(SUMMER) == summer_s
+            assert clock.ahead_of_utc_s(WINTER) == winter_s
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, 10_001.0, float("nan")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person, speaker, titled
+from linecontrol.analysis.evidence.wording import limits, number, pack_face, percent, person, speaker, titled
 
 
 class Line(NamedTuple):
@@ -42,11 +42,11 @@ def _made(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[
         yield Line(w["no_lot"], "bad")
     for row in g["tipped"]:
         text = row["text_zh"] if lang == "zh" else row["text"]
-        yield Line(f"{clock(row['since'], pack['start'])} {text}", "" if row["lot"] else "bad")
+        yield Line(f"{pack_face(pack).clock(row['since'])} {text}", "" if row["lot"] else "bad")
 
 
 def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
-    g, start = pack["glance"], pack["start"]
+    g, clock = pack["glance"], pack_face(pack).clock
     if not g["limits"]:
         yield Line(w["no_limits"], "bad")
     if pack["is_cut"]:
@@ -58,7 +58,7 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
         yield Line(words.format(n=g["limits"]), "big" if g["unmeasured"] else "ok big")
     for row in g["broken"]:
         outside = w["outside"].format(s=number(row["outside_s"], 0))
-        when = ", ".join(f"{clock(since, start)} – {clock(until, start)}" for since, until in row["outside_spans"])
+        when = ", ".join(f"{clock(since)} – {clock(until)}" for since, until in row["outside_spans"])
         told = _gate(row["outside_s"], row["to_good_s"], row["unseen_s"], w)
         yield Line(
             f"{row['title'][lang]} ({row['name']}): {w['measured']} {number(row['min'])} … {number(row['max'])} "
@@ -68,7 +68,7 @@ def _broken(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterabl
     yield from _unmeasured(g["unmeasured"], w, lang)
     yield from _deviations(pack, w, lang)
     for row in pack["bypasses"]:
-        span = f"{clock(row['since'], start)} – {clock(row['ended'] or row['until'], start)}"
+        span = f"{clock(row['since'])} – {clock(row['ended'] or row['until'])}"
         yield Line(f"{w['bypassed']} {row['interlock']}, {span}: {row['reason']} ({person(row['who'])})", "bad")
     for row in g["unchecked"]:
         item = titled(row["item"], pack, lang)
@@ -88,7 +88,7 @@ def _gate(total_s: float, to_good_s: float, unseen_s: float, w: Mapping[str, Any
 
 def _deviations(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
     """What each deviation made suspect; meters that fell silent together, as with their cabinet, in one line."""
-    start, together = pack["start"], dict[tuple[Any, ...], list[Mapping[str, Any]]]()
+    clock, together = pack_face(pack).clock, dict[tuple[Any, ...], list[Mapping[str, Any]]]()
     for row in pack["deviations"]:
         alone = row["deviation_id"] if row["value"] is not None else ""
         together.setdefault((alone, round(row["opened"]), row["since"], row["until"], row["state"]), []).append(row)
@@ -102,11 +102,11 @@ def _deviations(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Ite
         bags = ", ".join(f"{short(name, pack)} ({percent(share)})" for name, share in shares.items())
         row = rows[0]
         span = w["made_between"].format(
-            since=clock(row["since"], start), until=clock(row["until"], start) if row["until"] else w["going_on"]
+            since=clock(row["since"]), until=clock(row["until"]) if row["until"] else w["going_on"]
         )
         where = w["in_bags_of"].format(bags=bags) if bags else w["in_no_bag"]
         texts = w["and_deviation"].join(one["text_zh"] if lang == "zh" else one["text"] for one in rows)
-        found = f"{w['and'].join(one['ccp'] for one in rows)} ({clock(row['opened'], start)}): {texts}"
+        found = f"{w['and'].join(one['ccp'] for one in rows)} ({clock(row['opened'])}): {texts}"
         state = w["states"][row["state"]]
         yield Line(
             w["deviation"].format(found=found, span=span, where=where, state=state), _bad(row["state"] == "open")
@@ -129,13 +129,13 @@ def _unmeasured(rows: Iterable[Mapping[str, Any]], w: Mapping[str, Any], lang: s
 
 
 def _done(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[Line]:
-    g, start = pack["glance"], pack["start"]
+    g, clock = pack["glance"], pack_face(pack).clock
     times = sum(event["kind"] == "guard.divert" and bool(event["active"]) for event in pack["events"])
     yield Line(w["diverting"].format(n=times, kg=number(g["diverted_kg"])))
     said = speaker(pack, lang)
     for row in g["holds"]:
-        until = clock(row["until"], start) if row["until"] else clock(pack["end"], start)
-        span = f"{clock(row['since'], start)} – {until}"
+        until = clock(row["until"]) if row["until"] else clock(pack["end"])
+        span = f"{clock(row['since'])} – {until}"
         why = (row["text_zh"] if lang == "zh" else None) or said(row["text"])
         yield Line(f"{w['run_held']} {span}: {why}")
     yield Line(w["suspect"].format(kg=number(g["suspect_kg"])))
@@ -143,7 +143,7 @@ def _done(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> Iterable[
         signed = f", {w['signed']}" if row["meaning"] else ""
         who = f"{person(row['who'])}{', ' + w['roles'].get(row['role'], row['role']) if row['role'] else ''}{signed}"
         what = f"{short(row['target'], pack)}, {w['did'].get(row['kind'], row['kind'])}"
-        yield Line(f"{clock(row['time'], start)} {what}: {row['reason']} ({who})")
+        yield Line(f"{clock(row['time'])} {what}: {row['reason']} ({who})")
     if not g["actions"] and (g["unanswered"] or g["broken"]):
         yield Line(w["actions_none"], "bad")
     if g["unanswered"]:
@@ -190,7 +190,7 @@ def short(name: str, pack: Mapping[str, Any]) -> str:
     """A bag's name without that of the run, which stands above it; a deviation by its limit and when it was found."""
     for row in pack["deviations"]:
         if row["deviation_id"] == name:
-            return f"{row['ccp']} ({clock(row['opened'], pack['start'])})"
+            return f"{row['ccp']} ({pack_face(pack).clock(row['opened'])})"
     return name.removeprefix(f"{pack['run']['run_id']}-")
 
 
@@ -204,6 +204,7 @@ def recipe_line(pack: Mapping[str, Any], w: Mapping[str, Any]) -> str:
     one = pack["recipe"].get("approval")
     if one is None:
         return str(w["recipe_shipped"])
+    moment = pack_face(pack).moment
     told = [f"{w['written_by']} {person(one['author'])} {moment(one['made_at'])}"]
     told.append(f"{w['approved_by']} {person(one['judged_by'])} {moment(one['judged_at'])}: {one['judgement']}")
     if one["activated_by"]:

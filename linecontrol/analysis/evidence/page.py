@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
-from linecontrol.analysis.evidence.wording import clock, limits, moment, number, percent, person, speaker, titled, told
+from linecontrol.analysis.evidence.wording import limits, number, pack_face, percent, person, speaker, titled, told
+from linecontrol.analysis.wallclock import Face
 
 _ENDS = ("interlock.tripped", "interlock.cleared", "link.up")
 _INTERRUPT = ("run.held", "run.safe_failed", "run.not_recorded", "link.down", "interlock.reset", "interlock.postponed")
@@ -22,15 +23,17 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
     """A self-contained HTML page: no script, no other file. ``lang``: en or zh."""
     from linecontrol.analysis.evidence.charts import limit_chart
 
-    words = words_of(lang)
+    face = pack_face(pack)
+    words = words_of(lang, face)
     shaded = {row["name"]: suspects_of(pack, row["name"]) for row in pack["limits"]}
-    charts = {row["name"]: limit_chart(row, pack["start"], shaded[row["name"]]) for row in pack["limits"]}
+    charts = {row["name"]: limit_chart(row, face, shaded[row["name"]]) for row in pack["limits"]}
     whole = Environment(
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    whole.filters.update(clock=clock, moment=moment, person=person, number=number, percent=percent)
+    whole.filters.update(clock=face.clock, moment=face.moment, person=person, number=number, percent=percent)
     said = speaker(pack, lang)
     about = {
+        "zone": face.name,
         "answers": answers(pack, words, lang),
         "lot_name": lot_name,
         "limits": limits,
@@ -49,11 +52,11 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
     )
 
 
-def words_of(lang: str) -> dict[str, Any]:
-    """The words of a page, by what they are for."""
+def words_of(lang: str, face: Face) -> dict[str, Any]:
+    """The words of a page, by what they are for; times are said to be those of ``face``."""
     text = files("linecontrol.analysis").joinpath("templates", f"evidence.{lang}.json").read_text("utf-8")
     found: dict[str, Any] = json.loads(text)
-    return found
+    return found | {"time": found["time"].format(zone=face.name)}
 
 
 def interruptions(pack: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,20 +12,21 @@ from typing import Any
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.charts import limit_chart
 from linecontrol.analysis.evidence.page import interruptions, suspects_of, words_of
-from linecontrol.analysis.evidence.wording import limits, moment, number, percent, person, speaker, titled, told
+from linecontrol.analysis.evidence.wording import limits, number, pack_face, percent, person, speaker, titled, told
 
 
 def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
     """The first page, limits with their charts, bags, lots, decisions. Raises ImportError without the extra."""
     import typst
 
-    w = words_of(lang)
+    face = pack_face(pack)
+    w = words_of(lang, face)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         charts = []
         for n, row in enumerate(pack["limits"]):
             name, shaded = f"chart{n}.svg", suspects_of(pack, row["name"])
-            (folder / name).write_text(limit_chart(row, pack["start"], shaded), encoding="utf-8")
+            (folder / name).write_text(limit_chart(row, face, shaded), encoding="utf-8")
             charts.append(
                 {
                     "file": name,
@@ -36,7 +37,7 @@ def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
         content = {
             "lang": lang,
             "title": f"{w['title']}: {pack['run']['run_id']}",
-            "sub": f"{pack['recipe']['name']} · {moment(pack['start'])} – {moment(pack['end'])} UTC",
+            "sub": f"{pack['recipe']['name']} · {face.moment(pack['start'])} – {face.moment(pack['end'])} {face.name}",
             "warning": w["simulated"] if pack["run"].get("simulated") else "",
             "glance": [
                 {"q": one.question, "lines": [{"text": line.text, "look": line.look} for line in one.lines]}
@@ -59,7 +60,7 @@ def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
 
 
 def _tables(pack: Mapping[str, Any], w: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
-    said = speaker(pack, lang)
+    said, moment = speaker(pack, lang), pack_face(pack).moment
     bags = [
         [
             *(

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import yaml
 
+from linecontrol.analysis.wallclock import Face, face_of
 from linecontrol.sentences import Sentences
 
 
-def moment(at: Any) -> str:
-    """Line time as ``2026-01-12 10:40:05`` UTC; ISO text as well; nothing as a dash."""
-    if at in (None, ""):
-        return "–"
-    if isinstance(at, str):
-        return at[:19].replace("T", " ")
-    return f"{datetime.fromtimestamp(float(at), UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def clock(at: Any, start: float) -> str:
-    """As ``moment``, without the date where it is that of ``start``."""
-    text, day = moment(at), moment(start)[:11]
-    return text.removeprefix(day)
+def pack_face(pack: Mapping[str, Any]) -> Face:
+    """The clock by which a pack is read: that of its run."""
+    return face_of(pack["run"], pack["start"])
 
 
 def person(who: str | None) -> str:

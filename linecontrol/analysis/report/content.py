@@ -14,6 +14,7 @@ from linecontrol.analysis.overlay.read import read_traces, seconds_of
 from linecontrol.analysis.overlay.trace import RunTraces, Trace
 from linecontrol.analysis.records import find_records
 from linecontrol.analysis.report.svg import Line, line_chart
+from linecontrol.analysis.wallclock import face_of
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.history.reader import HistoryReader
 from linecontrol.recipe.model import ControlRecipe
@@ -26,6 +27,7 @@ FIGURES = (
     ("moisture_mean_pct_wb", "% wb", 2), ("moisture_sd_pct_wb", "% wb", 2), ("out_of_band_s", "s", 0),
     ("diverted_kg", "kg", 2), ("suspect_kg", "kg", 2), ("water_m3", "m³", 3), ("energy_kwh", "kWh", 2),
 )  # fmt: skip
+TIMES = (("began", "started_at"), ("ended", "ended_at"))
 TRENDS = (
     ("moisture", ("drying.powder_moisture",)),
     ("temperatures", ("drying.inlet_air_temp", "drying.outlet_air_temp", "drying.product_temp")),
@@ -112,23 +114,19 @@ def _head(record: dict[str, Any], t: dict[str, str], language: str) -> list[tupl
     def word(value: Any) -> str:
         return _STATES_ZH.get(str(value), str(value)) if language == "zh" else str(value)
 
+    face = face_of(record)
     hours = (seconds_of(record.get("ended_at")) - seconds_of(record.get("started_at"))) / 3600.0
     return [
         (t["run"], str(record["run_id"])),
         (t["recipe"], f"{record.get('recipe')} {record.get('recipe_version') or ''}".strip()),
         (t["state"], word(record.get("state"))),
         (t["mode"], word(record.get("mode"))),
-        (t["began"], _moment(record.get("started_at"))),
-        (t["ended"], _moment(record.get("ended_at"))),
+        *((t[name], f"{face.moment(record.get(key))} {face.name}") for name, key in TIMES),
         (t["length"], "–" if math.isnan(hours) else f"{hours:.2f} h"),
         (t["line"], str(record.get("line") or "–")),
         *((t[name], str(record[name])) for name in ("lot", "species", "season", "reason") if record.get(name)),
         (t["recipe_hash"], str(record.get("recipe_hash"))[:16]),
     ]
-
-
-def _moment(text: Any) -> str:
-    return str(text).replace("T", " ")[:19] if text else "–"
 
 
 def _figure(value: Any, digits: int) -> str:
