@@ -17,6 +17,7 @@ from nicegui.client import Client
 from linecontrol.hmi import texts
 from linecontrol.hmi.client import LONG_DEADLINE_S, Api, ApiError, ApiGone, ApiSlow, Session
 from linecontrol.hmi.live import Live
+from linecontrol.sentences import terms
 
 if TYPE_CHECKING:
     from linecontrol.hmi.display import Display
@@ -56,14 +57,14 @@ class View:
 
     def species(self, name: str) -> str:
         """A species as people call it."""
-        return texts.species(self.language, name)
+        return terms.species(self.language, name)
 
     def number(self, value: float | None, digits: int = 0) -> str:
         return texts.number(self.language, value, digits)
 
     def unit(self, name: str) -> str:
         """A unit as this person writes it."""
-        return texts.unit(self.language, name)
+        return terms.unit(self.language, name)
 
     def unit_of(self, tag: str) -> str:
         """The unit of a tag as the line names it; empty when it has none."""

@@ -225,6 +225,7 @@ async def test_the_first_page_answers_all_five_questions(tmp_path: Path) -> None
     ):
         text = page(pack, lang)
         assert "compliant" not in text
+        assert {"en": "8.0 … 14.0 % wb", "zh": "8.0 … 14.0 % 湿基"}[lang] in text
         first = text[: text.index("</section>")]
         for word in [*words, "west", "B002", "14.60", "IL-307", "meter cleaned, sample dry", "1.20 kg"]:
             assert word in first, (lang, word)

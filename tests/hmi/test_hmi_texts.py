@@ -14,7 +14,8 @@ from linecontrol.api.rights import ROUTES
 from linecontrol.hmi import texts
 from linecontrol.hmi.pages.audit import ACTIONS
 from linecontrol.recipe.steps import TITLES
-from linecontrol.sentences import FILES, Sentences
+from linecontrol.sentences import FILES, Sentences, terms
+from simulator.parameters import default_parameters
 
 ROOM = Path(texts.__file__).parents[1]
 SOURCES = sorted(ROOM.rglob("*.py"))
@@ -199,3 +200,12 @@ def test_numbers_and_times_as_people_write_them() -> None:
     assert texts.number("en", None) == texts.NOTHING
     assert texts.duration(3725) == "1:02:05"
     assert texts.duration(65) == "1:05"
+
+
+def test_units_and_species_have_a_word_in_both_languages() -> None:
+    known = json.loads(Path(terms.__file__).with_suffix(".json").read_text("utf-8"))
+    assert known["en"]["unit"].keys() == known["zh"]["unit"].keys()
+    assert known["en"]["species"].keys() == known["zh"]["species"].keys()
+    assert {*default_parameters().species} <= known["en"]["species"].keys(), "every species that the simulator knows"
+    assert terms.unit("zh", "% wb") == "% 湿基"
+    assert (terms.unit("en", "m3/h"), terms.species("en", "taro")) == ("m³/h", "taro")

@@ -11,7 +11,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
-from linecontrol.analysis.evidence.wording import limits, number, pack_face, percent, person, speaker, titled, told
+from linecontrol.analysis.evidence.wording import (
+    in_words,
+    limits,
+    number,
+    pack_face,
+    percent,
+    person,
+    speaker,
+    titled,
+    told,
+)
 from linecontrol.analysis.wallclock import Face
 
 _ENDS = ("interlock.tripped", "interlock.cleared", "link.up")
@@ -31,6 +41,8 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         loader=PackageLoader("linecontrol.analysis", "templates"), autoescape=True, undefined=StrictUndefined
     )
     whole.filters.update(clock=face.clock, moment=face.moment, person=person, number=number, percent=percent)
+    inside = json.dumps(pack, ensure_ascii=False).replace("</", "<\\/")
+    pack = in_words(pack, lang)
     said = speaker(pack, lang)
     about = {
         "zone": face.name,
@@ -46,7 +58,6 @@ def page(pack: Mapping[str, Any], lang: str) -> str:
         "recipe_told": recipe_line(pack, words),
     }
     about["shaded"] = [name for name, rows in shaded.items() if rows]
-    inside = json.dumps(pack, ensure_ascii=False).replace("</", "<\\/")
     return whole.get_template("evidence.html").render(
         pack=pack, w=words, lang=lang, charts=charts, inside=inside, **about
     )

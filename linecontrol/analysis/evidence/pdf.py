@@ -12,7 +12,17 @@ from typing import Any
 from linecontrol.analysis.evidence.answers import answers, lot_name, recipe_line, short, why_suspect
 from linecontrol.analysis.evidence.charts import limit_chart
 from linecontrol.analysis.evidence.page import interruptions, suspects_of, words_of
-from linecontrol.analysis.evidence.wording import limits, number, pack_face, percent, person, speaker, titled, told
+from linecontrol.analysis.evidence.wording import (
+    in_words,
+    limits,
+    number,
+    pack_face,
+    percent,
+    person,
+    speaker,
+    titled,
+    told,
+)
 
 
 def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
@@ -24,9 +34,10 @@ def write_pdf(pack: Mapping[str, Any], lang: str, out: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         charts = []
+        plain, pack = pack["limits"], in_words(pack, lang)
         for n, row in enumerate(pack["limits"]):
             name, shaded = f"chart{n}.svg", suspects_of(pack, row["name"])
-            (folder / name).write_text(limit_chart(row, face, shaded), encoding="utf-8")
+            (folder / name).write_text(limit_chart(plain[n], face, shaded), encoding="utf-8")
             charts.append(
                 {
                     "file": name,

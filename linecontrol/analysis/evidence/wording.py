@@ -9,6 +9,17 @@ import yaml
 
 from linecontrol.analysis.wallclock import Face, face_of
 from linecontrol.sentences import Sentences
+from linecontrol.sentences.terms import species, unit
+
+
+def in_words(pack: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """The pack with its units and species as people of this language write them: to be shown, not to be kept."""
+    found = {**pack, "glance": {**pack["glance"]}}
+    for place, name in ((found, "limits"), (found, "deviations"), (found, "interlocks"), (found["glance"], "broken")):
+        place[name] = [{**row, "unit": unit(lang, row["unit"])} for row in place[name]]
+    for place in (found, found["glance"]):
+        place["lots"] = [{**row, "species": species(lang, row["species"] or "")} for row in place["lots"]]
+    return found
 
 
 def pack_face(pack: Mapping[str, Any]) -> Face:

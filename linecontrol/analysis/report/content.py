@@ -18,6 +18,7 @@ from linecontrol.analysis.wallclock import face_of
 from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.history.reader import HistoryReader
 from linecontrol.recipe.model import ControlRecipe
+from linecontrol.sentences import terms
 
 LANGUAGES = ("en", "zh")
 MOST_ALARMS = 60
@@ -68,9 +69,11 @@ def report_content(reader: HistoryReader, run_id: str, language: str = "en") -> 
         "head": _head(record, t, language),
         "yield_text": _yield(record),
         "is_simulated": bool(record.get("simulated")),
-        "figures": [(t[key], _figure(record.get(key), digits), unit) for key, unit, digits in FIGURES],
+        "figures": [
+            (t[key], _figure(record.get(key), digits), terms.unit(language, unit)) for key, unit, digits in FIGURES
+        ],
         "recipe_values": _values(record, control, language),
-        "charts": _charts(run, t),
+        "charts": _charts(run, t, language),
         "phases": [
             (_unit(control, p.unit, language), _phase(control, p.unit, p.name, language),
              f"{p.begin_s / MINUTE_S:.1f}", f"{(p.end_s - p.begin_s) / MINUTE_S:.1f}")
@@ -114,6 +117,9 @@ def _head(record: dict[str, Any], t: dict[str, str], language: str) -> list[tupl
     def word(value: Any) -> str:
         return _STATES_ZH.get(str(value), str(value)) if language == "zh" else str(value)
 
+    def told(name: str) -> str:
+        return terms.species(language, record[name]) if name == "species" else str(record[name])
+
     face = face_of(record)
     hours = (seconds_of(record.get("ended_at")) - seconds_of(record.get("started_at"))) / 3600.0
     return [
@@ -124,7 +130,7 @@ def _head(record: dict[str, Any], t: dict[str, str], language: str) -> list[tupl
         *((t[name], f"{face.moment(record.get(key))} {face.name}") for name, key in TIMES),
         (t["length"], "–" if math.isnan(hours) else f"{hours:.2f} h"),
         (t["line"], str(record.get("line") or "–")),
-        *((t[name], str(record[name])) for name in ("lot", "species", "season", "reason") if record.get(name)),
+        *((t[name], told(name)) for name in ("lot", "species", "season", "reason") if record.get(name)),
         (t["recipe_hash"], str(record.get("recipe_hash"))[:16]),
     ]
 
@@ -148,11 +154,11 @@ def _values(record: dict[str, Any], control: ControlRecipe | None, language: str
         about = formula.get(name)
         title = _said(about.title, language) if about is not None else ""
         shown = str(value) if isinstance(value, bool | str) else f"{value:g}"
-        rows.append((title or name, shown, "" if about is None else about.unit))
+        rows.append((title or name, shown, "" if about is None else terms.unit(language, about.unit)))
     return rows
 
 
-def _charts(run: RunTraces, t: dict[str, str]) -> list[tuple[str, str]]:
+def _charts(run: RunTraces, t: dict[str, str], language: str) -> list[tuple[str, str]]:
     by_alias = {trace.alias: (tag, trace) for tag, trace in run.signals.items()}
     found = []
     for name, aliases in TRENDS:
@@ -160,7 +166,9 @@ def _charts(run: RunTraces, t: dict[str, str]) -> list[tuple[str, str]]:
         lines = [Line(tag, (trace.t_s / MINUTE_S).tolist(), trace.values.tolist()) for tag, trace in shown]
         if not lines:
             continue
-        chart = line_chart([_inside(line) for line in lines], _unit_of(shown), t["minutes"], _shades(run, shown))
+        chart = line_chart(
+            [_inside(line) for line in lines], _unit_of(shown, language), t["minutes"], _shades(run, shown)
+        )
         if chart:
             found.append((t[name], chart))
     return found
@@ -171,8 +179,8 @@ def _inside(line: Line) -> Line:
     return Line(line.name, [max(0.0, x) for x in line.x], line.y, line.step)
 
 
-def _unit_of(shown: list[tuple[str, Trace]]) -> str:
-    return ", ".join(dict.fromkeys(trace.unit for _, trace in shown))
+def _unit_of(shown: list[tuple[str, Trace]], language: str) -> str:
+    return ", ".join(dict.fromkeys(terms.unit(language, trace.unit) for _, trace in shown))
 
 
 def _shades(run: RunTraces, shown: list[tuple[str, Trace]]) -> list[tuple[float, float]]:

@@ -48,17 +48,6 @@ def of(titles: Mapping[str, Any] | None, language: str) -> str:
     return str(titles.get(language) or titles.get(FALLBACK) or "")
 
 
-def unit(language: str, name: str) -> str:
-    """A unit as people write it."""
-    known = catalogue(language).get(f"unit.{name}")
-    return known if known is not None else name.replace("m3", "m³").replace("cm2", "cm²")
-
-
-def species(language: str, name: str) -> str:
-    """A species as people call it; as it was written, where it is none of those that the simulator knows."""
-    return catalogue(language).get(f"species.{name}", name)
-
-
 def locale(language: str) -> Locale:
     return Locale.parse(_LOCALES[language])
 
