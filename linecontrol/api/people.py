@@ -423,8 +423,12 @@ class People:
             self._throttle.failed(key, address, now)
             raise Refused("name or one-time token is wrong, or the token has been used or has ended")
         check_new(new, user.name)
-        del self._resets[user.id]
-        return await self.change_user(name, password=new)
+        used = self._resets.pop(user.id)  # before anything is awaited: two who come at once are not both let in
+        try:
+            return await self.change_user(name, password=new)
+        except StorageError:
+            self._resets[user.id] = used  # nothing was changed
+            raise
 
     async def remove_user(self, name: str) -> UserRow:
         """Raises as ``change_user``. What the user has done stays in the audit trail."""

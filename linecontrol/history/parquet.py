@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from linecontrol.core.errors import StorageError
+from linecontrol.history.durable import sync_folder
 from linecontrol.history.rows import decode
 from linecontrol.history.series import Series
 
@@ -113,6 +114,7 @@ class DayFile:
         with self._fresh.open("rb+") as file:
             os.fsync(file.fileno())
         self._fresh.replace(self.path)
+        sync_folder(self._folder)  # what is in it is deleted from the history next
 
 
 def write_file(path: Path, found: dict[str, tuple[str, Series]]) -> None:

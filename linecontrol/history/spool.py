@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from linecontrol.history.durable import sync_folder
 from linecontrol.history.rows import RUN, Batch
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ class Spool:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-        self._sync_directory()
+        sync_folder(self._directory)
 
     def pack(self, batch: Batch) -> bytes:
         """The batch as ``append`` wants it."""
@@ -217,7 +218,7 @@ class Spool:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
         self._next_number += 1
         self._segments.append(_Segment(path))
-        self._sync_directory()
+        sync_folder(self._directory)
 
     def peek(self, most_rows: int) -> list[tuple[Batch, int]]:
         """The oldest batches, at least one, from one segment, each with its length in bytes. Raises OSError."""
@@ -270,14 +271,7 @@ class Spool:
                 self._close_file()
             self._segments[0].path.unlink(missing_ok=True)
             self._segments.popleft()
-            self._sync_directory()
-
-    def _sync_directory(self) -> None:
-        file = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
+            sync_folder(self._directory)
 
     def _close_file(self) -> None:
         if self._file is not None:

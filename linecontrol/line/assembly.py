@@ -94,8 +94,7 @@ class Line:
             self.lock = self.wiring.lock(self.config, self.data)
             self.lock.take()
             stack.callback(self.lock.release)
-            await self._build()
-            stack.push_async_callback(self.historian.stop)
+            await self._build(stack)
             self._tasks = [
                 asyncio.create_task(work, name=name)
                 for name, work in (
@@ -106,7 +105,7 @@ class Line:
             ]
             for task in self._tasks:
                 task.add_done_callback(self._on_task_end)
-            self._taking_up = asyncio.create_task(self._settle_in())
+            self._taking_up = asyncio.create_task(self._settle_in(), name="taking up what was left")
             self._taking_up.add_done_callback(self._on_task_end)
             stack.pop_all()
         self.is_running = True
@@ -123,16 +122,21 @@ class Line:
         self.interlocks.close()
         self.checks.close()
         self.haccp.close()
+        self.lots.close()
         self.book.close()
         self.bags.close()
-        with contextlib.suppress(TimeoutError, LineError):
-            async with asyncio.timeout(5.0):
-                await self.tuning.close()
-                await self.runs.close()
-                await self._to_rest()
+        saving = asyncio.create_task(self.runs.save(), name="last record of the run")
+        await asyncio.sleep(0)  # it is recorded as it stands now
+        # Each has a time of its own: a history that takes nothing must not keep the machines on.
+        for last, within_s in ((self.tuning.close, 2.0), (self.runs.let_go, 3.0), (self._to_rest, 3.0)):
+            with contextlib.suppress(TimeoutError, LineError):
+                async with asyncio.timeout(within_s):
+                    await last()
+        await asyncio.wait([saving], timeout=2.0)
+        saving.cancel()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(self._taking_up, *self._tasks, self.balances.closed(), return_exceptions=True)
+        await asyncio.gather(saving, self._taking_up, *self._tasks, self.balances.closed(), return_exceptions=True)
         for scan in self._feed.drain():
             self.historian.offer(scan)
         await self.historian.stop()
@@ -142,7 +146,7 @@ class Line:
         """On a line simulated at many times real time a hiccup of a wire would outlast what a loop may be held for."""
         return [replace(loop, hold_s=self.clock.patience(loop.hold_s, 3.0)) for loop in settings]
 
-    async def _build(self) -> None:
+    async def _build(self, stack: contextlib.AsyncExitStack) -> None:
         config, self.is_closing = self.config, False
         self.alarms = AlarmDesk(self)
         self._failing: dict[tuple[str, str], str] = {}
@@ -155,6 +159,7 @@ class Line:
         self.historian = self.wiring.historian(config, self.data, tags, self._tell)
         await self.wiring.load(config.stations.values())  # not beside the other: two threads that load modules
         await self.historian.start()  # hold each other up
+        stack.push_async_callback(self.historian.stop)
         self.clock = Clock(self.speed, self._epoch())
         self.image = ProcessImage(tags)
         self.lab = LabBook(self)
@@ -305,17 +310,20 @@ class Line:
 
     async def _take_up(self) -> None:
         """After a crash: the unfinished run is taken up as Held, as soon as the stations can be written to."""
-        row = await self.runs.unfinished()
-        if row is None:
-            await self.balances.take_up(await self.runs.last())
-            return
-        if self.fresh_plant:
-            await self.runs.close_as_lost(row)
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_PATIENCE_REAL_S):
-                await self._all_settled()
-        await self.runs.take_up(row)
+        try:
+            row = await self.runs.unfinished()
+            if row is None:
+                await self.balances.take_up(await self.runs.last())
+                return
+            if self.fresh_plant:
+                await self.runs.close_as_lost(row)
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_PATIENCE_REAL_S):
+                    await self._all_settled()
+            await self.runs.take_up(row)
+        finally:
+            self.runs.looked_back()
 
     def _on_task_end(self, task: asyncio.Task[Any]) -> None:
         """A part that fails is told and leaves the heartbeat to stop: the PLCs then go safe by themselves."""

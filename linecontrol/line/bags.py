@@ -156,11 +156,13 @@ class BagBook:
         if not self.run_id:
             self._look()
             return
-        kg = self._total.advance(samples[self._total_tag])
-        if self._was_away and kg > 0.0:
+        total = samples[self._total_tag]
+        kg = self._total.advance(total)
+        if self._was_away and total.is_good:  # only what this first reading is ahead by fell in unseen
             self._was_away = False
-            self._opened(now).unseen_kg += kg
-            self.suspects.was_away(now)
+            if kg > 0.0:
+                self._opened(now).unseen_kg += kg
+                self.suspects.was_away(now)
         changed = self._changed(now)
         if changed:
             self._change(changed, kg, seen, now)
@@ -214,11 +216,8 @@ class BagBook:
         if rows is None or self.open is None:
             return
         if self.open.weight_kg < LEAST_BAG_KG:
-            rest, self.open = self._row(self.open, now), None
-            note = "a rest at the spout when the run ended: no bag, thrown away"
-            rest = replace(rest, status=REJECTED, closed_at=now, note=note)
-            self.bags[rest.bag_id] = rest
-            line.historian.trace(rest)
+            bag, self.open = self.open, None
+            self._throw_away(bag, now, "a rest at the spout when the run ended: no bag, thrown away")
             return
         real = line.clock.real()
         if self._changing_until == -math.inf:
@@ -274,7 +273,10 @@ class BagBook:
     def _close(self, now: float, note: str = "") -> None:
         """Close the open bag and tell where it came from."""
         bag, self.open = self.open, None
-        if bag is None or self.rows is None or bag.weight_kg < LEAST_BAG_KG:
+        if bag is None or self.rows is None:
+            return
+        if bag.weight_kg < LEAST_BAG_KG:
+            self._throw_away(bag, now, "hardly any powder was in it when it was changed: no bag, thrown away")
             return
         passage = passage_of(self._machines, *self._log.seen(bag.weights))
         row = self._row(bag, now)
@@ -288,6 +290,12 @@ class BagBook:
         text = f"Bag {row.bag_id} closed: {row.weight_kg:.2f} kg, {row.status}; water activity {aw}; roots {made}"
         facts = {"run_id": row.run_id, "status": row.status, "weight_kg": row.weight_kg}
         self._line.emit(Event(now, "bag.closed", row.bag_id, text, Severity.INFO, data=facts))
+
+    def _throw_away(self, bag: OpenBag, now: float, note: str) -> None:
+        """Too little for a bag: on record with its end, for an open one stands there already."""
+        rest = replace(self._row(bag, now), status=REJECTED, closed_at=now, note=note)
+        self.bags[rest.bag_id] = rest
+        self._line.historian.trace(rest)
 
     # -- what is told of a closed bag
     def _told(self, row: BagRow) -> BagRow:

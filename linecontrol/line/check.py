@@ -15,7 +15,7 @@ from linecontrol.core.errors import ConfigError, Problem
 from linecontrol.line.balance_inputs import equation_problems
 from linecontrol.line.moisture_model import model_problems
 from linecontrol.line.recipes import line_problems, recipe_problems
-from linecontrol.recipe.model import Recipe
+from linecontrol.recipe.schema import recipe_schema
 
 KINDS = tuple(dict.fromkeys(("brand", "station", "line", "recipe", *MODELS)))
 """Every kind of file, those that people write most first."""
@@ -60,8 +60,7 @@ def schema_of(kind: str) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a file kind."""
     if kind != "recipe":
         return schema(kind)
-    made = Recipe.model_json_schema(by_alias=True, mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return recipe_schema()
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
@@ -77,7 +76,7 @@ def _unusable_parts(paths: Sequence[Path]) -> list[Problem]:
     problems: list[Problem] = []
     for file in _files(paths):
         try:
-            if load_document(file).kind == "line":
+            if _kind_of(file) == "line":
                 config = read_line(file)
                 problems += [*model_problems(config), *equation_problems(config)]
         except ConfigError:
@@ -86,5 +85,13 @@ def _unusable_parts(paths: Sequence[Path]) -> list[Problem]:
 
 
 def _line_files(paths: Sequence[Path]) -> list[Path | str]:
-    found: list[Path | str] = [file for file in _files(paths) if file.parent.name == "lines"]
+    found: list[Path | str] = [file for file in _files(paths) if _kind_of(file) == "line"]
     return found or ["demo"]
+
+
+def _kind_of(file: Path) -> str | None:
+    """What the file says it is; None for one that cannot be read, of which ``check_config_paths`` tells."""
+    try:
+        return load_document(file).kind
+    except ConfigError:
+        return None

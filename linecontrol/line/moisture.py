@@ -272,6 +272,10 @@ class MoistureStrategy:
 
     def _judge(self, failure: str, wants: bool, x: Before) -> None:
         """Begin and end the fallback."""
+        if self.fallback and self.wanted is Strategy.PID:
+            self.fallback = ""
+            text = f"{self.name}: PID was chosen; it no longer stands in for the model"
+            self.emit(Event(x.now, "moisture.fallback", self.name, text, Severity.ALARM, active=False))
         if failure:
             self.healthy_s = 0.0
             if not self.fallback and wants:
@@ -280,7 +284,7 @@ class MoistureStrategy:
                 self.emit(Event(x.now, "moisture.fallback", self.name, text, Severity.ALARM, active=True))
             return
         self.healthy_s += x.dt_s
-        if self.fallback and (self.healthy_s >= HEALTHY_S or self.wanted is Strategy.PID):
+        if self.fallback and self.healthy_s >= HEALTHY_S:
             self.fallback = ""
             text = f"{self.name}: the model is healthy; {self.wanted.name} decides again"
             self.emit(Event(x.now, "moisture.fallback", self.name, text, Severity.ALARM, active=False))

@@ -62,10 +62,13 @@ class RestKeeper:
             self._unsafe_since.clear()
             self._tried_at.clear()
             self._open = set(self._safe)
-        back, self._back = self._back, set()
-        if kind is None or (self._writing is not None and not self._writing.done()):
+        if kind is None:
+            self._back.clear()  # a run under way sees to its stations itself
             return
-        if back:
+        if self._writing is not None and not self._writing.done():
+            return
+        if self._back:
+            back, self._back = self._back, set()
             self._write(kind, f"{', '.join(sorted(back))} came back while the run is {state}", back)
             return
         late = [name for name in sorted(self._watched()) if self._is_late(name, kind, now)]

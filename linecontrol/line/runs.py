@@ -24,6 +24,8 @@ from linecontrol.recipe.states import ENDED, RunCommand, RunMode, RunState, lega
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
+LOOK_BACK_S = 6.0
+"""So long a start waits for a run of before to be taken up [real s]: who waits for the answer has 8 s."""
 UNDER_WAY = frozenset(RunState) - ENDED - {RunState.IDLE}
 _MODES = {mode.value.lower(): mode for mode in RunMode}
 
@@ -45,6 +47,7 @@ class RunDirector:
         self._saved_at = float("-inf")
         self._saving: asyncio.Task[Any] | None = None
         self._starting = asyncio.Lock()
+        self._looked_back = asyncio.Event()
 
     # -- state others ask for
     @property
@@ -64,6 +67,18 @@ class RunDirector:
         if row is None or row.station == self._line.soft_station:
             return None
         return "recipe", f"run {engine.run_id} is {engine.state} in {engine.mode}; change its mode to Manual first"
+
+    def looked_back(self) -> None:
+        """What an earlier controller left under way is in hand again, or there was nothing: runs may be started."""
+        self._looked_back.set()
+
+    async def _until_looked_back(self) -> None:
+        """A run that is being taken up drives the same machines: no other may begin meanwhile. Raises StateError."""
+        try:
+            async with asyncio.timeout(LOOK_BACK_S):
+                await self._looked_back.wait()
+        except TimeoutError:
+            raise StateError("not started: a run of before is still being taken up; try again in a moment") from None
 
     # -- commands
     async def start(
@@ -85,6 +100,7 @@ class RunDirector:
         The same ``run_id`` again starts nothing and returns the run that has it, with ``is_repeat``. Raises ConfigError
         for a wrong recipe or value, StateError naming the failed permissives or the run in hand.
         """
+        await self._until_looked_back()
         async with self._starting:
             if run_id is not None and self.engine is not None and self.engine.run_id == run_id:
                 return self.view_of_current() | {"is_repeat": True}
@@ -396,11 +412,15 @@ class RunDirector:
                 )
             )
 
-    async def close(self) -> None:
-        """Let go without changing the run's state; the next start takes it up as Held."""
+    async def let_go(self) -> None:
+        """Nothing is driven by the run any more; its state stays, and the next start takes it up as Held."""
+        if self.engine is not None:
+            await self.engine.close()
+
+    async def save(self) -> None:
+        """Record the run as it stands. Takes as long as the history does."""
         if self.engine is not None:
             await self.engine.save()
-            await self.engine.close()
 
     def _ports(self) -> Ports:
         line = self._line

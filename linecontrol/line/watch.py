@@ -105,7 +105,7 @@ class PlantWatch:
                 continue
             in_control = out.mode is not Mode.MAN and not out.following and not out.holding
             error = out.sp - out.pv
-            helps = out.high if (error > 0.0) is (bank.settings[name].pid.action == "reverse") else out.low
+            helps = out.high if (error > 0.0) is (bank.settings[name].pid.gain > 0.0) else out.low
             before = self._effect_states.get(name, EffectState())
             after, is_without = watch_effect(limit, before, abs(error), dt_s, is_at_limit=in_control and helps)
             self._effect_states[name] = after

@@ -97,7 +97,7 @@ class FaultBoard:
                 await self.begin(fault)
         over = [key for key, (fault, _) in self._active.items() if fault.end_s <= plant_time_s]
         for key in over:
-            await self.clear(key)
+            await self._end(key)  # not cleared: the same fault may be planned again for later
         for tick in tuple(self._site.ticks):
             tick(plant_time_s)
 

@@ -49,6 +49,14 @@ def build(owner: tuple[str, str] | None = None) -> tuple[CommandGate, Writes, li
     return gate, writes, journal, image
 
 
+async def test_names_that_nobody_knows_are_refused_and_forgotten() -> None:
+    gate, _, journal, _ = build()
+    for n in range(50):
+        assert (await gate.submit(Command(f"NO-{n}", 1, "operator:li"))).outcome is Outcome.REFUSED
+    assert len(journal) == 50
+    assert len(gate._locks) == 0
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -237,6 +237,20 @@ def test_a_model_of_no_use_gives_way_to_the_pid_and_comes_back_when_healthy(way:
     assert bench.op == pytest.approx(112.0)
 
 
+def test_who_chooses_pid_ends_the_fallback_to_it() -> None:
+    bench = Bench()
+    bench.brain.error = ZeroDivisionError("no feed")
+    bench.tick(3)
+    assert bench.kinds() == [("moisture.fallback", True)]
+    bench.bank.on_write("MIC-306.STRATEGY", 0)
+    bench.tick(2)
+    assert bench.kinds() == [("moisture.fallback", True), ("moisture.fallback", False)]
+    assert bench.events[-1].text == "MIC-306: PID was chosen; it no longer stands in for the model"
+    bench.bank.on_write("MIC-306.STRATEGY", 3)
+    bench.tick(2)
+    assert bench.kinds()[2:] == [("moisture.fallback", True)], "the model still fails"
+
+
 def test_the_estimate_stands_in_for_a_lost_meter_for_a_bounded_time_only() -> None:
     bench = Bench()
     bench.tick(60)

@@ -6,10 +6,14 @@ import csv
 from pathlib import Path
 
 import pytest
-from line_rig import Controller, line_file, simulator
+from line_rig import PATIENCE_S, Controller, demo_at, driven, line_file, simulator, until
 
+from linecontrol.core.errors import StateError
 from linecontrol.core.model import Sample
 from linecontrol.history import open_reader
+from linecontrol.line import runs
+from linecontrol.line.runs import RunDirector
+from linecontrol.recipe.engine import Engine
 
 SPEED = 60.0
 SOON = {"warm_up_per_min": 40, "root_kg": 1000}  # hot soon, and roots enough for as long as a busy machine takes
@@ -131,6 +135,46 @@ async def others_refuse(line: Path, folder: Path, holder: Controller) -> None:
         assert await second.ended() == 3
         assert told in "".join(second.said)
         assert (await holder.run_view())["state"] == "Running"
+
+
+async def test_no_run_begins_while_one_of_before_is_being_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two engines on one plant would drive against each other."""
+    may_go_on = asyncio.Event()
+
+    async def slow(_runs: RunDirector) -> None:
+        await may_go_on.wait()
+
+    monkeypatch.setattr(RunDirector, "unfinished", slow)
+    monkeypatch.setattr(runs, "LOOK_BACK_S", 0.2)
+    async with simulator(SPEED) as sim, driven(demo_at(sim.endpoints), tmp_path, SPEED) as line:
+        with pytest.raises(StateError, match="still being taken up"):
+            await line.runs.start("kudzu-lobata-standard", {}, who="operator:test")
+        assert line.runs.engine is None
+        monkeypatch.setattr(runs, "LOOK_BACK_S", PATIENCE_S)
+        starting = asyncio.create_task(line.runs.start("kudzu-lobata-standard", {}, who="operator:test"))
+        await asyncio.sleep(0)
+        may_go_on.set()
+        assert (await starting)["state"] == "Running"
+
+
+async def test_a_history_that_takes_nothing_keeps_no_machine_on_when_the_controller_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_engine: Engine) -> bool:
+        await asyncio.Event().wait()
+        return False
+
+    async with simulator(SPEED) as sim:
+        async with driven(demo_at(sim.endpoints), tmp_path, SPEED) as line:
+            await line.runs.start("kudzu-lobata-standard", dict(SOON), who="operator:test")
+            await until(lambda: line.image.at("TV-303", line.clock.now()).number > 0.0)
+            monkeypatch.setattr(Engine, "save", never)
+        assert line.image.latest("TV-303").value == 0.0
+        with open_reader(f"sqlite:///{tmp_path / 'history.sqlite3'}") as reader:
+            last = max((row for row in reader.commands(limit=200, tag="TV-303") if row.ok), key=lambda row: row.time)
+        assert (last.command.who, last.readback) == ("system", 0.0)
 
 
 async def test_sigterm_leaves_safe_outputs_and_exits_cleanly(tmp_path: Path) -> None:

@@ -195,6 +195,21 @@ async def test_the_same_fault_again_begins_anew() -> None:
     assert not floor.cabinets["drying"].face.gate.is_silent
 
 
+async def test_a_fault_that_is_planned_twice_happens_twice() -> None:
+    floor = bare_floor()
+    floor.plan(["silent:drying@10+5", "silent:drying@100+5"])
+    gate = floor.cabinets["drying"].face.gate
+    seen = []
+    for time_s in (9.0, 12.0, 20.0, 102.0, 110.0):
+        await floor.faults.advance(time_s)
+        seen.append(gate.is_silent)
+    assert seen == [False, True, False, True, False]
+    floor.plan(["silent:drying@200+5"])
+    await floor.faults.clear("silent:drying")
+    await floor.faults.advance(201.0)
+    assert not gate.is_silent, "cleared by somebody: also what was planned"
+
+
 # -- PLCs and instruments
 
 
