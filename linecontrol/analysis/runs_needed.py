@@ -79,13 +79,12 @@ def asked_power(
     """
     records = find_records(reader, where or COMPLETE)
     named = metric_named(metric)
-    groups: dict[tuple[str, ...], list[float]] = {}
-    for record in records:
-        key = (word(record, "recipe"), repr(record.get("values"))) + ((word(record, "lot"),) if paired else ())
-        groups.setdefault(key, []).append(named.of(record))
     if paired:
         sd, df = _within_lots(records, metric)
     else:
+        groups: dict[tuple[str, str], list[float]] = {}
+        for record in records:
+            groups.setdefault((word(record, "recipe"), repr(record.get("values"))), []).append(named.of(record))
         found = [group_of("", values) for values in groups.values()]
         df = sum(g.n - 1 for g in found if g.n > 1)
         sd = math.sqrt(sum((g.n - 1) * g.sd**2 for g in found if g.n > 1) / df) if df else math.nan

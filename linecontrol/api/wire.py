@@ -214,7 +214,10 @@ class RunCommand(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"command": "hold", "reason": "belt slips"}]}
     )
-    command: str = Field(description="start, hold, restart, stop, abort, pause, resume, reset, proceed, answer")
+    command: str = Field(
+        description="hold, restart, stop, abort, pause, resume, reset, proceed, answer; "
+        "or a mode: automatic, semi-automatic, manual"
+    )
     who: str | None = WHO
     reason: str = Field("", max_length=500)
     expected: str | None = Field(

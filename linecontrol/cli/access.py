@@ -166,21 +166,7 @@ def audit(
         print_json(rows)
         return
     if as_csv:
-        names = (
-            "number",
-            "time",
-            "who",
-            "role",
-            "address",
-            "action",
-            "target",
-            "old",
-            "new",
-            "why",
-            "outcome",
-            "detail",
-        )
-        write_csv(sys.stdout, names, ([row[name] for name in names] for row in rows))
+        write_csv(sys.stdout, AUDIT_COLUMNS, ([row[name] for name in AUDIT_COLUMNS] for row in rows))
         return
     table = _table("No.", "When (line)", "Who", "Asked for", "New", "Why", "Outcome")
     for row in rows:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from linecontrol.api.door import Door, Tls
     from linecontrol.line.assembly import Line
 
-API_PORT = 8470
 _SWITCH_S = 0.00001
 """So long, some times over, a scan waits for a thread at work, the API's or the historian's; Python's own is 5 ms."""
 

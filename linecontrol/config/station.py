@@ -85,7 +85,7 @@ class StationProfile(Row):
     Attributes:
         scan_s: scan period [s, real time].
         heartbeat: tag we count up so that the PLC knows we are alive; it trips after ``heartbeat_timeout_s`` without.
-        owner: tag that holds the number of the controller that may write.
+        owner: tag that holds the number of the controller that may write; takes a heartbeat.
         boot: tag that changes when the PLC starts anew.
         alive: tag that counts up when the PLC's program runs.
         trip: tag that is on while the PLC has tripped; a run is held then.

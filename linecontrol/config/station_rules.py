@@ -63,6 +63,9 @@ def _head_problems(doc: Document, profile: StationProfile, brand: Brand | None) 
         yield doc.problem(("name",), f"{profile.name!r} is not the name of the file", doc.path.stem)
     if brand is not None and brand.protocol != "opcua" and profile.namespace is not None:
         yield doc.problem(("namespace",), f"does not belong to protocol {brand.protocol}", "leave it out")
+    if profile.owner is not None and profile.heartbeat is None:  # it would never be claimed, so never written to
+        message = "needs a heartbeat: a controller that still drives the PLC is known by it alone"
+        yield doc.problem(("owner",), message, "a key heartbeat: too, or neither")
     if profile.heartbeat is not None and profile.heartbeat_timeout_s < SCANS_IN_HEARTBEAT * profile.scan_s:
         least = SCANS_IN_HEARTBEAT * profile.scan_s
         message = (

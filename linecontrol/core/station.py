@@ -50,7 +50,8 @@ class Duty:
 
     Attributes:
         heartbeat: written at least each second with the control cycle's count.
-        owner: holds the token of the controller that drives the device.
+        owner: holds the token of the controller that drives the device. Needs a heartbeat: a token that was left behind
+            and one of a controller that drives look alike.
         boot: changes when the PLC starts anew.
         alive: changes while the PLC's program runs; silent longer than ``alive_timeout_s`` [real s] means it stopped.
         constant: a tag that always reads the same, and what it reads. When it does not, words are swapped or the map
@@ -117,6 +118,7 @@ class Station:
         self._lost = 0
         self._is_marked_bad = False
         self._bad: set[str] = set()
+        self._is_mostly_bad = False
         self._refused: set[str] = set()
         self._boot: Value | None = None
         self._garbled: str | None = None
@@ -274,19 +276,29 @@ class Station:
         lost, found = sorted(bad - self._bad), sorted(self._bad - bad)
         self._bad = bad
         if lost:
-            severity = Severity.ALARM if 2 * len(bad) > len(self.tags) else Severity.WARNING
             named = _named([f"{name} ({readings[name].status.text})" for name in lost])
             text = f"{self.name}: BAD: {named}."
-            self._emit(Event(at, "quality.bad", self.name, text, severity, active=True, data={"tags": lost}))
+            self._emit(Event(at, "quality.bad", self.name, text, Severity.WARNING, active=True, data={"tags": lost}))
         if found:
             text = f"{self.name}: no longer BAD: {_named(found)}."
             self._emit(Event(at, "quality.good", self.name, text, active=False, data={"tags": found}))
+        text = f"{self.name}: {len(bad)} of {len(self.tags)} signals are BAD: {_named(sorted(bad)) or 'none'}."
+        self._set_mostly_bad(2 * len(bad) > len(self.tags), text, at)
+
+    def _set_mostly_bad(self, is_mostly_bad: bool, text: str, at: float) -> None:
+        """Whether more than half of its signals are bad is told when it begins and when it ends."""
+        if is_mostly_bad == self._is_mostly_bad:
+            return
+        self._is_mostly_bad = is_mostly_bad
+        self._emit(Event(at, "quality.mostly-bad", self.name, text, Severity.ALARM, active=is_mostly_bad))
 
     def _publish_bad(self, status: Status, at: float) -> None:
         if self._is_marked_bad:
             return
         self._is_marked_bad = True
         self._bad = set()  # the outage has an event of its own
+        text = f"{self.name}: all of it is BAD; its signals are no longer judged one by one."
+        self._set_mostly_bad(False, text, at)
         self._image.publish(Scan(self.name, at, dict.fromkeys(self.tags, Sample(None, status, at))))
 
     def _went_down(self, error: LinkError) -> None:

@@ -200,7 +200,6 @@ class DivertGuard:
         return {
             "last_good_total_kg": self.last_good_total_kg,
             "is_deviating": self.is_deviating,
-            "is_open_interval": self.is_open_interval,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from linecontrol.core.errors import StorageError
 from linecontrol.core.image import Scan
@@ -65,9 +65,6 @@ from linecontrol.history.rows import (
 from linecontrol.history.spool import Spool
 from linecontrol.history.versions import VersionRow, version_row
 from linecontrol.history.writer import Writer
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 

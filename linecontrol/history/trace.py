@@ -14,7 +14,6 @@ from linecontrol.history.lots import (
     ActRow,
     BagRow,
     LotRow,
-    LotUseRow,
     Traced,
     act_of,
     bag_of,
@@ -95,12 +94,6 @@ def roots_of_bag(reader: HistoryReader, bag_id: str) -> RootsOfBag:
         targets = [bag_id, *(suspect for suspect, _, _ in bag.suspects)]
         acts = [act_of(row) for row in _rows(connection, line_id, ACT, target=targets)]
     return RootsOfBag(bag, tuple(lots[name] for name in names if name in lots), tuple(acts))
-
-
-def uses_of_lot(reader: HistoryReader, lot_id: str) -> list[LotUseRow]:
-    """When the lot was tipped, oldest first."""
-    with reader.opened() as (connection, line_id):
-        return [lot_use_of(row) for row in _rows(connection, line_id, LOT_USE, lot_id=lot_id)]
 
 
 def _has_them(connection: sa.Connection) -> bool:

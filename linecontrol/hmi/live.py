@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from linecontrol.hmi.alarm_verbs import UNACKNOWLEDGED
 from linecontrol.hmi.well import concerns
 
 SILENCE_S = 2.0
@@ -57,7 +58,6 @@ class Live:
         self._line_now: tuple[float, float] | None = None  # line time, and the mono it was heard at
         self._speed = 1.0
         self._heard_at: float | None = None
-        self._has_alarm_rows = False
 
     # -- what the API says
     def take_tags(self, rows: list[dict[str, Any]]) -> None:
@@ -98,16 +98,9 @@ class Live:
         if latest:
             self._hear(latest, mono)
         self._put_run(message.get("run"))
-        for event in message.get("events", ()):
-            self._note(event)
+        self.events.extendleft(message.get("events", ()))
         if "alarms" in message:
-            self._has_alarm_rows = True
             self._put_alarms(merged(self.alarms if message.get("type") == "update" else [], message["alarms"]))
-
-    def take_alarms(self, rows: list[dict[str, Any]]) -> None:
-        """GET /alarms."""
-        self._has_alarm_rows = True
-        self._put_alarms(rows)
 
     def lose(self) -> None:
         """The feed broke."""
@@ -185,19 +178,6 @@ class Live:
                 value = row.get(key)
                 self._put(f"loop.{name}.{key}", round(value, max(digits, 1)) if isinstance(value, float) else value)
 
-    def _note(self, event: dict[str, Any]) -> None:
-        self.events.appendleft(event)
-        if self._has_alarm_rows:
-            return
-        # to be taken out when every API has alarms: the recent events of severity alarm stand for them
-        key = f"{event['kind']} {event['source']}"
-        rows = [row for row in self.alarms if row["name"] != key]
-        if event["severity"] == "alarm" and event["active"] is not False:
-            text = {"en": event["text"], "zh": event["text"]}
-            rows.insert(0, {"name": key, "state": "UNACK", "priority": "high", "text": text, "since": event["time"]})
-        if rows != self.alarms:
-            self._put_alarms(rows)
-
     def _put_alarms(self, rows: list[dict[str, Any]]) -> None:
         self.alarms = rows
         self.alarms_version += 1
@@ -222,7 +202,6 @@ def merged(known: list[dict[str, Any]], news: Iterable[dict[str, Any]]) -> list[
     return found
 
 
-UNACKNOWLEDGED = frozenset({"UNACK", "RTNUN", "LUNAK", "B", "D", "E"})
 PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -18,16 +19,17 @@ from linecontrol.guard.alarms import UNACKNOWLEDGED, Alarm, AlarmState, AlarmSys
 from linecontrol.history import AlarmStateRow
 from linecontrol.line.alarm_rows import ROOM, alarm_rows, event_rows, station_of
 from linecontrol.line.alarm_view import alarm_view, change_event, journal_view
+from linecontrol.line.loading import Loading
 from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
+log = logging.getLogger(__name__)
+
 KEPT_WITHIN_S = 1.0  # a verb waits no longer for the disk: acknowledging must work while the database is stuck
 LONGEST_SHELVED_S = 12 * 3600.0  # a shift
 LONGEST_CRITICAL_S = 3600.0
-PATIENCE_S = 2.0  # with a history that does not answer, before the line is opened without it [real s]
-AGAIN_S = 60.0  # between attempts to read what was kept
 DAY_S = 86_400.0
 MOST_REMEMBERED = 20_000
 _QUIET = frozenset({"suppressed", "unsuppressed"})  # by design, with each run: no news, and found again by itself
@@ -42,33 +44,39 @@ class AlarmDesk:
         self.system = AlarmSystem(
             alarm_rows(line.config), event_rows(line.config), lambda name: stations.get(name, ROOM)
         )
-        self._is_open = self._is_loaded = False
-        self._loading: asyncio.Task[None] | None = None
-        self._next_try = 0.0
+        self._opened: float | None = None
+        self._loading = Loading(self._read)
 
     # -- the line's share
     async def load(self) -> None:
         """Take up where the alarms stood. A history that is away is asked again later."""
-        self._is_open = True
-        now = self._line.clock.now()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                kept = await self._line.historian.alarms()
-                events = await self._line.historian.events(
-                    since=now - DAY_S, limit=MOST_REMEMBERED, kinds=["alarm.raised", "alarm.annunciated"]
-                )
-        except (LineError, TimeoutError):
+        self._opened = self._line.clock.now()
+        await self._loading.load()
+
+    async def _read(self) -> None:
+        """Take up those that nothing has happened to since the line was opened."""
+        opened, history = self._opened, self._line.historian
+        if opened is None:
             return
-        self._is_loaded = True
-        self.system.restore(now, {row.name: row.state for row in kept})
+        kept = await history.alarms()
+        events = await history.events(  # what came later is remembered already
+            since=opened - DAY_S, until=opened, limit=MOST_REMEMBERED, kinds=["alarm.raised", "alarm.annunciated"]
+        )
+        now = self._line.clock.now()
+        for name, error in self.system.restore(now, {row.name: row.state for row in kept}).items():
+            self._tell_odd(name, error, now)
         self.system.remember(_came(events), _told(events))
+
+    def _tell_odd(self, name: str, error: Exception, now: float) -> None:
+        """An alarm whose row is none begins anew: the line is not kept from starting for it."""
+        log.warning("alarm %s cannot be taken up as it was kept: %r", name, error)
+        text = f"{name}: how this alarm stood before the start cannot be read; it begins anew."
+        data = {"zh": f"{name}：无法读取启动前的报警状态，该报警重新开始。"}
+        self._line.emit(Event(now, "alarms.unread", name, text, Severity.WARNING, data=data))
 
     def tick(self, now: float) -> None:
         """Look at every alarm once, on one look at the image."""
         line = self._line
-        if not self._is_loaded and now >= self._next_try and (self._loading is None or self._loading.done()):
-            self._next_try = now + AGAIN_S
-            self._loading = asyncio.ensure_future(self.load())
         state = line.runs.state
         self.system.tick(now, line.image.as_of(now), "Idle" if state is None else str(state))
         if self.system.changes:
@@ -80,13 +88,12 @@ class AlarmDesk:
             return
         if event.severity is Severity.ALARM or self.system.ends_something(event.kind, event.active):
             self.system.event(event.time, event.kind, event.source, event.active, event.text)
-            if self._is_open:
+            if self._opened is not None:
                 self._settle()
 
     def close(self) -> None:
         """The line ends."""
-        if self._loading is not None:
-            self._loading.cancel()
+        self._loading.close()
 
     def _settle(self) -> None:
         """Record what has happened."""

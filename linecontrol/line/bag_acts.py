@@ -3,18 +3,20 @@ released that nobody has done anything about."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from linecontrol.core.errors import ConfigError, Problem, StateError
+from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
 from linecontrol.core.model import Event, Severity
 from linecontrol.guard.genealogy import Suspect
 from linecontrol.history import ActRow, BagRow, Traced
 from linecontrol.line.bags import GOOD, HELD, OPEN, REJECTED, RELEASED, SUSPECT
 from linecontrol.line.lots import lot_view
 from linecontrol.line.run_view import iso
-from linecontrol.line.signing import Signer, act_row
+from linecontrol.line.signing import Signer, act_row, name_of
+from linecontrol.line.suspects import suspect_of
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -37,33 +39,75 @@ class BagActs:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._deciding = asyncio.Lock()  # one decision after another: each is judged by what the one before made of it
 
     async def decide(self, bag_id: str, kind: str, reason: str, by: Signer) -> dict[str, Any]:
         """Hold, release or reject a bag; returns its view.
 
-        Raises ConfigError for an unknown bag or no reason, StateError when it is not possible now and why.
+        Raises ConfigError for an unknown bag or no reason, StateError when it is not possible now and why, StorageError
+        when it cannot be kept: then the bag is what it was.
         """
         _check_reason(reason)
-        run_id, bag, traced = await self._found(bag_id)
-        if bag.closed_at is None:
-            raise StateError(f"bag {bag_id} is still being filled")
-        if bag.status not in _FROM[kind]:
-            raise StateError(f"bag {bag_id} is {bag.status}; to {kind} one it must be {' or '.join(_FROM[kind])}")
-        if kind == "release":
-            suspects = await self._suspects(run_id, traced)
-            bag = self._line.bags.told_of(bag, suspects)  # what was found since it was told last
-            self._check_release(bag, suspects)
-        now = self._line.clock.now()
-        act = act_row(run_id, bag_id, kind, now, reason, by)
-        changed = replace(bag, status=_BECOMES[kind], updated_at=now)
-        await self._line.historian.save_trace(act, changed)
-        if bag_id in self._line.bags.bags:
-            self._line.bags.bags[bag_id] = changed
-        text = f"Bag {bag_id} is {changed.status}: {reason} ({by.name})"
+        async with self._deciding:
+            run_id, bag, traced, suspects = await self._judged(bag_id, kind)
+            if bag.closed_at is None:
+                raise StateError(f"bag {bag_id} is still being filled")
+            if bag.status not in _FROM[kind]:
+                raise StateError(f"bag {bag_id} is {bag.status}; to {kind} one it must be {' or '.join(_FROM[kind])}")
+            now, decided = self._line.clock.now(), bag
+            if kind == "release":
+                decided = self._line.bags.told_of(bag, suspects)  # what was found since it was told last
+                self._check_release(decided, suspects)
+            decided = replace(decided, status=_BECOMES[kind], updated_at=now)
+            act = act_row(run_id, bag_id, kind, now, reason, by)
+            kept = await self._kept(act, bag, decided)
+        if kept.status != decided.status:
+            raise StateError(self._tell_held(kept, now))
+        text = f"Bag {bag_id} is {kept.status}: {reason} ({by.name})"
         zh = f"袋 {bag_id} 已{_CHINESE[kind]}：{reason}（{by.name}）"
         severity = Severity.WARNING if kind != "release" else Severity.INFO
-        self._line.emit(Event(now, f"bag.{changed.status}", bag_id, text, severity, data={"run_id": run_id, "zh": zh}))
-        return bag_view(changed, traced, [*traced.acts, act])
+        self._line.emit(Event(now, f"bag.{kept.status}", bag_id, text, severity, data={"run_id": run_id, "zh": zh}))
+        return bag_view(kept, traced, [*traced.acts, act])
+
+    async def _judged(self, bag_id: str, kind: str) -> tuple[str, BagRow, Traced, list[Suspect]]:
+        """A bag and, for a release, its suspect intervals; read again when the cycle has told it something since."""
+        while True:
+            run_id, bag, traced = await self._found(bag_id)
+            suspects = await self._suspects(run_id, traced) if kind == "release" else []
+            if self._line.bags.bags.get(bag_id, bag) is bag:
+                return run_id, bag, traced, suspects
+
+    async def _kept(self, act: ActRow, bag: BagRow, decided: BagRow) -> BagRow:
+        """Keep a decision; answers the bag as it is on record then, with what was found out meanwhile.
+
+        Raises StorageError; the bag is what it was then.
+        """
+        book, history, seen, kept = self._line.bags, self._line.historian, bag, decided
+        try:
+            await history.save_trace(act, kept)
+            while (told := book.bags.get(bag.bag_id, seen)) is not seen:  # its row lies behind the decision now
+                seen, kept = told, _merged(decided, told)
+                await history.save_trace(kept)
+            if bag.bag_id not in book.bags and (told := self._told_since(kept)).status != kept.status:
+                kept = told
+                await history.save_trace(kept)
+        except LineError:
+            history.trace(book.bags.get(bag.bag_id, bag))  # a decision that comes late after all is none
+            raise
+        if bag.bag_id in book.bags:
+            book.bags[bag.bag_id] = kept
+        return kept
+
+    def _told_since(self, bag: BagRow) -> BagRow:
+        """A bag of an earlier run, with deviations that opened or reached farther back while it was decided about."""
+        return self._line.bags.told_of(bag, [suspect_of(row) for row in self._line.haccp.known()])
+
+    def _tell_held(self, bag: BagRow, now: float) -> str:
+        why = "; ".join(why for _, _, why in bag.suspects)
+        text, zh = f"Bag {bag.bag_id} is held now: {why}", f"袋 {bag.bag_id} 现已扣留：{why}"
+        data = {"run_id": bag.run_id, "zh": zh}
+        self._line.emit(Event(now, "bag.held", bag.bag_id, text, Severity.WARNING, data=data))
+        return text
 
     async def act_on(self, run_id: str, suspect_id: str, action: str, by: Signer) -> dict[str, Any]:
         """Write down the corrective action for a suspect interval. Raises ConfigError for an unknown one."""
@@ -75,7 +119,7 @@ class BagActs:
             raise ConfigError([Problem("", None, "suspect", f"there is no suspect interval {suspect_id!r}", names)])
         act = act_row(run_id, suspect_id, "action", self._line.clock.now(), action, by)
         if self._line.haccp.has(suspect_id):  # one record of it: the deviation's own
-            await self._line.haccp.act(suspect_id, by.who, action)
+            await self._line.haccp.act(suspect_id, by.name, action)
         else:
             await self._line.historian.save_trace(act)
         return act_view(act)
@@ -163,6 +207,14 @@ class BagActs:
             )
 
 
+def _merged(decided: BagRow, told: BagRow) -> BagRow:
+    """A bag as it was decided, and as the cycle has told it meanwhile: what is new to a released bag holds it."""
+    known = {name for name, _, _ in decided.suspects}
+    is_new = any(name not in known for name, _, _ in told.suspects)
+    status = HELD if is_new and decided.status == RELEASED else decided.status
+    return replace(told, status=status, updated_at=max(told.updated_at, decided.updated_at))
+
+
 def _check_reason(reason: str) -> None:
     if len(reason.strip()) < _REASON_LEAST:
         raise ConfigError([Problem("", None, "reason", "a decision needs its reason", "a sentence")])
@@ -202,7 +254,7 @@ def suspect_view(one: Suspect) -> dict[str, Any]:
         "until": iso(one.until),
         "why": one.why,
         "action": one.action,
-        "acted_by": one.acted_by,
+        "acted_by": name_of(one.acted_by),
     }
 
 
@@ -212,7 +264,7 @@ def act_view(act: ActRow) -> dict[str, Any]:
         "target": act.target,
         "kind": act.kind,
         "time": iso(act.time),
-        "who": act.who.partition(":")[2] or act.who,
+        "who": name_of(act.who),
         "role": act.role,
         "reason": act.reason,
         "meaning": act.meaning,

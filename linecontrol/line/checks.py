@@ -18,6 +18,7 @@ from linecontrol.config.haccp import Check
 from linecontrol.core.errors import ConfigError, LineError, Problem
 from linecontrol.core.model import Event, Severity, Text, Value
 from linecontrol.history import CalibrationRow
+from linecontrol.line.loading import Loading
 from linecontrol.line.run_view import iso
 from linecontrol.recipe.states import RunState
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 HOUR_S = 3600.0
-PATIENCE_S = 2.0  # real time
-AGAIN_S = 60.0
 SLACK_S = 2.0
 IN_DAYS_FROM_H = 48.0
 RESULTS = ("passed", "failed")
@@ -57,22 +56,19 @@ class CheckRegister:
         self._shown = {name: f"{name}.DUE_H" for name in self.items}
         self._last: dict[str, CalibrationRow] = {}
         self._passed: dict[str, CalibrationRow] = {}
-        self._is_loaded = not self.items
-        self._loading: asyncio.Task[None] | None = None
+        self._loading = Loading(self._read, is_done=not self.items)
         self._saving: set[asyncio.Task[None]] = set()
-        self._next_try = 0.0
         self._overdue: set[str] = set()
         self._run: tuple[str, RunState] | None = None
 
     # -- the line's share
     async def load(self) -> None:
-        """Take up the register; open it for items that are not in it."""
+        """Take up the register; open it for items that are not in it. A history that is away is asked again later."""
+        await self._loading.load()
+
+    async def _read(self) -> None:
+        found = {name: await self._line.historian.calibrations(name, 100) for name in self.items}
         now = self._line.clock.now()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                found = {name: await self._line.historian.calibrations(name, 100) for name in self.items}
-        except (LineError, TimeoutError):
-            return
         for name, rows in found.items():
             for row in reversed(rows):
                 self._take(row)
@@ -80,13 +76,13 @@ class CheckRegister:
                 row = self._row(name, now, now, "controller", BEGUN, "", "")
                 self._take(row)
                 self._keep(row)
-        self._is_loaded = True
+
+    @property
+    def _is_loaded(self) -> bool:
+        return self._loading.is_done
 
     def tick(self, now: float) -> None:
         """Tell what has become due; note a cleaning that a run has done."""
-        if not self._is_loaded and now >= self._next_try and (self._loading is None or self._loading.done()):
-            self._next_try = now + AGAIN_S
-            self._loading = asyncio.ensure_future(self.load())
         engine = self._line.runs.engine
         run = None if engine is None else (engine.run_id, engine.state)
         if run != self._run:
@@ -103,8 +99,7 @@ class CheckRegister:
 
     def close(self) -> None:
         """The line ends."""
-        if self._loading is not None:
-            self._loading.cancel()
+        self._loading.close()
 
     def _done_by(self, recipe: str, run_id: str, now: float) -> None:
         for item in self.items.values():

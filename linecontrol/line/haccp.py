@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.config.haccp import Check
-from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
+from linecontrol.core.errors import ConfigError, LineError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity, Text
 from linecontrol.guard.deviations import Deviation, DeviationBook
 from linecontrol.guard.divert import Verdict
@@ -21,12 +21,12 @@ from linecontrol.guard.spoilage import SpoilageSums
 from linecontrol.history import DeviationRow, LabRow
 from linecontrol.line.haccp_look import HaccpLook
 from linecontrol.line.haccp_views import deviation_view, limit_view, limits_of
+from linecontrol.line.loading import Loading
 from linecontrol.line.signing import Signer, act_row
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
-PATIENCE_S = 2.0  # real time
 MOST_SHOWN = 1000
 SLACK_S = 5.0  # line time: scans of two stations are not at one moment
 _NO_ACTION = Text("Hold what is suspect; find the cause; decide.", "隔离可疑产品；查明原因；作出处置。")
@@ -48,28 +48,32 @@ class HaccpDesk:
         self.changes = 0  # goes up when a deviation has opened, ended, reached farther back or been acted on
         self._good_kg = math.nan
         self.spoilage = SpoilageSums()
-        self._loading: asyncio.Task[None] | None = None
+        self._began = line.clock.now()
+        self._loading = Loading(self._read)
+        self._acting = asyncio.Lock()  # one person's act after another's: each is judged by what the one before did
+        self._saving = ""  # the deviation whose act is on its way to the history
 
     # -- the line's share
     async def load(self) -> None:
-        """Take up deviations that are not closed. What was broken when the controller ended is suspect until now."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                rows = await self._line.historian.deviations(limit=MOST_SHOWN)
-        except (LineError, TimeoutError):
-            return
-        now = self._line.clock.now()
-        for row in rows:
+        """Take up the deviations on record. A history that is away is asked again later."""
+        await self._loading.load()
+
+    async def _read(self) -> None:
+        """What was broken when the controller ended is suspect until this one began: what is broken since then has a
+        deviation of its own."""
+        away = "the controller was away; its end is not known"
+        for row in await self._line.historian.deviations(limit=MOST_SHOWN):
             if row.deviation_id in self._all:
                 continue
             if row.until is None:
-                row = replace(row, until=now, note=_joined(row.note, "the controller was away; its end is not known"))
+                row = replace(row, until=max(row.since, self._began), note=_joined(row.note, away))
                 self._line.historian.deviation(row)
             self._all[row.deviation_id] = row
         self.changes += 1
 
     def close(self) -> None:
         """The line ends: what is broken stays open in the history."""
+        self._loading.close()
 
     def begin(self) -> None:
         """A run begins."""
@@ -134,7 +138,7 @@ class HaccpDesk:
     def _note(self, found: Deviation, now: float) -> None:
         """Keep a deviation as it stands, and tell when it opens and ends."""
         old = self._open.get(found.ccp)
-        row = self._new(found) if old is None else old
+        row = self._new(found) if old is None else self._all[old.deviation_id]  # with what people did meanwhile
         row = replace(
             row,
             since=found.since,
@@ -145,10 +149,6 @@ class HaccpDesk:
             text_zh=found.text.zh,
             suspect_kg=found.suspect_kg,
         )
-        if old is not None and (kept := self._all.get(row.deviation_id)) is not None:  # what people did meanwhile
-            row = replace(
-                row, state=kept.state, action=kept.action, acted_by=kept.acted_by, acted=kept.acted, note=kept.note
-            )
         self._all[row.deviation_id] = row
         if old is None or (old.since, old.until) != (row.since, row.until):
             self.changes += 1
@@ -156,7 +156,8 @@ class HaccpDesk:
             self._open[found.ccp] = row
         else:
             self._open.pop(found.ccp, None)
-        self._line.historian.deviation(row)
+        if row.deviation_id != self._saving:  # else it follows the act, and carries it
+            self._line.historian.deviation(row)
         if old is None or found.until is not None:
             self._tell(row, now, is_new=old is None)
 
@@ -229,46 +230,61 @@ class HaccpDesk:
     # -- what people do
     def _named(self, deviation_id: str) -> DeviationRow:
         row = self._all.get(deviation_id)
+        if row is None and not self._loading.is_done:
+            raise StorageError("the deviations on record cannot be read now: the database is away")
         if row is None:
             raise UnknownDeviation(f"there is no deviation {deviation_id!r}, or it is an old one that is closed")
         return row
 
     def standing(self, deviation_id: str) -> dict[str, str]:
-        """What has become of a deviation so far. Raises UnknownDeviation."""
+        """What has become of a deviation so far. Raises UnknownDeviation, StorageError while it is not known."""
         row = self._named(deviation_id)
         return {"state": row.state, "action": row.action}
 
     async def act(self, deviation_id: str, who: str, action: str) -> dict[str, Any]:
         """Record the corrective action that was taken; durable when this returns.
 
-        Raises ConfigError without words, StateError when it is closed, StorageError when it cannot be kept.
+        Args:
+            who: a person's name, without what kind of caller it is.
+        Raises:
+            ConfigError: without words. StateError: it is closed. StorageError: it cannot be kept; then nothing is done.
         """
-        row, now = self._named(deviation_id), self._line.clock.now()
         if not action.strip():
             raise ConfigError([Problem("", None, "action", "is empty", "what was done, in your words")])
-        if row.state == "closed":
-            raise StateError(f"{deviation_id} was closed by {row.closed_by}")
-        added = _joined(row.action, action.strip())
-        return await self._changed(
-            replace(row, state="acted", action=added, acted_by=who, acted=now), f"corrective action by {who}: {action}"
-        )
+        async with self._acting:
+            row, now = self._named(deviation_id), self._line.clock.now()
+            if row.state == "closed":
+                raise StateError(f"{deviation_id} was closed by {row.closed_by}")
+            added = _joined(row.action, action.strip())
+            done = {"state": "acted", "action": added, "acted_by": who, "acted": now}
+            return await self._changed(deviation_id, done, f"corrective action by {who}: {action}")
 
     async def verify(self, deviation_id: str, by: Signer, why: str) -> dict[str, Any]:
         """Close a deviation under a signature: its action was enough. Raises StateError with what is missing."""
-        row, now = self._named(deviation_id), self._line.clock.now()
-        if row.state == "closed":
-            raise StateError(f"{deviation_id} was closed by {row.closed_by}")
-        if row.state == "open":
-            raise StateError(f"{deviation_id} has no corrective action yet: record it first ({row.corrective_action})")
-        if row.until is None:
-            raise StateError(f"{deviation_id} is still going on: {row.text}")
-        await self._line.historian.save_trace(act_row(row.run_id, deviation_id, "close", now, why, by))
-        closed = replace(row, state="closed", closed_by=by.name, closed=now, note=_joined(row.note, why.strip()))
-        return await self._changed(closed, f"closed by {by.name}{f': {why}' if why else ''}")
+        async with self._acting:
+            row, now = self._named(deviation_id), self._line.clock.now()
+            if row.state == "closed":
+                raise StateError(f"{deviation_id} was closed by {row.closed_by}")
+            if row.state == "open":
+                asked = row.corrective_action
+                raise StateError(f"{deviation_id} has no corrective action yet: record it first ({asked})")
+            if row.until is None:
+                raise StateError(f"{deviation_id} is still going on: {row.text}")
+            await self._line.historian.save_trace(act_row(row.run_id, deviation_id, "close", now, why, by))
+            done = {"state": "closed", "closed_by": by.name, "closed": now, "note": _joined(row.note, why.strip())}
+            return await self._changed(deviation_id, done, f"closed by {by.name}{f': {why}' if why else ''}")
 
-    async def _changed(self, row: DeviationRow, what: str) -> dict[str, Any]:
-        await self._line.historian.save_deviation(row)
-        self._all[row.deviation_id] = row
+    async def _changed(self, deviation_id: str, done: Mapping[str, Any], what: str) -> dict[str, Any]:
+        """Keep what a person did. Until it is durable nothing says that it was done; what the cycle finds out meanwhile
+        is kept behind it, so that the last row of the history is always the one in memory."""
+        saved, self._saving = replace(self._all[deviation_id], **done), deviation_id
+        try:
+            await self._line.historian.save_deviation(saved)
+            self._all[deviation_id] = replace(self._all[deviation_id], **done)
+        finally:
+            self._saving = ""
+            if (row := self._all[deviation_id]) != saved:
+                self._line.historian.deviation(row)
         self.changes += 1
         now = self._line.clock.now()
         data = {"deviation_id": row.deviation_id, "run_id": row.run_id}

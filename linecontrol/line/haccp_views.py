@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from linecontrol.config.haccp import CriticalLimit as LimitRow
 from linecontrol.history import DeviationRow
 from linecontrol.line.run_view import iso
+from linecontrol.line.signing import name_of
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
@@ -76,7 +77,7 @@ def deviation_view(row: DeviationRow) -> dict[str, Any]:
         "suspect_kg": round(row.suspect_kg, 3),
         "state": row.state,
         "action": row.action,
-        "acted_by": row.acted_by or None,
+        "acted_by": name_of(row.acted_by) or None,  # older records have the caller's kind before it
         "acted_at": iso(row.acted),
         "closed_by": row.closed_by or None,
         "closed_at": iso(row.closed),

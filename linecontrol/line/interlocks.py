@@ -6,7 +6,6 @@ takes them up: a restart neither ends a bypass nor makes it longer.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import secrets
 from collections.abc import Sequence
@@ -17,14 +16,13 @@ from linecontrol.core.model import Command, Event, Severity, Text, Value
 from linecontrol.guard.interlocks import Act, Bypass, Change, InterlockSystem, Standing, refusal_text, sentence
 from linecontrol.history import BypassRow
 from linecontrol.line.interlock_rows import interlock_rows
+from linecontrol.line.loading import Loading
 from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 SHORTEST_BYPASS_S = 60.0
-PATIENCE_S = 2.0  # with a history that does not answer, before the line is opened without it [real s]
-AGAIN_S = 60.0
 MOST_EVENTS = 2000
 _HOLDING = (Act.STOP, Act.HOLD)
 
@@ -40,36 +38,32 @@ class InterlockDesk:
         self._line = line
         self.system = InterlockSystem(interlock_rows(line.config))
         self._tags = tuple(self.system.tags)
-        self._is_loaded = False
-        self._next_try = 0.0
-        self._loading: asyncio.Task[None] | None = None
+        self._loading = Loading(self._read)
+        self._bypassed: set[str] = set()  # by people since the start: what is on record from before it is over
 
     # -- the line's share
     async def load(self) -> None:
-        """Take up bypasses that still run, and what has tripped and waits to be reset."""
+        """Take up bypasses that still run, and what has tripped and waits to be reset. A history that is away is asked
+        again later."""
+        await self._loading.load()
+
+    async def _read(self) -> None:
+        kept = await self._line.historian.bypasses(since=self._line.clock.now())
+        events = await self._line.historian.events(limit=MOST_EVENTS, kinds=["interlock"])
         now = self._line.clock.now()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                kept = await self._line.historian.bypasses(since=now)
-                events = await self._line.historian.events(limit=MOST_EVENTS, kinds=["interlock"])
-        except (LineError, TimeoutError):
-            return
-        self._is_loaded = True
         last = {
             event.source: event.kind for event in events if event.kind in ("interlock.tripped", "interlock.cleared")
         }
         latched = [name for name, kind in last.items() if kind == "interlock.tripped"]
-        self.system.restore([_bypass_of(row) for row in kept], latched, now)
+        earlier = [_bypass_of(row) for row in kept if row.interlock not in self._bypassed]
+        self.system.restore(earlier, latched, now)
         for standing in self.system.standings.values():
-            if standing.bypass is not None:
+            if standing.bypass is not None and standing.row.name not in self._bypassed:
                 self._tell_bypass(standing.bypass, now)
 
     def tick(self, now: float) -> None:
         """One look at every condition, on one look at the image."""
         line = self._line
-        if not self._is_loaded and now >= self._next_try and (self._loading is None or self._loading.done()):
-            self._next_try = now + AGAIN_S
-            self._loading = asyncio.ensure_future(self.load())
         samples = line.image.as_of(now)
         self.system.tick(now, {name: samples[name].number for name in self._tags})
         changes, self.system.changes = self.system.changes, []
@@ -91,8 +85,7 @@ class InterlockDesk:
 
     def close(self) -> None:
         """The line ends."""
-        if self._loading is not None:
-            self._loading.cancel()
+        self._loading.close()
 
     # -- what others act on
     def _recipe(self) -> str:
@@ -162,6 +155,7 @@ class InterlockDesk:
             raise ConfigError(problems)
         bypass = Bypass(f"B{secrets.token_hex(6)}", name, who, why.strip(), now, now + for_s)
         await self._line.historian.save_bypass(_bypass_row(bypass))
+        self._bypassed.add(name)
         self.system.bypass(bypass)
         self._tell_bypass(bypass, now)
         return self.row(name)

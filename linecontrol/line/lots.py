@@ -6,13 +6,15 @@ import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
+from linecontrol.core.errors import ConfigError, Problem, StateError
 from linecontrol.core.model import Event, Severity, Text
 from linecontrol.guard.genealogy import LotUse, Tip, TipLimit, TipState, watch_hopper
 from linecontrol.history import LotRow, LotUseRow
+from linecontrol.line.loading import Loading
 from linecontrol.line.run_view import iso
 
 if TYPE_CHECKING:
@@ -34,13 +36,30 @@ class LotBook:
         rows = line.config.line.bags
         self._hopper = rows.machines[0] if rows is not None and rows.machines[0].tip_kg is not None else None
         self._tips = TipState()
+        self._loading = Loading(self._read)
 
     async def load(self) -> None:
-        """What is on record. A history that does not answer leaves the book empty; lots can be added all the same."""
-        try:
-            self.lots = {lot.lot_id: lot for lot in (await self._line.historian.traced()).lots}
-        except LineError:
-            return
+        """What is on record. A history that is away is asked again later; lots can be added all the same."""
+        await self._loading.load()
+
+    async def _read(self) -> None:
+        """A lot that was added meanwhile stays, unless its name was taken: the history keeps the first of a name."""
+        kept = {lot.lot_id: lot for lot in (await self._line.historian.traced()).lots}
+        added = self.lots
+        self.lots = kept | {name: lot for name, lot in added.items() if name not in kept}
+        for name, lot in added.items():
+            if name in kept and replace(kept[name], received_at=lot.received_at) != lot:
+                self._tell_taken(kept[name])
+
+    def _tell_taken(self, lot: LotRow) -> None:
+        now, of = self._line.clock.now(), f"{lot.species}, {iso(lot.received_at)}"
+        text = f"There was a lot {lot.lot_id} already ({of}): it stands, the one that was added since does not."
+        data = {"zh": f"批次 {lot.lot_id} 已存在（{of}）：以原有批次为准，新登记的无效。"}
+        self._line.emit(Event(now, "lot.taken", lot.lot_id, text, Severity.WARNING, data=data))
+
+    def close(self) -> None:
+        """The line ends."""
+        self._loading.close()
 
     # -- lots
     async def add(

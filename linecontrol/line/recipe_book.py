@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from linecontrol.core.errors import ConfigError, Problem, StateError, StorageError
 from linecontrol.core.model import Event, Severity
 from linecontrol.history import Historian, RecipeVersionRow, RecipeVersionStore
+from linecontrol.line.loading import Loading
 from linecontrol.line.recipes import RecipeEntry, findings, read_recipe, shipped_recipes
 from linecontrol.recipe.model import ControlRecipe, Recipe
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from linecontrol.line.assembly import Line
 
 SHIPPED = "shipped"
-LOAD_AGAIN_S = 5.0
-PATIENCE_S = 2.0
 VERSIONS_MOST = 500  # of one recipe
 RECIPES_MOST = 200
 AWAY = "the recipes of this site cannot be read now: the database is away"
@@ -64,33 +63,29 @@ class RecipeBook:
         self._shipped: dict[str, RecipeEntry] | None = None
         self._lost: set[str] = set()  # recipes whose version in force cannot be read
         self._changing = asyncio.Lock()
-        self._loading: asyncio.Task[None] | None = None
-        self._load_at = float("-inf")
-        self.is_loaded = self._store is None
+        self._loading = Loading(self._read_kept, is_done=self._store is None)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it is known what is in force."""
+        return self._loading.is_done
 
     async def load(self) -> None:
         """Read what is kept, unless that has been done. Waits two seconds at most: no start hangs on a database."""
-        self.look()
-        if self._loading is not None:
-            await asyncio.wait({self._loading}, timeout=PATIENCE_S)
+        await self._loading.load()
 
     def look(self) -> None:
         """See in the background whether what could not be read can be now; every five seconds at most."""
-        now, is_busy = self._line.clock.real(), self._loading is not None and not self._loading.done()
-        if not self.is_loaded and not is_busy and self._store is not None and now >= self._load_at:
-            self._load_at = now + LOAD_AGAIN_S
-            self._loading = asyncio.ensure_future(self._read_from(self._store))
+        self._loading.look()
 
     def close(self) -> None:
         """The line ends."""
-        if self._loading is not None:
-            self._loading.cancel()
+        self._loading.close()
 
-    async def _read_from(self, store: RecipeVersionStore) -> None:
-        try:
-            rows, originals, read = await asyncio.to_thread(_read_all, store)
-        except StorageError:
+    async def _read_kept(self) -> None:
+        if self._store is None:
             return
+        rows, originals, read = await asyncio.to_thread(_read_all, self._store)
         self._shipped = {entry.name: entry for entry in originals}
         self._read = read
         self._rows = {row.id: row for row in rows if row.hash in read}
@@ -99,7 +94,6 @@ class RecipeBook:
                 self._lost.add(row.name)
                 text = f"Recipe {row.name} {row.version} is in force but cannot be read by this program: not offered"
                 self._tell("recipe.unreadable", text, Severity.WARNING)
-        self.is_loaded = True
 
     # -- what there is
     @property

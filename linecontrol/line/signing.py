@@ -33,8 +33,12 @@ class Signer:
 
     @property
     def name(self) -> str:
-        """The name without what kind of caller it is."""
-        return self.who.partition(":")[2] or self.who
+        return name_of(self.who)
+
+
+def name_of(who: str) -> str:
+    """The name without what kind of caller it is: ``li`` of ``operator:li``."""
+    return who.partition(":")[2] or who
 
 
 def act_row(run_id: str, target: str, kind: str, now: float, reason: str, by: Signer) -> ActRow:

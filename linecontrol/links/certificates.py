@@ -139,7 +139,7 @@ def make_certificate(folder: Path, host: str, now: datetime) -> MadeCertificate:
 
     Args:
         folder: made when missing; gets ``linecontrol.der`` and ``linecontrol-key.pem``, the key for its owner only.
-        host: name or IP address of this computer; becomes part of the application URI.
+        host: name or IPv4 address of this computer; becomes part of the application URI.
 
     Raises:
         ConfigError: a host that is none, or the folder holds a certificate or key already.

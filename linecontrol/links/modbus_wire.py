@@ -179,7 +179,7 @@ class Wire:
         if not context.is_active():
             raise LinkDown(f"{settings.place}: the device closed the connection")
         pending = self._pending = _Pending(request, answer)
-        deadline = loop.call_later(settings.timeout_s, self._expire, pending)
+        timer = loop.call_later(settings.timeout_s, self._expire, pending)
         self.late_until = loop.time() + 2.0 * settings.timeout_s
         counters.requests += 1
         try:
@@ -189,7 +189,7 @@ class Wire:
         except (ModbusException, OSError) as error:
             raise mapped(error, settings.place) from error
         finally:
-            deadline.cancel()
+            timer.cancel()
             self._pending = None
             counters.bad_frames += pending.foreign
             if answer.done() and not answer.cancelled():

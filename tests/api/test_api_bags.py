@@ -35,7 +35,7 @@ class Bags(Plant):
         async def deviations(_since: float, _until: float) -> list[Any]:
             return []
 
-        self.haccp = SimpleNamespace(has=lambda _name: False)
+        self.haccp = SimpleNamespace(has=lambda _name: False, known=list)
         self.bags = SimpleNamespace(
             rows=None, run_id="", bags={}, suspects=SuspectLog(), deviations=deviations, told_of=lambda bag, _found: bag
         )
@@ -88,7 +88,7 @@ async def test_a_release_takes_a_corrective_action_a_right_and_the_password_agai
     assert view["status"] == "released"
     (act,) = view["acts"]
     assert (act["who"], act["role"], act["meaning"]) == ("supervisor", "supervisor", MEANINGS["release"].zh)
-    assert view["intervals"][0]["acted_by"] == "operator:operator"
+    assert view["intervals"][0]["acted_by"] == "operator"
     assert [root["grower"] for root in view["roots"]] == ["Li"]
 
     again = await boss.post(f"/bags/{BAG}/release", json=wish)

@@ -50,7 +50,7 @@ class Guarded(Plant):
 
     async def look(self, **values: float) -> None:
         """Measure, and look at the interlocks for longer than any of them waits."""
-        await asyncio.gather(self.interlocks.load(), self.checks.load())
+        await asyncio.gather(self.interlocks.load(), self.checks.load(), self.haccp.load())
         for leap in (0.0, 30.0):
             self.clock.leap += leap
             now = self.clock.now()

@@ -71,12 +71,12 @@ ALARM_MISTAKES = {
         DRYING,
         GATE,
         GATE.replace("    command: XV-312\n", ""),
-        "alarms[10].command",
+        "alarms[11].command",
         "a key command:",
         at="- tag: ZT-312",
     ),
     "alarm mismatch with what is no command": Bad(
-        DRYING, GATE, GATE.replace("XV-312", "WT-313"), "alarms[10].command", "a writable tag", at="command: WT-313"
+        DRYING, GATE, GATE.replace("XV-312", "WT-313"), "alarms[11].command", "a writable tag", at="command: WT-313"
     ),
     "alarm in one language": Bad(
         DRYING, ', zh: "进风温度过高"}', "}", "alarms[2].text.zh", "a key zh:", at='text: {en: "The drying air'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from config_mistake import DRYING, GRINDING, SCREENING, Bad
 
 STATION_MISTAKES = {
@@ -18,6 +20,14 @@ STATION_MISTAKES = {
         GRINDING, "grinding.slurry_temp", "screening.trommel_speed", "tags[TT-211].alias", "screening"
     ),
     "heartbeat unknown": Bad(SCREENING, "heartbeat: HB-100", "heartbeat: HB-101", "heartbeat", "accepted: HB-100"),
+    "owner without heartbeat": Bad(
+        SCREENING,
+        re.compile(r"heartbeat: HB-100\n(.*?name: HB-100.*?), writable: true", re.DOTALL),
+        "",
+        "owner",
+        "needs a heartbeat",
+        at="owner: OWN-100",
+    ),
     "alive is a float": Bad(SCREENING, "alive: SEQ-100", "alive: QI-100", "alive", "whole number"),
     "boot unknown": Bad(DRYING, "boot: XI-300", "boot: XI-301", "boot", "XI-300"),
     "boot and alive the same": Bad(

@@ -363,6 +363,76 @@ async def test_quality_changes_are_one_event_each_way() -> None:
         assert re.search(r"BAD: PV \(Bad\w+\), SP \(Bad\w+\)\.", text), text  # what the device says of each
 
 
+NAMES = [one.name for one in TAGS]
+ANSWERED = Duty(constant=("XI", 7.0), alive="SEQ", alive_timeout_s=0.2)
+
+
+def mostly_bad(bench: Bench) -> list[bool | None]:
+    """When it was told that more than half of the signals are bad (True), and no longer are (False)."""
+    return [event.active for event in bench.events if event.kind == "quality.mostly-bad"]
+
+
+async def test_more_than_half_bad_begins_and_ends_exactly_there() -> None:
+    async with running(None) as bench:
+        await bench.scans(is_good)
+
+        async def show_bad(*names: str) -> list[bool | None]:
+            bench.link.values.update({name: None if name in names else 1 for name in NAMES if name != "SEQ"})
+            await bench.scans(lambda scan: {n for n in NAMES if not scan.samples[n].is_good} == set(names))
+            return mostly_bad(bench)
+
+        assert await show_bad("PV", "XI", "HB") == [], "three of six are half"
+        assert await show_bad("PV", "XI", "HB", "OWN", "SP") == [True]
+        assert await show_bad("PV", "XI", "HB", "OWN") == [True], "one is good again, and four of six are still bad"
+        assert await show_bad("PV", "XI", "HB") == [True, False], "half are bad again, no longer more"
+        assert await show_bad("PV", "XI", "HB", "OWN") == [True, False, True]
+        assert await show_bad() == [True, False, True, False]
+        told = [event for event in bench.events if event.kind.startswith("quality")]
+        assert {e.severity for e in told if e.kind == "quality.mostly-bad"} == {Severity.ALARM}
+        assert Severity.ALARM not in {e.severity for e in told if e.kind != "quality.mostly-bad"}
+        assert next(e.data["tags"] for e in told if e.kind == "quality.good") == ["SP"]
+        assert next(e for e in told if e.active and e.kind == "quality.mostly-bad").text == (
+            "s: 5 of 6 signals are BAD: HB, OWN, PV, SP, XI."
+        )
+
+
+def lose_link(link: ScriptedLink) -> None:
+    link.trouble = LinkDown("cut")
+
+
+def stand_still(link: ScriptedLink) -> None:
+    link.is_frozen = True
+
+
+def swap_words(link: ScriptedLink) -> None:
+    link.values["XI"] = 8
+
+
+@pytest.mark.parametrize("trouble", [lose_link, stand_still, swap_words])
+async def test_more_than_half_bad_ends_when_the_whole_station_is_lost(trouble: Callable[[ScriptedLink], None]) -> None:
+    async with running(ANSWERED) as bench:
+        await bench.scans(is_good)
+        bench.link.values.update(PV=None, HB=None, OWN=None, SP=None)
+        await bench.scans(lambda _: mostly_bad(bench) == [True])
+        trouble(bench.link)
+        await bench.scans(is_all_bad)
+        assert mostly_bad(bench) == [True, False]
+        bench.link.trouble, bench.link.is_frozen = None, False
+        bench.link.values.update(PV=1.0, XI=7, HB=1, OWN=1, SP=1)
+        await bench.scans(is_good)
+        assert mostly_bad(bench) == [True, False]
+
+
+async def test_what_is_still_mostly_bad_after_an_outage_is_told_anew() -> None:
+    async with running(None) as bench:
+        bench.link.values.update(PV=None, HB=None, OWN=None, SP=None)
+        await bench.scans(lambda _: mostly_bad(bench) == [True])
+        bench.link.trouble = LinkDown("cut")
+        await bench.scans(is_all_bad)
+        bench.link.trouble = None
+        await bench.scans(lambda _: mostly_bad(bench) == [True, False, True])
+
+
 async def test_a_write_is_read_back_and_shown_at_once() -> None:
     async with running() as bench:
         await bench.station.settled()

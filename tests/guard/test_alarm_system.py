@@ -264,6 +264,147 @@ def test_an_event_told_twice_is_one_alarm() -> None:
     assert bench.verbs("dryer.LINK-DOWN").count("raised") == 1
 
 
+# -- events that mean nothing in some states of the run
+
+IDLE = frozenset({"Idle", "Stopped"})
+LOCK = event("interlock.tripped", "INTERLOCK", ends=frozenset({"interlock.cleared"}), suppressed_in=IDLE)
+LOCKED = "dryer.INTERLOCK"
+
+
+def idle(*rows) -> Bench:
+    bench = Bench(*rows)
+    bench.run_state = "Idle"
+    bench.tick()
+    return bench
+
+
+def test_an_event_is_suppressed_by_design_and_told_when_the_run_leaves_that_state() -> None:
+    bench = idle(LOCK)
+    bench.event("interlock.tripped")
+    bench.tick(3)
+    assert (bench.state(LOCKED), bench.told()) == ("DSUPR", [])
+    assert bench.system.alarms[LOCKED].standing.is_active, "it is listed all the same"
+    bench.run_state = "Running"
+    bench.tick(2)
+    assert (bench.state(LOCKED), bench.told()) == ("UNACK", [LOCKED])
+    assert bench.verbs(LOCKED) == ["suppressed", "unsuppressed", "annunciated", "raised"]
+    assert bench.system.alarms[LOCKED].detail == "what happened"
+    bench.event("interlock.cleared", active=False)
+    assert bench.state(LOCKED) == "RTNUN"
+
+
+def test_an_event_that_ends_while_suppressed_leaves_nothing_pending() -> None:
+    bench = idle(LOCK, event("moisture.bridge", "BRIDGED", suppressed_in=IDLE, latched=True))
+    bench.event("interlock.tripped")
+    bench.event("moisture.bridge")
+    bench.tick(2)
+    bench.event("interlock.cleared", active=False)
+    bench.event("moisture.bridge", active=False)
+    bench.tick()
+    bench.run_state = "Running"
+    bench.tick(3)
+    assert bench.states() == {LOCKED: "NORM", "dryer.BRIDGED": "NORM"}
+    assert bench.told() == []
+
+
+def test_an_event_of_a_moment_is_not_kept_for_a_state_in_which_it_means_something() -> None:
+    bench = idle(LOCK)
+    bench.event("interlock.tripped", active=None)
+    bench.run_state = "Running"
+    bench.tick(3)
+    assert (bench.state(LOCKED), bench.told()) == ("NORM", [])
+
+
+def test_what_an_event_told_before_the_run_ended_stays_in_view_until_somebody_has_seen_it() -> None:
+    bench = Bench(LOCK)
+    bench.tick()
+    bench.event("interlock.tripped")
+    assert bench.told() == [LOCKED], "at once, not at the next look"
+    bench.run_state = "Stopped"
+    bench.tick(2)
+    assert bench.state(LOCKED) == "RTNUN"
+    bench.system.acknowledge(bench.now, [LOCKED], "li")
+    bench.tick(2)
+    assert bench.state(LOCKED) == "DSUPR"
+    bench.event("interlock.cleared", active=False)
+    bench.run_state = "Running"
+    bench.tick(3)
+    assert bench.state(LOCKED) == "NORM"
+
+
+def test_a_latched_event_stays_until_it_is_reset_and_what_comes_while_suppressed_latches_when_told() -> None:
+    bench = Bench(event("moisture.bridge", "BRIDGED", suppressed_in=IDLE, latched=True))
+    bench.tick()
+    bench.event("moisture.bridge")
+    bench.system.acknowledge(bench.now, ["dryer.BRIDGED"], "li")
+    bench.run_state = "Idle"
+    bench.tick(2)
+    assert bench.state("dryer.BRIDGED") == "LACKD"
+    bench.system.reset(bench.now, "dryer.BRIDGED", "li")
+    bench.tick()
+    assert bench.state("dryer.BRIDGED") == "DSUPR"
+    bench.run_state = "Running"
+    bench.tick(2)
+    bench.event("moisture.bridge", active=False)
+    assert bench.state("dryer.BRIDGED") == "LUNAK"
+
+
+def test_a_shelf_outlasts_the_suppression_of_an_event() -> None:
+    bench = idle(LOCK)
+    bench.event("interlock.tripped")
+    bench.system.shelve(bench.now, LOCKED, "li", "known", bench.now + 20.0)
+    bench.tick(2)
+    assert bench.state(LOCKED) == "SHLVD"
+    bench.run_state = "Running"
+    bench.tick(5)
+    assert (bench.state(LOCKED), bench.told()) == ("SHLVD", [])
+    bench.tick(15)
+    assert (bench.state(LOCKED), bench.told()) == ("UNACK", [LOCKED])
+
+
+def test_a_shelf_that_ends_while_an_event_is_suppressed_says_nothing() -> None:
+    bench = Bench(LOCK)
+    bench.tick()
+    bench.event("interlock.tripped")
+    bench.system.acknowledge(bench.now, [LOCKED], "li")
+    bench.system.shelve(bench.now, LOCKED, "li", "known", bench.now + 20.0)
+    bench.run_state = "Idle"
+    bench.tick(30)
+    assert bench.state(LOCKED) == "DSUPR"
+    bench.run_state = "Running"
+    bench.tick(2)
+    assert bench.state(LOCKED) == "UNACK"
+
+
+def test_what_an_event_follows_still_tells_of_it_when_both_come_out_of_suppression() -> None:
+    tripped = row("A.TRIPPED", Kind.ON, suppressed_in=IDLE)
+    bench = idle(tripped, event("interlock.tripped", "INTERLOCK", suppressed_in=IDLE, follows=frozenset({"TRIPPED"})))
+    bench.event("interlock.tripped")
+    bench.tick(2, A=True)
+    bench.run_state = "Running"
+    bench.tick(3)
+    assert bench.states() == {"A.TRIPPED": "UNACK", LOCKED: "UNACK"}
+    assert bench.told() == ["A.TRIPPED"]
+    assert bench.system.alarms[LOCKED].first_out == "A.TRIPPED"
+
+
+def test_what_is_suppressed_tells_of_nothing() -> None:
+    bench = idle(LOCK, event("run.held", "HELD", follows=frozenset({"INTERLOCK"})))
+    bench.event("interlock.tripped")
+    bench.event("run.held")
+    assert bench.told() == ["dryer.HELD"]
+
+
+def test_an_event_before_the_first_look_waits_for_the_state_of_the_run() -> None:
+    for state, told in (("Idle", []), ("Running", [LOCKED])):
+        bench = Bench(LOCK)
+        bench.run_state = state
+        bench.event("interlock.tripped")
+        assert bench.told() == []
+        bench.tick()
+        assert bench.told() == told
+
+
 # -- restarts
 
 
@@ -317,6 +458,51 @@ def test_an_events_alarm_that_is_not_told_again_after_a_restart_is_over() -> Non
     assert after.state("dryer.LINK-DOWN") == "UNACK"
     after.tick(3)
     assert after.state("dryer.LINK-DOWN") == "RTNUN", "nobody has seen it yet"
+
+
+def test_an_event_suppressed_before_a_restart_is_told_only_when_it_is_told_again() -> None:
+    for again in (False, True):
+        bench = idle(LOCK)
+        bench.event("interlock.tripped")
+        bench.tick()
+        bench.system.comment(bench.now, LOCKED, "li", "looked at")
+        after = restarted(bench, LOCK)
+        after.run_state = "Idle"
+        after.tick(2)
+        assert after.state(LOCKED) == "DSUPR"
+        if again:
+            after.event("interlock.tripped")
+        after.run_state = "Running"
+        after.tick(3)
+        assert after.told() == ([LOCKED] if again else [])
+        assert after.state(LOCKED) == ("UNACK" if again else "NORM")
+        assert after.system.alarms[LOCKED].comments[0].text == "looked at"
+
+
+def test_an_event_that_stood_before_a_restart_into_a_state_in_which_it_means_nothing() -> None:
+    bench = Bench(LOCK)
+    bench.tick()
+    bench.event("interlock.tripped")
+    bench.system.acknowledge(bench.now, [LOCKED], "li")
+    after = restarted(bench, LOCK)
+    after.run_state = "Idle"
+    after.tick(2)
+    assert after.state(LOCKED) == "DSUPR"
+    after.run_state = "Running"
+    after.tick(70)
+    assert (after.state(LOCKED), after.told()) == ("NORM", [])
+
+
+def test_a_row_that_is_no_longer_suppressed_comes_back_into_view_after_a_restart() -> None:
+    bench = idle(LOCK)
+    bench.event("interlock.tripped")
+    bench.system.comment(bench.now, LOCKED, "li", "looked at")
+    after = restarted(bench, event("interlock.tripped", "INTERLOCK"))
+    after.run_state = "Idle"
+    after.tick()
+    assert after.state(LOCKED) == "NORM"
+    after.event("interlock.tripped")
+    assert after.told() == [LOCKED]
 
 
 def test_what_came_before_the_history_could_be_read_is_not_overwritten_by_it() -> None:

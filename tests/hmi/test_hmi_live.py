@@ -84,13 +84,6 @@ def test_the_banner_shows_the_gravest_and_newest_that_nobody_has_acknowledged() 
     assert found["alarms.waiting"] == 4
 
 
-def test_alarm_events_stand_in_until_there_are_alarms() -> None:
-    live = new()
-    event = {"time": T0, "kind": "link.down", "source": "drying", "severity": "alarm", "active": True, "text": "down"}
-    assert [row["text"]["en"] for row in heard(live, {}, events=[event])["alarms"]] == ["down"]
-    assert heard(live, {}, 0.5, events=[event | {"active": False, "severity": "info"}])["alarms"] == []
-
-
 def test_what_needs_a_person_is_named_gravest_first() -> None:
     aliases = {"drying.powder_rate": "WT", "drying.gate_position": "ZT", "drying.powder_moisture": "MT"}
     calm = {"t.WT": [90, "good"], "t.ZT": [0, "good"], "t.MT": [12.8, "good"], "station.drying.is_up": True}

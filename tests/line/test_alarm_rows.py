@@ -81,6 +81,13 @@ def test_every_event_of_severity_alarm_has_a_row() -> None:
     assert EVENTS.keys() - found == {"*"}, "rows of events that no part of the program tells"
 
 
+def test_the_alarm_of_a_stations_signals_ends_only_by_its_own_event_or_with_the_link() -> None:
+    """One signal that is good again (quality.good) ends nothing."""
+    row = EVENTS["quality.mostly-bad"]
+    assert (row.name, row.ends) == ("SIGNALS-BAD", {"link.down"})
+    assert not {"quality.bad", "quality.good"} & (EVENTS.keys() | ENDS)
+
+
 def texts() -> list[tuple[str, str, str]]:
     rows = [*ROWS.values(), *(row.row("drying", "drying") for row in EVENTS.values())]
     return [

@@ -17,7 +17,8 @@ from linecontrol.config import read_line
 from linecontrol.core.errors import ConfigError, StateError
 from linecontrol.core.image import ProcessImage, Scan
 from linecontrol.core.model import Event, Sample, Severity, Status, Value
-from linecontrol.history import Historian
+from linecontrol.history import AlarmStateRow, Historian
+from linecontrol.line import loading
 from linecontrol.line.alarms import AlarmDesk, UnknownAlarm
 from linecontrol.line.build import line_tags
 
@@ -155,6 +156,31 @@ async def test_events_of_the_program_are_alarms_and_a_run_that_is_held_is_one_wi
         assert (line.state("drying.LINK-DOWN"), line.state("RUN.HELD")) == ("NORM", "NORM")
 
 
+async def test_an_interlock_that_trips_without_a_run_is_no_alarm_until_one_is_in_hand(tmp_path: Path) -> None:
+    async with bench(tmp_path) as line:
+        line.runs.state = None
+        line.emit(Event(line.now, "interlock.tripped", "IL-401", "not met", Severity.ALARM, active=True))
+        line.tick(3)
+        assert (line.state("IL-401.INTERLOCK"), line.told) == ("DSUPR", 0)
+        line.runs.state = "Running"
+        line.tick(2)
+        assert (line.state("IL-401.INTERLOCK"), line.told) == ("UNACK", 1)
+        line.emit(Event(line.now, "interlock.cleared", "IL-401", "met", Severity.INFO, active=False))
+        assert line.state("IL-401.INTERLOCK") == "RTNUN"
+
+
+async def test_one_signal_that_is_good_again_does_not_end_the_alarm_of_more_than_half(tmp_path: Path) -> None:
+    def told(line: Bench, kind: str, severity: Severity, *, active: bool) -> None:
+        line.emit(Event(line.now, kind, "drying", kind, severity, active=active))
+
+    async with bench(tmp_path) as line:
+        told(line, "quality.mostly-bad", Severity.ALARM, active=True)
+        told(line, "quality.good", Severity.INFO, active=False)
+        assert line.state("drying.SIGNALS-BAD") == "UNACK"
+        told(line, "quality.mostly-bad", Severity.ALARM, active=False)
+        assert line.state("drying.SIGNALS-BAD") == "RTNUN"
+
+
 async def test_all_that_people_did_is_there_after_a_restart(tmp_path: Path) -> None:
     async with bench(tmp_path) as line:
         line.tick(10, TT_303=200.0, TT_305=59.0, AT_319=0.0)
@@ -197,13 +223,39 @@ async def test_a_history_that_is_away_at_the_start_is_asked_again(
         return await real(self)
 
     monkeypatch.setattr(Historian, "alarms", away)
+    monkeypatch.setattr(loading, "AGAIN_S", 0.01)
     async with bench(tmp_path, later) as line:
         assert line.state(HOT) == "NORM"
-        line.tick(1)
-        loading = line.alarms._loading
-        assert loading is not None
-        await loading
+        line.tick(10, TT_305=59.0)
+        async with asyncio.timeout(5.0):
+            while line.state(HOT) == "NORM":
+                await asyncio.sleep(0.01)
         assert line.state(HOT) == "SHLVD"
+        assert line.state("TT-305.HIGH") == "UNACK", "what came meanwhile stands"
+        assert line.alarms.kpis()["alarms"] == 1, "and is counted once"
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"state": "LOUD"}, {"comments": 3}, {"raised_at": "noon"}, {"hidden": None}], ids=str
+)
+async def test_a_row_that_cannot_be_read_is_told_and_keeps_no_other_from_being_taken_up(
+    tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    async with bench(tmp_path) as line:
+        await line.alarms.shelve(HOT, "li", "noisy", 3600.0)
+        await line.alarms.shelve("PDT-320.HIGH", "li", "filter is changed", 3600.0)
+        kept = next(row.state for row in await line.historian.alarms() if row.name == HOT)
+        line.historian.alarm(AlarmStateRow(HOT, line.now, {**kept, **odd} if odd else {}))
+        await line.historian.flush()
+        later = line.now
+    async with bench(tmp_path, later) as line:
+        assert (line.state(HOT), line.state("PDT-320.HIGH")) == ("NORM", "SHLVD")
+        (event,) = [event for event in line.events if event.kind == "alarms.unread"]
+        assert (event.source, event.severity) == (HOT, Severity.WARNING)
+        assert event.text == f"{HOT}: how this alarm stood before the start cannot be read; it begins anew."
+        assert event.data["zh"].startswith(f"{HOT}：无法读取")
+        line.tick(10, TT_303=200.0)
+        assert line.state(HOT) == "UNACK", "it works"
 
 
 async def test_only_what_changed_is_handed_out_again(tmp_path: Path) -> None:

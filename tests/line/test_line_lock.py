@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from linecontrol.core.errors import LineBusy
+from linecontrol.config import read_line
+from linecontrol.core.errors import LineBusy, LineError
+from linecontrol.line import assembly
 from linecontrol.line.lock import LineLock, running_controllers
 
 DEVICES = ("modbus-tcp://10.0.0.7:502?unit=1", "opc.tcp://10.0.0.9:4840/drying")
@@ -46,3 +49,18 @@ def test_a_data_folder_takes_the_history_of_one_controller(tmp_path: Path) -> No
     first.release()
     assert running_controllers(tmp_path / "locks") == []
     LineLock("hall-1", DEVICES, details, tmp_path / "locks", data).take()
+
+
+async def test_a_line_that_cannot_be_built_leaves_no_history_running_and_no_lock_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_line: assembly.Line) -> None:
+        raise LineError("on purpose")
+
+    monkeypatch.setattr(assembly, "LabBook", broken)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    before = set(threading.enumerate())
+    for _ in range(2):
+        with pytest.raises(LineError, match="on purpose"):
+            await assembly.assemble(read_line("demo"), data=tmp_path / "data").__aenter__()
+    assert [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("historian")] == []

@@ -32,6 +32,7 @@ class Alarm:
         since: when its state last changed; raised_at: when its condition last came [line s]; None = never.
         value: what the tag showed when the condition came.
         detail: the event's own sentence.
+        is_said: by what events said last, its condition is there; an alarm of the samples is looked for instead.
         is_annunciated: a person was told of it, and it still stands.
         first_out: name of the alarm that tells of this one; None = it stands for itself.
         orphan_at: when its first-out was last seen standing.
@@ -49,6 +50,7 @@ class Alarm:
     acked_at: float | None = None
     value: Value | None = None
     detail: str = ""
+    is_said: bool = False
     is_annunciated: bool = False
     is_silenced: bool = False
     first_out: str | None = None
@@ -115,20 +117,27 @@ class Alarm:
         }
 
     def restore(self, kept: dict[str, Any]) -> None:
-        """Take up what ``to_dict`` gave. Raises ValueError or KeyError when it is something else."""
+        """Take up what ``to_dict`` gave. Raises KeyError, TypeError or ValueError when it is something else; nothing of
+        it is taken then."""
         standing = self.standing
-        hidden = frozenset(AlarmState(word) for word in kept["hidden"])
-        standing.is_active = bool(kept["is_active"])
-        standing.is_latched = bool(kept["is_latched"]) and self.row.latched
-        standing.hidden = hidden
-        standing.state = AlarmState(kept["state"])
+        hidden, state = frozenset(AlarmState(word) for word in kept["hidden"]), AlarmState(kept["state"])
+        is_active, is_latched = bool(kept["is_active"]), bool(kept["is_latched"]) and self.row.latched
+        is_annunciated, is_silenced = bool(kept["is_annunciated"]), bool(kept["is_silenced"])
+        values: dict[str, Any] = {"value": kept["value"]}
+        values |= {key: _time(kept[key]) for key in ("since", "raised_at", "acked_at", "shelved_until")}
+        values |= {key: str(kept[key]) for key in ("acked_by", "detail", "put_by", "put_why")}
+        values["first_out"] = None if kept["first_out"] is None else str(kept["first_out"])
+        values["comments"] = [Comment(float(at), str(who), str(text)) for at, who, text in kept["comments"]]
+        standing.is_active, standing.is_latched = is_active, is_latched
+        standing.hidden, standing.state = hidden, state
         if not self.row.latched:  # it may have been latched when it was kept
             loose = {AlarmState.LUNAK: AlarmState.RTNUN, AlarmState.LACKD: AlarmState.NORM}
             standing.state = loose.get(standing.state, standing.state)
-        self.delayed.is_on = standing.is_active
-        for key in ("since", "raised_at", "acked_at", "shelved_until", "first_out", "value"):
-            setattr(self, key, kept[key])
-        for key in ("acked_by", "detail", "put_by", "put_why"):
-            setattr(self, key, str(kept[key]))
-        self.is_annunciated, self.is_silenced = bool(kept["is_annunciated"]), bool(kept["is_silenced"])
-        self.comments = [Comment(float(at), str(who), str(text)) for at, who, text in kept["comments"]]
+        self.delayed.is_on = self.is_said = standing.is_active
+        self.is_annunciated, self.is_silenced = is_annunciated, is_silenced
+        for key, value in values.items():
+            setattr(self, key, value)
+
+
+def _time(kept: Any) -> float | None:
+    return None if kept is None else float(kept)

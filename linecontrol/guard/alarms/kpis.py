@@ -65,7 +65,7 @@ class Kpis:
 
 
 class Log:
-    """What came and what was annunciated within the last day, bounded."""
+    """What came and what was annunciated, as many of each as are kept."""
 
     def __init__(self) -> None:
         self.came: deque[Came] = deque(maxlen=MOST)

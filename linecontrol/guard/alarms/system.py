@@ -93,15 +93,18 @@ class AlarmSystem:
         self._annunciator = Annunciator()
         self._told: dict[str, AlarmRow] = {}  # annunciated and standing, in the order in which they were told
         self._waiting: dict[str, Alarm] = {}  # standing and not told
+        self._by_events: list[Alarm] = []  # those that come of events
         self._odd: dict[str, Alarm] = {}  # shelved, in doubt or a nuisance: looked at in each cycle
         self._is_stirred = False
         self._next_look = 0.0
+        self._run_state: str | None = None  # at the last look; None = nobody has looked yet
 
     # -- what comes and goes
     def tick(self, now: float, samples: Mapping[str, Sample], run_state: str) -> None:
         """One look at the samples of ``tags``."""
         if self.log.began is None:
             self.log.began = now
+        self._run_state = run_state
         lacking = {need for need in self._needs if number(samples[need[0]]) < need[1]}  # not what is not known
         for alarm, look in self._watched:
             delayed, standing = alarm.delayed, alarm.standing
@@ -116,6 +119,9 @@ class AlarmSystem:
             if delayed.is_on is not standing.is_active:
                 value = samples[alarm.row.tag].value
                 self._signal(now, alarm, Signal.RAISE if delayed.is_on else Signal.CLEAR, value=value)
+        for alarm in self._by_events:  # behind those it may follow
+            if alarm.is_conditional or alarm.standing.hidden:
+                self._heed(now, alarm)
         if self._odd:
             self._look_at_odd(now)
         if self._waiting and (self._is_stirred or now >= self._next_look):
@@ -157,12 +163,10 @@ class AlarmSystem:
             return
         alarm = self._of_event(row_of, source)
         alarm.detail, alarm.doubted_until = text, None
-        if alarm.standing.is_active:
-            self._touch(alarm)
-        else:
-            self._signal(now, alarm, Signal.RAISE)
+        self._touch(alarm)
+        self._say(now, alarm, is_there=True)
         if active is None:
-            self._signal(now, alarm, Signal.CLEAR)
+            self._say(now, alarm, is_there=False)
 
     def ends_something(self, kind: str, active: bool | None) -> bool:
         """Whether an event that is no alarm itself ends one."""
@@ -173,12 +177,32 @@ class AlarmSystem:
         if name not in self.alarms:
             made = row.row(row.source or source, self._station_of(row.source or source))
             self.alarms[name] = Alarm(made, event=row.event)
+            self._by_events.append(self.alarms[name])
         return self.alarms[name]
 
     def _end(self, now: float, row: EventRow, source: str) -> None:
         alarm = self.alarms.get(f"{row.source or source}.{row.name}")
-        if alarm is not None and alarm.standing.is_active:
-            self._signal(now, alarm, Signal.CLEAR)
+        if alarm is not None:
+            self._say(now, alarm, is_there=False)
+
+    def _say(self, now: float, alarm: Alarm, *, is_there: bool, why: str = "") -> None:
+        """An event says that a condition has come, or gone."""
+        alarm.is_said = is_there
+        self._heed(now, alarm, why)
+
+    def _heed(self, now: float, alarm: Alarm, why: str = "") -> None:
+        """Bring an alarm in line with what events said last of it, and with the state of the run."""
+        if alarm.is_conditional and self._run_state is None:
+            return  # the first look tells whether it means anything
+        standing = alarm.standing
+        wants = self._run_state in alarm.row.suppressed_in
+        if alarm.doubted_until is not None and (wants or AlarmState.DSUPR in standing.hidden):
+            alarm.is_said = False  # of before a restart: it must be told again to mean something later
+        alarm.delayed.tick(now, alarm.is_said)
+        if (wants or standing.hidden) and self._suppress(now, alarm, wants=wants):
+            return
+        if alarm.delayed.is_on is not standing.is_active:
+            self._signal(now, alarm, Signal.RAISE if alarm.delayed.is_on else Signal.CLEAR, why=why)
 
     # -- what people do
     def acknowledge(self, now: float, names: Sequence[str], who: str, why: str = "") -> dict[str, str]:
@@ -355,8 +379,7 @@ class AlarmSystem:
                     self._signal(now, alarm, Signal.UNSHELVE, why="its time is over")
             if alarm.doubted_until is not None and now >= alarm.doubted_until:
                 alarm.doubted_until = None
-                if alarm.standing.is_active:
-                    self._signal(now, alarm, Signal.CLEAR, why="not told again since the controller was restarted")
+                self._say(now, alarm, is_there=False, why="not told again since the controller was restarted")
             if alarm.habit.is_over(now):
                 self._touch(alarm)
             if alarm.shelved_until is None and alarm.doubted_until is None and alarm.habit.nuisance is None:
@@ -393,24 +416,35 @@ class AlarmSystem:
         self.log.came.extendleft(reversed(came))
         self.log.told.extendleft(reversed(told))
 
-    def restore(self, now: float, kept: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take up the alarms as they were kept before a restart; what came since is not touched."""
+    def restore(self, now: float, kept: Mapping[str, Mapping[str, Any]]) -> dict[str, Exception]:
+        """Take up the alarms as they were kept before a restart; what came since is not touched.
+
+        Answers those that could not be, by name, with what was odd: they stay as they are.
+        """
+        odd: dict[str, Exception] = {}
         for name, state in kept.items():
-            alarm = self.alarms.get(name)
-            if alarm is None and (row := self._events.get(str(state.get("event", "")))) is not None:
-                alarm = self._of_event(row, str(state.get("source", "")))
-            if alarm is None or alarm.version:
-                continue
-            alarm.restore(dict(state))
-            self._touch(alarm)
-            if alarm.row.kind is Kind.EVENT and alarm.standing.is_active:
-                alarm.doubted_until = now + DOUBT_S
-            if alarm.shelved_until is not None or alarm.doubted_until is not None:
-                self._odd[name] = alarm
-            if alarm.state in STANDING and alarm.is_annunciated:
-                self._told[name] = alarm.row
-            elif alarm.state in UNACKNOWLEDGED:
-                self._waiting[name] = alarm
+            try:
+                self._restore(now, name, dict(state))
+            except (KeyError, TypeError, ValueError) as error:
+                odd[name] = error
+        return odd
+
+    def _restore(self, now: float, name: str, state: dict[str, Any]) -> None:
+        alarm = self.alarms.get(name)
+        if alarm is None and (row := self._events.get(str(state.get("event", "")))) is not None:
+            alarm = self._of_event(row, str(state.get("source", "")))
+        if alarm is None or alarm.version:
+            return
+        alarm.restore(state)
+        self._touch(alarm)
+        if alarm.row.kind is Kind.EVENT and alarm.standing.is_active:
+            alarm.doubted_until = now + DOUBT_S
+        if alarm.shelved_until is not None or alarm.doubted_until is not None:
+            self._odd[name] = alarm
+        if alarm.state in STANDING and alarm.is_annunciated:
+            self._told[name] = alarm.row
+        elif alarm.state in UNACKNOWLEDGED:
+            self._waiting[name] = alarm
 
 
 PROPOSALS = {

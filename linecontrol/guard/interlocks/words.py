@@ -29,11 +29,11 @@ def sentence(row: Interlock, value: float) -> Text:
     is_inside = row.low <= value <= row.high  # but not yet so far that it is met again: say how far that is
     inner = row.deadband if is_inside else 0.0
     limit = number(row.low + inner if is_low else row.high - inner, row.unit)
-    must, muss = ("at least", "应不低于") if is_low else ("at most", "应不高于")
+    must, must_zh = ("at least", "应不低于") if is_low else ("at most", "应不高于")
     shown = number(value, row.unit)
     return Text(
         f"{row.name} not met ({row.title.en}): {measured.en} = {shown}, must be {must} {limit}",
-        f"{row.name} 未满足（{row.title.zh}）：{measured.zh} = {shown}，{muss} {limit}",
+        f"{row.name} 未满足（{row.title.zh}）：{measured.zh} = {shown}，{must_zh} {limit}",
     )
 
 
