@@ -31,7 +31,7 @@ class Metric:
 
     Attributes:
         of: its value from a batch record in ``unit``; NaN where the record does not say.
-        digits: that are worth showing. is_share: in percent of something, so that 0.9 is hardly meant as a bound.
+        digits: that are worth showing. is_share: in percent of something, so that differences are points.
     """
 
     name: str
@@ -84,6 +84,11 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("yield", "%", Text("Extraction yield", "提取率"), _key("extraction_yield", 100.0), 2, is_share=True),
+        Metric(
+            *("yield_reconciled", "%", Text("Reconciled yield", "协调后提取率")),
+            *(_key("extraction_yield_reconciled", 100.0), 2),
+            is_share=True,
+        ),
         Metric("moisture", "% wb", Text("Mean moisture", "平均水分"), _key("moisture_mean_pct_wb")),
         Metric("moisture_sd", "% wb", Text("Spread of moisture", "水分波动"), _key("moisture_sd_pct_wb"), 3),
         Metric("energy", "kWh/kg", Text("Energy per kg of powder", "单位能耗"), _per_powder("energy_kwh"), 3),

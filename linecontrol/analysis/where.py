@@ -20,6 +20,8 @@ from linecontrol.core.errors import ConfigError, Problem
 
 MOST_LETTERS, MOST_PARTS = 2000, 300
 _YIELD = "yield_"  # ``yield`` is a word of Python's
+_YIELDS = ("yield", "yield_reconciled")  # in percent, and never as small as 1
+_MOST = 1e15  # no figure of a run is so large
 _TIMES = {"started": "started_at", "ended": "ended_at"}
 _WORDS = (*PLACES, "run_id", "reason", *_TIMES)
 _FLAGS = ("simulated",)
@@ -126,6 +128,8 @@ def _kind(node: ast.expr) -> str:
         if isinstance(node.value, bool):
             return "any"
         if isinstance(node.value, int | float):
+            if not abs(node.value) < _MOST:
+                raise _wrong("a number is too large", f"below {_MOST:g}")
             return "number"
         if isinstance(node.value, str):
             return "text"
@@ -144,10 +148,11 @@ def _kind(node: ast.expr) -> str:
 
 def _check_share(left: ast.expr, right: ast.expr) -> None:
     """0.85 where 85 is meant would find every run without a word."""
-    if isinstance(left, ast.Name) and (metric := METRICS.get(_name(left))) is not None and metric.is_share:
+    if isinstance(left, ast.Name) and _name(left) in _YIELDS:
         bound = _number_of(right)
         if bound is not None and 0.0 < bound <= 1.0:
-            raise _wrong(f"{_name(left)} is in {metric.unit}: {bound:g} is hardly meant", f"{100 * bound:g}")
+            unit = METRICS[_name(left)].unit
+            raise _wrong(f"{_name(left)} is in {unit}: {bound:g} is hardly meant", f"{100 * bound:g}")
 
 
 def _number_of(node: ast.expr) -> float | None:

@@ -145,7 +145,7 @@ def runs_table(rows: Sequence[dict[str, Any]], console: Console) -> Table:
     return table
 
 
-_SPARE = ("Recipe", "Cost", "CO₂", "Water", "Energy", "Roots")  # given up in this order
+_SPARE = ("Recipe", "Cost", "CO₂", "Water", "Energy", "Reconciled", "Roots")  # given up in this order
 
 
 def _runs_table(rows: Sequence[dict[str, Any]], left_out: Sequence[str]) -> Table:
@@ -161,9 +161,8 @@ def _runs_table(rows: Sequence[dict[str, Any]], left_out: Sequence[str]) -> Tabl
     return table
 
 
-def _best_yield(row: dict[str, Any]) -> str:
-    best = "_reconciled" if row.get("extraction_yield_reconciled") is not None else ""
-    return _share(row.get(f"extraction_yield{best}"), row.get(f"extraction_yield{best}_u"))
+def _yield_of(key: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: _share(row.get(key), row.get(f"{key}_u"))
 
 
 def _share(value: float | None, u: float | None) -> str:
@@ -181,7 +180,8 @@ _COLUMNS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("Roots", "kg", lambda row: _number(row.get("root_kg"), 1)),
     ("Powder", "kg", lambda row: _number(row.get("powder_kg"), 1)),
     ("Moisture", "% wb", lambda row: _number(row.get("moisture_mean_pct_wb"), 2)),
-    ("Yield", "%", _best_yield),
+    ("Yield", "%", _yield_of("extraction_yield")),
+    ("Reconciled", "%", _yield_of("extraction_yield_reconciled")),
     ("Energy", "kWh/kg", lambda row: _number(row.get("energy_kwh_per_kg"), 2)),
     ("Water", "L/kg", lambda row: _number(row.get("water_l_per_kg"), 1)),
     ("CO₂", "kg/kg", lambda row: _number(row.get("co2_kg_per_kg"), 2)),

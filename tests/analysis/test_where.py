@@ -40,6 +40,8 @@ def found(text: str) -> list[int]:
         ("values.moisture_sp == 12.8 and simulated", [0, 1, 2, 40]),
         ("values.nothing > 3", []),
         ("alarms > -1 and hours < 0.4", [0, 1, 2, 40]),
+        ("diverted < 1", [0, 1, 2, 40]),
+        ("yield_reconciled > 1.5", []),
     ],
 )
 def test_a_condition_finds_its_runs(text: str, numbers: list[int]) -> None:
@@ -91,6 +93,9 @@ def test_runs_on_the_twin_are_found_by_what_they_were_made_with(text: str, meant
         ("lot == 'a' if yield > 85 else 'b'", "neither"),
         ("lot == f'{yield}'", "not understood"),
         ("yield > 10**9", "not understood"),
+        ("yield > 1" + "0" * 400, "too large"),
+        ("values.rasp_rpm < 1e999", "too large"),
+        ("yield_reconciled > 0.85", "hardly meant"),
     ],
 )
 def test_what_is_no_condition_is_told_and_never_executed(text: str, says: str) -> None:
