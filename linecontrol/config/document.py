@@ -137,7 +137,8 @@ def parse_document(content: bytes | str, path: Path | str) -> Document:
         mark = error.problem_mark or error.context_mark
         said = error.problem or error.context or "not YAML"
         hint = "texts that begin with % or @, or hold ': ' or ' #', in quotes"
-        hint = "spaces at the beginning of a line, no tabs" if "tab character" in said else hint
+        if "tab character" in said or (mark and _is_tab(text, mark)):
+            said, hint = "a tab stands where a value or a key begins", "spaces at the beginning of a line, no tabs"
         lines = text.count("\n", 0, -1) + 1  # libyaml places the end one line beyond
         place = min(mark.line + 1, lines) if mark else None
         if path.suffix.lower() == ".json":
@@ -154,6 +155,12 @@ def parse_document(content: bytes | str, path: Path | str) -> Document:
     if not isinstance(data, dict):
         raise _refusal(path, root.line, "is not a mapping", "a file of 'key: value' lines, first of them 'kind:'")
     return Document(path, data, root)
+
+
+def _is_tab(text: str, mark: yaml.Mark) -> bool:
+    """YAML's parsers seldom call a tab by its name: it is a "character that cannot start any token"."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    return mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t"
 
 
 def _refusal(path: Path, line: int | None, message: str, accepted: str = "") -> ConfigError:

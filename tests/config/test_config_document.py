@@ -338,3 +338,11 @@ def test_the_slow_loader_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None
         assert slow.line_of(loc) == fast.line_of(loc)
     for text in ("a: [", "a: 1\nb: %MW10", "a: 1\x00", "a: 1\na: 2"):
         assert only_problem(text).message
+
+
+@pytest.mark.parametrize("text", ["a:\n\tb: 1\n", "a: {b: 1}\n\tc: 2\n", "\ufeffa: 1\n\tb: 2\n", "a:\n- 1\n\t- 2\n"])
+def test_a_tab_is_called_a_tab(text: str) -> None:
+    with pytest.raises(ConfigError, match="a tab stands where a value or a key begins") as raised:
+        parse_document(text, "tabs.yaml")
+    assert raised.value.problems[0].line == text.count("\n", 0, text.index("\t")) + 1
+    assert raised.value.problems[0].accepted == "spaces at the beginning of a line, no tabs"

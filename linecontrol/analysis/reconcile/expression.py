@@ -7,11 +7,13 @@ Parsed, never executed: numbers, names, + - * / and brackets are all there is. D
 from __future__ import annotations
 
 import ast
+import cmath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 MOST_LETTERS = 2000
 MOST_PARTS = 500  # names, numbers and signs of one expression
+LARGEST = 1e15  # of a number written down, and of a value: beyond it products leave what a computer can hold
 STEP = 1e-20
 
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -31,8 +33,11 @@ class Expression:
     _tree: ast.expr
 
     def at(self, values: Mapping[str, complex]) -> complex:
-        """Its value. Raises KeyError for an unknown name, ZeroDivisionError."""
-        return _evaluate(self._tree, values)
+        """Its value. Raises KeyError for an unknown name, ZeroDivisionError, OverflowError (both ArithmeticError)."""
+        found = _evaluate(self._tree, values)
+        if not cmath.isfinite(found):
+            raise OverflowError(f"{self.text}: is larger than a computer can hold")
+        return found
 
     def gradient(self, values: Mapping[str, float]) -> dict[str, float]:
         """Derivative by each of its names at these values."""
@@ -80,6 +85,9 @@ def parse(text: str) -> Expression:
             names[_name(node)] = None
         elif not (isinstance(node, ast.Constant) and type(node.value) in (int, float)):
             raise ExpressionError(f"{ast.unparse(node)[:60]!r} is not accepted (accepted: {_ACCEPTED})")
+        elif abs(node.value) > LARGEST:  # type: ignore[arg-type]  # a whole number of any length compares without a fault
+            written = ast.get_source_segment(text.strip(), node) or "a number"
+            raise ExpressionError(f"{written[:20]} is too large a number (accepted: up to {LARGEST:g})")
     return Expression(text.strip(), tuple(names), tree)
 
 

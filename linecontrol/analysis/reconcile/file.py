@@ -10,7 +10,7 @@ from linecontrol.analysis.reconcile.flowsheet import Balance, Flowsheet, Variabl
 from linecontrol.config.document import Document, Loc, load_document
 from linecontrol.config.fields import near_names
 from linecontrol.config.flowsheet import FlowsheetFile, InOut, Measured
-from linecontrol.config.reading import read_model
+from linecontrol.config.reading import in_two, read_model
 from linecontrol.core.errors import ConfigError, Problem
 
 
@@ -30,11 +30,31 @@ def flowsheet_problems(doc: Document) -> list[Problem]:
         return list(checked.problems)
     found = list(_expression_problems(doc, checked.model))
     if not found:
+        found = list(_correlation_problems(doc, checked.model))
+    if not found:
         try:
             _flowsheet(checked.model).covariance()
         except ValueError as error:
-            found.append(doc.problem(("correlations",), str(error)))
+            found.append(doc.problem(("correlations",), *in_two(str(error), "")))
     return found
+
+
+def _correlation_problems(doc: Document, file: FlowsheetFile) -> Iterator[Problem]:
+    measured = [name for name, row, _ in _quantities(file) if row.value is not None]
+    seen: set[frozenset[str]] = set()
+    for at, row in enumerate(file.correlations):
+        pair = frozenset(row.of)
+        wrong = [name for name in row.of if name not in measured]
+        if wrong:
+            yield doc.problem(
+                ("correlations", at, "of"), f"{wrong[0]!r} is not measured", near_names(wrong[0], measured)
+            )
+        elif len(pair) < 2:
+            yield doc.problem(("correlations", at, "of"), f"{row.of[0]} twice", "two different measured values")
+        elif pair in seen:
+            said = f"{row.of[0]} and {row.of[1]} are correlated twice"
+            yield doc.problem(("correlations", at, "of"), said, "each pair once")
+        seen.add(pair)
 
 
 def _expression_problems(doc: Document, file: FlowsheetFile) -> Iterator[Problem]:
@@ -82,4 +102,12 @@ def _flowsheet(file: FlowsheetFile) -> Flowsheet:
         {name: parse(text) for name, text in file.wanted.items()},
         {(row.of[0], row.of[1]): row.share for row in file.correlations},
         file.name,
+        tuple(_remarks(file)),
     )
+
+
+def _remarks(file: FlowsheetFile) -> Iterator[str]:
+    """A stream may be measured below nothing, as a change of what is held is; most are not, so it is told."""
+    below = [name for name, stream in file.streams.items() if stream.value is not None and stream.value < 0.0]
+    if below:
+        yield f"Measured below nothing: {', '.join(below)}. A change of what is held may be; no stream is."

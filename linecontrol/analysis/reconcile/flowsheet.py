@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from linecontrol.analysis.reconcile.expression import Expression, ExpressionError
+from linecontrol.analysis.reconcile.expression import LARGEST, Expression, ExpressionError
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -49,6 +49,7 @@ class Flowsheet:
     Attributes:
         wanted: quantities to be computed, by name.
         correlations: of the errors of two measured values, -1..1 (e.g. both from the same scale).
+        remarks: what whoever wrote it down should be told with the answer, as sentences.
     """
 
     variables: Sequence[Variable]
@@ -56,6 +57,7 @@ class Flowsheet:
     wanted: Mapping[str, Expression] = field(default_factory=dict)
     correlations: Mapping[tuple[str, str], float] = field(default_factory=dict)
     name: str = ""
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = {variable.name for variable in self.variables}
@@ -69,9 +71,17 @@ class Flowsheet:
         for variable in self.variables:
             if variable.is_measured and not (variable.u is not None and 0.0 <= variable.u < math.inf):
                 raise ValueError(f"{variable.name}: u {variable.u} is not accepted (accepted: 0 or more, finite)")
+            for number in (variable.value, variable.u, variable.guess):
+                if number is not None and not abs(number) <= LARGEST:
+                    accepted = f"-{LARGEST:g} to {LARGEST:g}"
+                    raise ValueError(f"{variable.name}: {number} is not accepted (accepted: {accepted})")
         for (one, other), share in self.correlations.items():
             if one not in self.measured or other not in self.measured or one == other:
-                raise ValueError(f"correlation of {one} and {other}: both must be measured, and different")
+                accepted = f"two of {', '.join(self.measured[:12])}"
+                said = "both must be measured, and different"
+                raise ValueError(f"correlation of {one} and {other}: {said} (accepted: {accepted})")
+            if (other, one) in self.correlations:
+                raise ValueError(f"{one} and {other} are correlated twice (accepted: each pair once)")
             if not -1.0 <= share <= 1.0:
                 raise ValueError(f"correlation {share} is not accepted (accepted: -1 to 1)")
 
@@ -99,4 +109,4 @@ class Flowsheet:
         """The same with these values not measured; what was measured is where the search begins."""
         changed = [Variable(v.name, None, None, v.unit, v.value) if v.name in names else v for v in self.variables]
         kept = {pair: share for pair, share in self.correlations.items() if not set(pair) & set(names)}
-        return Flowsheet(changed, self.balances, self.wanted, kept, self.name)
+        return Flowsheet(changed, self.balances, self.wanted, kept, self.name, self.remarks)

@@ -4,7 +4,8 @@
   there are independent balances left once what is not measured is taken out (Ripps 1965; Reilly & Carpani 1963).
 * Test of each measurement, of maximum power: Mah & Tamhane (1982), AIChE J. 28:828; limits after Sidak (1967).
 * Decision: the smaller of the two p-values, against its own distribution when nothing is wrong. That distribution is
-  drawn (the two tests depend on each other), so that false alarms have the rate that was asked for.
+  drawn (the two tests depend on each other), so that false alarms have the rate that was asked for. With one balance
+  left the two are one test, and its p-value needs no drawing.
 * Measurements whose tests are the same up to sign cannot be told apart by any test; they are named together.
 """
 
@@ -92,9 +93,13 @@ def gross_errors(names: Sequence[str], columns: FloatArray, residual: FloatArray
 
 def decision(columns: FloatArray, residual: FloatArray, u: FloatArray, draws: int = DRAWS) -> float:
     """p-value of "no measurement is wrong"; NaN when no balance can test anything, 1 when none can be at fault."""
+    from scipy.special import chdtrc
+
     dof = len(residual)
     if dof == 0:
         return math.nan
+    if dof == 1:
+        return float(chdtrc(1, float(residual @ residual)))
     directions = _distinct(columns, u)
     drawn = np.random.default_rng(SEED).standard_normal((draws, dof))
     here = float(_smaller_p(residual[None, :], directions)[0])
