@@ -17,9 +17,9 @@ def assess(
     pv: Annotated[str, typer.Option("--pv", metavar="COL", help="Its column of the measurement.")] = "pv",
     sp: Annotated[str, typer.Option("--sp", metavar="COL", help="Its column of the set point, or a number.")] = "sp",
     op: Annotated[str, typer.Option("--op", metavar="COL", help="Its column of the output.")] = "op",
-    mode: Annotated[str | None, typer.Option(metavar="COL", help="Its column of the mode: 0 = manual.")] = None,
+    mode: Annotated[str | None, typer.Option(metavar="COL", help="Its column of the mode: 0 or MAN = manual.")] = None,
     quality: Annotated[str | None, typer.Option(metavar="COL", help="Its column that says good or bad.")] = None,
-    time_unit: Annotated[str, typer.Option(help="s, ms, min, h; auto: as the column's name ends.")] = "auto",
+    time_unit: Annotated[str, typer.Option(help="s, ms, us, ns, min, h, d; auto: as the column's name says.")] = "auto",
     op_low: Annotated[float | None, typer.Option(help="Lower limit of the output in the file.")] = None,
     op_high: Annotated[float | None, typer.Option(help="Upper limit of the output in the file.")] = None,
     run: Annotated[str | None, typer.Option(help="Run id, or 'last' (the default).")] = None,
@@ -41,9 +41,12 @@ def assess(
         if csv is not None:
             if loops or run or last:
                 stop("--csv goes without loops, --run and --last", BAD_INPUT)
+            if (op_low is None) != (op_high is None):
+                given, other = ("--op-high", "--op-low") if op_low is None else ("--op-low", "--op-high")
+                stop(f"{given} alone tells no limits (accepted: both, or neither): give {other} too", BAD_INPUT)
             limits = None if op_low is None or op_high is None else (op_low, op_high)
-            columns = {"pv": pv, "sp": sp, "op": op, **({"mode": mode} if mode else {})}
-            found = from_csv(csv, time, columns, quality, time_unit, limits, delay or [])
+            columns = {"pv": pv, "sp": sp, "op": op}
+            found = from_csv(csv, time, columns, mode, quality, time_unit, limits, delay or [])
         else:
             if run and last:
                 stop("--run and --last: give one of the two", BAD_INPUT)

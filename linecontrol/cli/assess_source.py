@@ -76,6 +76,7 @@ def from_csv(
     path: Path,
     time: str,
     columns: Mapping[str, str],
+    mode: str | None,
     quality: str | None,
     time_unit: str,
     op_limits: tuple[float, float] | None,
@@ -89,9 +90,9 @@ def from_csv(
         del wanted["sp"]
     if op_limits is not None and not op_limits[0] < op_limits[1]:
         raise _wrong("--op-low", f"{op_limits[0]:g} is not below --op-high {op_limits[1]:g}", "low below high")
-    table = read_table(path, time, wanted, quality=quality, time_unit=time_unit)
+    table = read_table(path, time, wanted, quality=quality, mode=mode, time_unit=time_unit)
     count = len(table.t_s)
-    mode = table.columns.get("mode", np.ones(count))
+    auto = table.columns.get("mode", np.ones(count))
     sp = np.full(count, fixed) if fixed is not None else table.columns["sp"]
     return [
         Stretch(
@@ -101,7 +102,7 @@ def from_csv(
             pv=table.columns["pv"],
             sp=sp,
             op=table.columns["op"],
-            auto=np.nan_to_num(mode) > 0.5,
+            auto=np.nan_to_num(auto) > 0.5,
             good=table.good,
             delay_s=delays(delay, [path.stem]).get(path.stem),
             op_limits=op_limits,

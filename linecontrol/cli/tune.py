@@ -17,7 +17,7 @@ def tune(
     u: Annotated[str, typer.Option("--u", metavar="COL", help="Its column of the controller output.")] = "u",
     y: Annotated[str, typer.Option("--y", metavar="COL", help="Its column of the measurement (PV).")] = "y",
     quality: Annotated[str | None, typer.Option(metavar="COL", help="Its column that says good or bad.")] = None,
-    time_unit: Annotated[str, typer.Option(help="s, ms, min, h; auto: as the column's name ends.")] = "auto",
+    time_unit: Annotated[str, typer.Option(help="s, ms, us, ns, min, h, d; auto: as the column's name says.")] = "auto",
     kind: Annotated[str, typer.Option(help="step, relay or auto.")] = "auto",
     structure: Annotated[str | None, typer.Option(help="pi or pid; default: pid, on a running loop as it is.")] = None,
     model: Annotated[

@@ -120,6 +120,9 @@ def evaluate(asked: Asked) -> Outcome:
     wanted = {"u": asked.u, "y": asked.y}
     table = read_table(asked.csv, asked.time, wanted, quality=asked.quality, time_unit=asked.time_unit)
     t, u, y = table.t_s, table.columns["u"], table.columns["y"]
+    if asked.start_s is not None and asked.start_s >= t[-1]:
+        message = f"{asked.start_s:g} s is not within the record, which ends at {t[-1]:g} s"
+        raise ConfigError([Problem(str(asked.csv), None, "--start", message, f"0 up to below {t[-1]:g}")])
     part = (t >= (asked.start_s or 0.0)) & (t <= (math.inf if asked.end_s is None else asked.end_s))
     t, u, y, good = t[part], u[part], y[part], table.good[part].tolist()
     kind = recorded_kind(u) if asked.kind == "auto" else asked.kind
@@ -187,7 +190,12 @@ def _accept_options(asked: Asked) -> None:
         ("--n", asked.n, 0.0),
         ("--smallest-move", asked.smallest_move, -1.0),
         ("--op-span", asked.op_span, 0.0),
+        ("--start", asked.start_s, -1.0),
+        ("--end", asked.end_s, 0.0),
     ):
         if number is not None and (not math.isfinite(number) or number <= low or number < 0.0):
             accepted_numbers = "0 or more" if low < 0.0 else "above 0"
             raise ConfigError([Problem("", None, option, f"{number:g} is not accepted", accepted_numbers)])
+    if asked.start_s is not None and asked.end_s is not None and asked.end_s <= asked.start_s:
+        message = f"{asked.end_s:g} is not after --start {asked.start_s:g}"
+        raise ConfigError([Problem("", None, "--end", message, f"above {asked.start_s:g}")])

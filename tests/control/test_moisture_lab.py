@@ -143,3 +143,19 @@ def test_a_load_that_nobody_measures_is_known_by_the_outlet_air() -> None:
         found[drift] = watch.bias
     assert abs(found[0.0]) < 0.3
     assert found[0.8] == pytest.approx(2.0, abs=0.6)
+
+
+def test_what_a_load_does_that_is_not_measured_is_not_held_against_the_meter() -> None:
+    """The cake's meter is lost and the cake becomes wetter for an hour: moisture and outlet air tell of it together."""
+    model = MoistureController.from_dict(json.loads(plain())).model
+    k_per_pct = MeterAudit(model)._seen[1, 0]
+    found = {}
+    for unseen in ((), ("water",)):
+        watch = MeterAudit(model)
+        for minute in range(90):
+            left = 0.0 if minute < 30 else 1.5
+            watch.step(left, k_per_pct * left, {}, {}, 60.0, unseen)
+        found[unseen] = (abs(watch.bias), watch.process)
+    assert found["water",][0] < 0.5 * found[()][0]
+    assert found["water",][1] > 1.2
+    assert model.unseen({"heat": 0.0, "water": math.nan, "feed": 0.0}) == ["water"]

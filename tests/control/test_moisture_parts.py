@@ -106,6 +106,16 @@ def test_a_working_meter_is_hardly_ever_called_stuck(repeat_share: float, sample
     assert 28_800.0 / sample_s * max(repeat_share, 1e-3) ** n <= 0.3 + 1e-9
 
 
+def test_noise_on_a_coarse_scale_is_no_stuck_meter() -> None:
+    """A working meter of 0.2 % wb noise that shows tenths: readings near the mean repeat more often than others."""
+    readings = np.round(np.random.default_rng(7).normal(13.0, 0.2, 40 * 28_800), 1)
+    same = readings[1:] == readings[:-1]
+    n = repeats_for_stuck(float(np.mean(same)), 1.0)
+    ends = np.flatnonzero(~np.concatenate([[False], same, [False]]))
+    stuck = int(np.sum(np.diff(ends) - 1 >= n))
+    assert stuck <= 40 * 0.3 * 1.8, f"{stuck} in forty shifts"
+
+
 def test_a_reading_is_judged() -> None:
     state = MeterState()
     reading, state, why = judge(state, 13.0, 13.1, 0.2, 3, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,10 @@ from hypothesis import strategies as st
 from tuning_plants import Rational, coloured, step_test
 
 import linecontrol.control
-from linecontrol.control.tuning import Identified, Process, Refusal, identify, margins, response, tune
+from linecontrol.control.tuning import Identified, Process, Refusal, identify, identify_relay, margins, response, tune
+from linecontrol.control.tuning.misfit import moved_once
+from linecontrol.control.tuning.models import Moves
+from linecontrol.sentences import Sentences
 
 
 def record(
@@ -189,6 +194,17 @@ def test_a_load_that_wanders_is_named_instead_of_the_record_s_length() -> None:
     assert "a load moves" in refusal(result, "restless")
 
 
+@pytest.mark.parametrize("judge", [identify, identify_relay])
+def test_dates_are_refused_instead_of_being_taken_for_seconds(judge: Callable[..., Identified | Refusal]) -> None:
+    t = np.arange(0.0, 300.0)
+    u = np.where((t >= 60.0) & (t % 40.0 < 20.0), 32.0, 30.0)
+    since = np.datetime64("2026-05-04T23:57:30", "ns")
+    for times in (since + (1e9 * t).astype("timedelta64[ns]"), (1e3 * t).astype("timedelta64[ms]")):
+        reason = refusal(judge(times, u, response(Process(2.0, 20.0, 7.0), t, u)), "time")
+        assert str(times.dtype) in reason
+        assert "accepted: seconds" in reason
+
+
 def test_an_unknown_class_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="fopdt"):
         identify(*record(Process(1.0, 10.0, 5.0)), classes=["third-order"])
@@ -245,3 +261,159 @@ def test_an_output_recorded_only_when_it_changes_is_taken_as_unchanged() -> None
     model = found(identify(t, changes, y))
     assert model.process == found(identify(t, u, y)).process
     assert any("output is missing in 99%" in said for said in model.warnings)
+
+
+# -- what one move cannot tell, and what it can
+
+
+SLOW = Process(1.2, 40.0, 12.0)
+ONE_STEP = "one step cannot tell a load that moved meanwhile"
+
+
+def slow_record(seed: int = 1, *, span_s: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A step of 5 at 60 s on ``SLOW``, noise of 0.1."""
+    t = np.arange(0.0, span_s)
+    u = np.where(t >= 60.0, 45.0, 40.0)
+    return t, u, 70.0 + response(SLOW, t, u) + 0.1 * np.random.default_rng(seed).normal(size=len(t))
+
+
+def in_chinese(sentence: str) -> str:
+    said = Sentences.shipped().translated(sentence, "zh")
+    assert said != sentence, sentence
+    return said
+
+
+def load_after(t: np.ndarray) -> np.ndarray:
+    return np.where(t >= 130.0, 3.0 * -np.expm1(-(t - 130.0) / 30.0), 0.0)
+
+
+def ramp_at_once(t: np.ndarray) -> np.ndarray:
+    return np.clip(0.03 * (t - 60.0), 0.0, 3.0)
+
+
+@pytest.mark.parametrize(("load", "seeds"), [(load_after, (1, 2)), (ramp_at_once, (4, 7))])
+def test_a_load_that_moves_after_the_only_step_is_refused_where_it_shows(
+    load: Callable[[np.ndarray], np.ndarray], seeds: tuple[int, ...]
+) -> None:
+    for seed in seeds:
+        t, u, y = slow_record(seed)
+        said = refusal(identify(t, u, y + load(t)), "drift")
+        assert "a load moved during the test" in said
+        assert "负荷有变化" in in_chinese(said)
+
+
+def test_one_step_alone_is_said_to_be_one_and_gives_the_same_gains() -> None:
+    model = found(identify(*slow_record()))
+    (said,) = model.warnings
+    assert said.startswith(ONE_STEP)
+    assert "单次阶跃" in in_chinese(said)
+    tuned = tune(model)
+    assert tuned
+    assert margins(SLOW, tuned.best.gains, period_s=1.0).worst == pytest.approx(1.37, abs=0.1)
+
+
+def test_a_step_back_needs_no_such_warning() -> None:
+    t, u, y = slow_record()
+    back = np.where(t >= 200.0, 40.0, u)
+    assert found(identify(t, back, y + response(SLOW, t, back) - response(SLOW, t, u))).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("times", "sizes", "once"),
+    [
+        ([60.0], [-5.0], True),
+        ([60.0, 62.0, 64.0], [1.0, 2.0, 1.0], True),
+        ([50.0, 60.0, 70.0], [0.1, 5.0, -0.1], True),
+        ([60.0, 300.0], [5.0, 3.0], False),
+        ([60.0, 300.0], [5.0, -5.0], False),
+        ([60.0, 100.0, 140.0], [5.0, -10.0, 5.0], False),
+    ],
+)
+def test_what_counts_as_one_move(times: list[float], sizes: list[float], once: bool) -> None:
+    assert moved_once(Moves(np.array(times), np.array(sizes)), 50.0) is once
+
+
+def test_a_delay_that_is_not_told_apart_from_0_counts_as_a_sample_time_of_it() -> None:
+    model = found(identify(*record(Process(2.0, 20.0), noise=0.02)))
+    assert min(p.delay_s for p in model.possible) >= model.period_s
+    assert "滞后" in in_chinese(next(said for said in model.warnings if "not told apart from 0" in said))
+
+
+@pytest.mark.parametrize("rows", [6, 4])
+def test_a_gap_just_before_the_step_is_doubt_of_the_delay(rows: int) -> None:
+    t, u, y = slow_record()
+    keep = (t < 59.0) | (t >= 59.0 + rows)
+    model = found(identify(t[keep], u[keep], y[keep]))
+    assert model.process.delay_s < SLOW.delay_s - 2.0
+    assert SLOW.delay_s in model.intervals["delay_s"]
+    said = next(said for said in model.warnings if f"nothing was recorded for {rows + 1} s" in said)
+    assert "没有记录" in in_chinese(said)
+    tuned = tune(model)
+    assert tuned
+    assert margins(SLOW, tuned.best.gains, period_s=1.0).worst < 1.5
+
+
+def test_a_gap_longer_than_the_delay_is_refused() -> None:
+    t, u, y = slow_record()
+    keep = (t < 55.0) | (t > 66.0)
+    said = refusal(identify(t[keep], u[keep], y[keep]), "missing")
+    assert "when it moved is not known" in said
+    assert "没有记录" in in_chinese(said)
+
+
+def test_a_gap_elsewhere_and_a_record_on_change_leave_the_delay_as_it_is() -> None:
+    t, u, y = slow_record()
+    away = (t < 100.0) | (t > 150.0)
+    rows = [0]
+    for n in range(1, len(t)):
+        if abs(y[n] - y[rows[-1]]) > 0.3 or u[n] != u[rows[-1]]:
+            rows.append(n)
+    for keep in (away, np.array(rows)):
+        model = found(identify(t[keep], u[keep], y[keep]))
+        assert not any("nothing was recorded" in said for said in model.warnings)
+        assert model.process.delay_s == pytest.approx(12.0, abs=1.5)
+
+
+def test_the_noise_of_a_closed_loop_at_rest_is_no_test() -> None:
+    """A drift that cancels the answer must not be made up to explain a PV that stays where it is."""
+    rng = np.random.default_rng(3)
+    t = np.arange(600.0)
+    y, u, pipe, level, integral = [], [], [0.0] * 12, 0.0, 0.0
+    for _ in t:
+        y.append(70.0 + level + 0.1 * rng.normal())
+        integral += 1.2 * (70.0 - y[-1]) / 40.0
+        u.append(40.0 + 1.2 * (70.0 - y[-1]) + integral)
+        pipe.append(u[-1] - 40.0)
+        level += (1.2 * pipe.pop(0) - level) / 40.0
+    result = identify(t, u, y, classes=["integrating", "integrating-lag"])
+    assert isinstance(result, Refusal), result
+    assert result.code in ("drift", "small-step", "not-settled", "restless")
+    in_chinese(result.reason)
+
+
+def test_a_step_that_did_nothing_is_not_tuned() -> None:
+    t, u, _ = slow_record()
+    for seed in (5, 79, 82):
+        y = 70.0 + 0.1 * np.cumsum(np.random.default_rng(seed).normal(size=len(t) + 1))[1:]
+        assert isinstance(identify(t, u, y), Refusal)
+
+
+def test_a_refusal_is_handed_through_to_the_end() -> None:
+    t, u, y = slow_record()
+    refused = identify(t, np.full_like(u, 40.0), y)
+    assert tune(refused) is refused
+
+
+def test_arguments_that_are_not_accepted_are_said_to_be() -> None:
+    with pytest.raises(ValueError, match=r"structure 'p' is not accepted \(accepted: 'pi', 'pid'\)"):
+        tune(SLOW, structure="p", period_s=1.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"expected_sign 5 is not accepted \(accepted: 1, -1 or None\)"):
+        identify(*slow_record(), expected_sign=5)
+
+
+def test_a_process_that_swings_by_itself_is_named_for_that() -> None:
+    plant = Rational("", (1.0,), 5.0, pair=(20.0, 0.3))
+    result = identify(*step_test(plant, np.random.default_rng(1), noise=0.02))
+    assert isinstance(result, Refusal), result
+    assert "swings by itself" in result.reason
+    assert "摆动" in in_chinese(result.reason)

@@ -12,6 +12,7 @@ from tuning_plants import relay_test
 
 from linecontrol.control.tuning import Identified, Phase, Refusal, RelaySettings, identify_relay
 from linecontrol.control.tuning.relay import abort, start, step
+from linecontrol.sentences import Sentences
 
 SETTINGS = RelaySettings(
     centre=40.0,
@@ -127,3 +128,14 @@ def test_a_person_can_abort_it_once() -> None:
 def test_settings_that_do_not_fit_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         replace(SETTINGS, **{field: value})
+
+
+def test_what_would_do_is_told_for_a_relay() -> None:
+    """A relay record that is refused must not be answered by: make a relay test, or a doublet."""
+    t, u, y = relay_test(1.0, 1.0, noise=0.05, seed=3)
+    refused = identify_relay(t, u, y, widest_gain=0.001)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "not-settled"
+    assert refused.reason.endswith("record more periods, or make larger moves, unlike to either side (2 : 1)")
+    assert "doublet" not in refused.reason
+    assert "周期" in Sentences.shipped().translated(refused.reason, "zh")

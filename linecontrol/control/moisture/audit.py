@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -50,7 +50,10 @@ class MeterAudit:
     """
 
     def __init__(self, model: DryerModel) -> None:
-        self._noise = model.moisture.noise
+        self._model, self._noise = model, model.moisture.noise
+        # A load comes back to its mean; the walk that stands in for one that nobody measures would not.
+        spreads = [model.moisture.gain(name)[0] * noise.level_sd for name, noise in model.inputs.items()]
+        self._most_unseen = STARTS["load"] ** 2 + math.fsum((2.0 * spread) ** 2 for spread in spreads)
         self.available = model.outlet is not None or model.knows_loads
         self._outlet_noise: LevelNoise | None = None
         self._way_s = self._t_s = 0.0
@@ -157,10 +160,12 @@ class MeterAudit:
         parts: Mapping[str, float],
         outlet_parts: Mapping[str, float],
         dt_s: float,
+        unseen: Sequence[str] = (),
     ) -> None:
         """What the models leave of a reading of each [% wb, K]; NaN = not measured or not to be used.
 
         ``parts``, ``outlet_parts``: what each input contributes to the moisture [% wb] and to the outlet [K].
+        ``unseen``: loads that are not measured now: what they do must not be held against the meter.
         """
         if not self.available:  # nothing tells; what may have become of the meter grows all the same
             moisture_left = outlet_left = math.nan
@@ -173,7 +178,7 @@ class MeterAudit:
                 self._parts[n] = [total + by.get(name, 0.0) for total, name in zip(self._parts[n], names, strict=True)]
         self._age_s += dt_s
         if self._age_s >= LOOK_S:
-            self._look()
+            self._look(unseen)
             self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
             self._parts = [[0.0] * len(self._names), [0.0] * len(self._outlet_names)]
 
@@ -191,7 +196,7 @@ class MeterAudit:
         then_s, left, by = self._on_its_way[0]
         return (left, by) if then_s <= due_s else (math.nan, by)
 
-    def _look(self) -> None:
+    def _look(self, unseen: Sequence[str]) -> None:
         age_s = self._age_s
         hours, outlet_noise = age_s / 3600.0, self._outlet_noise or LevelNoise(SWING_S, 0.0, 0.0)
         for n, wander in ((2, self._noise), (6, outlet_noise), (7, LevelNoise(SWING_S, SWING_PCT, 0.0))):
@@ -205,6 +210,9 @@ class MeterAudit:
         self.p[:, 3] += hours * self.p[:, 5]
         for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet"), (5, "rate")):
             self.p[n, n] += WALKS[name] ** 2 * hours
+        for name in unseen:
+            if self.p[0, 0] < self._most_unseen:
+                self.p[0, 0] += self._model.moved_by(name, age_s)
         for n, at in ((0, slice(8, 8 + len(self._names))), (1, slice(8 + len(self._names), None))):
             if self._counts[n]:
                 self._seen[n, at] = [total / self._counts[n] for total in self._parts[n]]

@@ -253,7 +253,8 @@ class MoistureController:
             return
         before = self.audit.process
         left_pct, outlet_parts = reading - self.estimator.as_commissioned, self.outlet.parts if self.outlet else {}
-        self.audit.step(left_pct, outlet_left, self.estimator.output.parts, outlet_parts, dt_s)
+        parts, unseen = self.estimator.output.parts, self.model.unseen(scaled)
+        self.audit.step(left_pct, outlet_left, parts, outlet_parts, dt_s, unseen)
         if not math.isfinite(reading):  # without the meter, the outlet air is the only one to tell of unseen loads
             self.estimator.shift(self.audit.process - before)
         if self.audit.is_told:
@@ -308,7 +309,8 @@ class MoistureController:
         dearer = self._movement.dearer(self.settings.movement_limit_k_per_h)
         if dearer > 1.0:
             flags.append("wear")
-        return self._predictive.step(self.set_point, applied_c, self.settings, dt_s, dearer)
+        # After a pause it may move as far as in one scan: what was missed is not made up for in a leap.
+        return self._predictive.step(self.set_point, applied_c, self.settings, min(dt_s, self._usual_s), dearer)
 
     def _fed_back(
         self, mode: MoistureMode, believed: float, outlet_c: float, applied_c: float, dt_s: float, *, is_new: bool

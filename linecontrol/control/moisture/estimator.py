@@ -126,6 +126,8 @@ class MoistureEstimator:
         self.output.step(self.t_s, inputs, dt_s)
         self._look_again()
         self._wander(dt_s)
+        for name in self.model.unseen(scaled):  # it moves on, and nobody tells how
+            self.p[0, 0] += self.model.moved_by(name, dt_s)
         rate = (self._explained - before) / dt_s
         parts = self.output.parts
         self._h = np.array([1.0, 1.0, *[parts[name] for name in self.names], -rate])

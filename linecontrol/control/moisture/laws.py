@@ -167,7 +167,7 @@ class PredictiveLaw:
         self._moves: Moves | None = None
 
     def step(self, sp: float, applied_c: float, settings: MoistureSettings, dt_s: float, dearer: float = 1.0) -> float:
-        """Inlet set point [°C]. ``dearer``: moves cost so many times more than usual."""
+        """Inlet set point [°C]. ``dearer``: moves cost so many times more than usual. ``dt_s``: a usual scan [s]."""
         estimator = self._estimator
         # In kelvin of inlet air rather than in moisture: what the moves are worked out from then seldom changes.
         e_k = (estimator.free_response(applied_c - self._mean_c) - sp) / estimator.heat_slope

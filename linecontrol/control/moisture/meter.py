@@ -7,18 +7,26 @@ from typing import NamedTuple
 
 FALSE_ALARMS_PER_8H = 0.3
 SPIKE_SDS = 6.0  # a reading so far from what is expected is not used at once
+HOLDS_SHARE = 0.35  # a meter that repeats itself more often than this holds its values
 SPIKES = 5  # so many of them in a row are believed to be the process (or the meter's new level)
 
 
 def repeats_for_stuck(repeat_share: float, sample_s: float) -> int:
     """Equal readings in a row that prove a stuck meter, at most ``FALSE_ALARMS_PER_8H`` by chance in 8 h.
 
-    n repeats happen by chance about N p^n times in N readings, p being how often a working meter repeats itself.
-    A meter that repeats itself nearly always (it measures more slowly than it is read) is given a minute more.
+    A meter that repeats itself often (p) measures more slowly than it is read: n repeats happen by chance about N p^n
+    times in N readings. One that seldom does has noise on a coarse scale, and readings near the mean repeat more often
+    than others: Gaussian noise of standard deviation s in steps q << s has p = q/(2 s sqrt(pi)), and n repeats happen
+    about N (sqrt(2) p)^n / sqrt(n + 1) times.
     """
     p = min(max(repeat_share, 1e-3), 0.98)
-    n = math.log(FALSE_ALARMS_PER_8H * sample_s / 28_800.0) / math.log(p)
-    return max(2, math.ceil(n))
+    most = FALSE_ALARMS_PER_8H * sample_s / 28_800.0
+    if p > HOLDS_SHARE:
+        return max(2, math.ceil(math.log(most) / math.log(p)))
+    n = 2
+    while (math.sqrt(2.0) * p) ** n / math.sqrt(n + 1.0) > most:
+        n += 1
+    return n
 
 
 class MeterState(NamedTuple):

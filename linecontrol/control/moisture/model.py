@@ -158,6 +158,15 @@ class DryerModel:
             found["damp"] = absolute_humidity(ambient_c, ambient_rh_pct) - m["humidity_g_kg"]
         return found
 
+    def unseen(self, scaled: Mapping[str, float]) -> list[str]:
+        """Loads that act on the moisture and are not measured now. ``scaled``: as ``scaled`` gave it."""
+        paths = self.moisture.paths
+        return [name for name in self.inputs if name in paths and not math.isfinite(scaled.get(name, math.nan))]
+
+    def moved_by(self, name: str, dt_s: float) -> float:
+        """Variance that a load adds to the moisture by itself within ``dt_s`` [% wb, squared]."""
+        return self.moisture.gain(name)[0] ** 2 * self.inputs[name].drive(dt_s)
+
     @property
     def watches_meter(self) -> bool:
         """Whether outlet air and heat balance can tell a meter that drifts from powder that has changed."""

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 import numpy as np
 
 from linecontrol.control.tuning.doubt import Interval, border, half_width, profiled, widened
+from linecontrol.control.tuning.misfit import (
+    FALSE_START,
+    doubts,
+    swings_by_itself,
+    why_not_by_one_noise,
+    why_not_by_the_gap,
+    why_not_by_the_output,
+)
 from linecontrol.control.tuning.models import FloatArray, Kind, Process, answer
 from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record, restless
 from linecontrol.control.tuning.regression import SHAPES, Fit, Regression, Shape
@@ -88,10 +96,14 @@ def identify(
         settling: allow for a PV that was not at rest at the start (a load that came just then). It is allowed for by
             itself where the PV moves before the output does and that explains the record clearly better.
         skip_s: PVs of the first so many seconds are not looked at (the outputs are).
-        expected_sign: +1 or -1, the sign of the process gain if it is known; another one is refused.
+        expected_sign: +1 or -1, the sign of the process gain if it is known; a record that says otherwise is refused.
         widest_gain: half the 95 % interval of K over K, above which the model is refused; > 0.
         prefer: a class to be taken unless another one is clearly better.
+    Raises:
+        ValueError: for a class or an expected sign that is not accepted; what a record lacks is a refusal instead.
     """
+    if expected_sign not in (None, 1, -1):
+        raise ValueError(f"expected_sign {expected_sign!r} is not accepted (accepted: 1, -1 or None)")
     record = read_record(t_s, u, y, good, skip_s=skip_s)
     if isinstance(record, Refusal):
         return record
@@ -111,7 +123,11 @@ def identify(
         return Refusal("no-fit", "no class of model could be fitted to this record")
     best = _simplest(sorted(fits, key=lambda fit: fit.aicc), prefer)
     refused = _unfit(regression, best, expected_sign, widest_gain)
-    return _identified(regression, best, fits) if refused is None else refused
+    if refused is not None:
+        return _swinging(record, refused) if refused.code in ("drift", "restless") else refused
+    found = _identified(regression, best, fits)
+    misled = why_not_by_one_noise(regression, best, _swing(regression, best), found.intervals["delay_s"])
+    return found if misled is None else misled
 
 
 def _fits(regression: Regression, shapes: Sequence[Shape]) -> list[Fit]:
@@ -200,6 +216,9 @@ def _unfit(regression: Regression, fit: Fit, expected_sign: int | None, widest_g
             f" {record.after_s:.4g} s after the first move, its lags and delay are about {process.scale_s:.4g} s;"
             " record for longer, or make a larger step, a doublet or more periods",
         )
+    unexplained = why_not_by_the_output(regression, fit, swing)
+    if unexplained is not None:
+        return unexplained
     if expected_sign is not None and fit.gain * expected_sign < 0.0:
         return Refusal(
             "wrong-sign",
@@ -212,7 +231,28 @@ def _unfit(regression: Regression, fit: Fit, expected_sign: int | None, widest_g
             f"lags and delay together are {process.scale_s:.3g} s, sampled every {record.period_s:.3g} s; sample at"
             f" least every {process.scale_s / 5.0:.2g} s",
         )
-    return None
+    return why_not_by_the_gap(record, process.delay_s, process.scale_s)
+
+
+def _allowing(record: Record, process: Process, possible: tuple[Process, ...], delay: Interval) -> tuple[Process, ...]:
+    """The processes that gains must hold for, with delays that the fit knows nothing of. Where the delay is not told
+    apart from 0, at least one sample time of it, or the shortest would give the highest gains; after a gap, a move that
+    was made at its start."""
+    if delay.low <= FALSE_START * record.period_s:
+        possible = tuple(replace(p, delay_s=max(p.delay_s, record.period_s)) for p in (process, *possible))
+    return possible + (tuple(p.delayed(record.gap_s) for p in (process, *possible)) if record.gap_s else ())
+
+
+def _swinging(record: Record, refused: Refusal) -> Refusal:
+    """The same refusal, in other words where the process itself is what seems to wander."""
+    period_s = swings_by_itself(record)
+    if period_s is None:
+        return refused
+    return replace(
+        refused,
+        reason=f"the PV overshot and swung back, about every {period_s:.3g} s, ever less: a process (or an inner loop)"
+        " that swings by itself is none of the classes known here; damp it, then repeat",
+    )
 
 
 def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified:
@@ -233,7 +273,10 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
     possible = border(regression, fit) + tuple(
         f.process() for f in near if f.shape.integrating == fit.shape.integrating
     )
-    swing = _swing(regression, fit)
+    possible = _allowing(record, fit.process(), possible, intervals["delay_s"])
+    swing, warnings = _swing(regression, fit), _warnings(regression, fit, near)
+    warnings += tuple(doubts(regression, fit, intervals["delay_s"]))
+    intervals["delay_s"] = replace(intervals["delay_s"], high=intervals["delay_s"].high + record.gap_s)
     return Identified(
         process=fit.process(),
         intervals=intervals,
@@ -248,7 +291,7 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
         measured=record.y,
         fitted=np.asarray(regression.columns(fit.shape, fit.x) @ fit.linear, dtype=np.float64),
         period_s=record.period_s,
-        warnings=_warnings(regression, fit, near),
+        warnings=warnings,
     )
 
 

@@ -18,6 +18,9 @@ SPIKES = 0.01  # share of the samples that may be spikes; more are not wires but
 BAD_SHARE = 0.2  # of samples that may be missing
 STUCK_SHARE, STUCK_TIMES = 0.3, 10.0  # of the time after the move, and of the longest rest before it: nothing lives so
 RESTLESS = 0.01  # of the PV's range: less of a motion before the move changes no gain
+CLEAR_MOVE = 0.1  # of the output's range: a move so small dates nothing
+LONG_GAP = 2.0  # usual periods: a longer one before a move leaves open when it was made
+DEADBAND = 0.2  # of the usual change: a PV that never changes by less was recorded on change
 SEEN_BEFORE = 10  # samples before the move that tell whether the PV lives
 Numbers = Sequence[float] | FloatArray
 
@@ -47,6 +50,8 @@ class Record:
         t_s: times from 0 [s], rising. y: PV [PV unit]. moves: of the output. u_span: its range [output unit].
         period_s: usual sample time [s]. bad_share: of samples left out, 0 to 1. spikes: samples left out because they
             stood far from both neighbours. op_blank_share: of rows without an output, 0 to 1.
+        gap_s: longest time without a row just before a move of the output [s]: the move may have been made at any time
+            in it, and is dated at its end. 0 = none longer than ``LONG_GAP`` usual periods.
     """
 
     t_s: FloatArray
@@ -57,6 +62,7 @@ class Record:
     bad_share: float
     spikes: int = 0
     op_blank_share: float = 0.0
+    gap_s: float = 0.0
 
     @property
     def span_s(self) -> float:
@@ -75,11 +81,14 @@ def read_record(
     """Check and clean a test.
 
     Args:
-        t_s: times [s], rising; the first need not be 0. u: output, held from each time on [output unit]; a missing
-            value is taken as unchanged. y: PV [PV unit]. NaN is missing.
+        t_s: times [s], rising, no dates; the first need not be 0. u: output, held from each time on [output unit]; a
+            missing value is taken as unchanged. y: PV [PV unit]. NaN is missing.
         good: quality of each PV sample; None = all good but NaN.
         skip_s: PVs of the first so many seconds are not looked at (the outputs are).
     """
+    if (kind := np.asarray(t_s).dtype).kind in "mM":  # as numbers they would be of the array's own unit, often ns
+        accepted = "seconds, such as (t - t[0]) / np.timedelta64(1, 's')"
+        return Refusal("time", f"the times are of the type {kind} (accepted: {accepted})")
     try:
         t, op, pv = (np.array(x, dtype=np.float64) for x in (t_s, u, y))
         fine: NDArray[np.bool_] = np.isfinite(pv) if good is None else np.isfinite(pv) & np.asarray(good, dtype=bool)
@@ -123,7 +132,14 @@ def _cleaned(t: FloatArray, op: FloatArray, pv: FloatArray, fine: NDArray[np.boo
     if moves.times_s[0] > t[fine][-1] - 5 * float(np.median(np.diff(t))):
         return Refusal("not-settled", "the output moved at the very end of the record; go on recording after the step")
     period = float(np.median(np.diff(t)))
-    return Record(t[fine], pv[fine], moves, span, period, share, int(np.count_nonzero(spikes)), blank)
+    gap = _gap_before(t, op, CLEAR_MOVE * span)
+    gap = gap if gap > LONG_GAP * period and not _on_change(op, pv) else 0.0
+    return Record(t[fine], pv[fine], moves, span, period, share, int(np.count_nonzero(spikes)), blank, gap)
+
+
+def _gap_before(t: FloatArray, op: FloatArray, least: float) -> float:
+    """Longest time [s] between the rows at which the output moved by ``least`` or more and those before them."""
+    return float(np.max(np.diff(t)[np.abs(np.diff(op)) >= least], initial=0.0))
 
 
 def _stuck(t: FloatArray, pv: FloatArray, moved_s: float) -> Refusal | None:
@@ -175,3 +191,10 @@ def _spikes(pv: FloatArray, fine: NDArray[np.bool_]) -> NDArray[np.bool_]:
     bulk = float(np.ptp(np.quantile(known, (0.02, 0.98)))) if len(known) else 0.0
     far = off > max(SPIKE * usual, SPIKE_SHARE * bulk)
     return far if np.count_nonzero(far) <= max(1.0, SPIKES * len(known)) else np.zeros_like(far)
+
+
+def _on_change(op: FloatArray, pv: FloatArray) -> bool:
+    """A record written only when something changed (by a deadband, or a digit): its moves are dated by their own rows,
+    however long nothing came before. In one written by the clock the PV all but repeats itself now and then."""
+    changes = np.abs(np.diff(pv))[(np.diff(op) == 0.0) & np.isfinite(np.diff(pv))]
+    return len(changes) >= FEWEST and float(np.min(changes)) > DEADBAND * float(np.median(changes))

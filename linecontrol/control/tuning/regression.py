@@ -248,7 +248,17 @@ class Regression:
         variance = rss / (n - p)
         covariance = self._covariance(jacobian, self.record.y - self.columns(shape, x) @ linear)
         alike = (1.0 - phi) / (1.0 + phi)
-        k = p + 2
-        aicc = n * math.log(rss / n) + self._log_noise(phi) + 2.0 * k * n / max(n - k - 1, 1)
+        aicc = self._aicc(rss, p, phi)
         dof = max(n * alike - p, 3.0)
         return Fit(shape, x, linear, phi, math.sqrt(variance), covariance, dof, aicc, rss)
+
+    def _aicc(self, rss: float, parameters: int, phi: float) -> float:
+        n, k = len(self.record.t_s), parameters + 2
+        return n * math.log(rss / n) + self._log_noise(phi) + 2.0 * k * n / max(n - k - 1, 1)
+
+    def aicc(self, columns: FloatArray, phi: float) -> float:
+        """The corrected Akaike criterion of any linear terms with noise of this correlation; as ``Fit.aicc``."""
+        a, y = self.whiten(columns, phi), self.whiten(self.record.y, phi)
+        rest = y - a @ np.linalg.lstsq(a, y, rcond=None)[0]
+        rss = max(float(rest @ rest), len(y) * self.floor**2)
+        return self._aicc(rss, columns.shape[1], phi)

@@ -24,6 +24,11 @@ WIDEST_RELAY_GAIN = 0.1  # half the 95 % interval of K over K
 FEWEST_SWITCHES = 4  # after the first half-period
 LOAD_SHIFT = 0.1  # of the PV's range: a mean of the residuals that moves by more is a load
 PATIENCE = 3  # bad PVs in a row that are waited out
+ADVICE = {
+    "not-settled": "record more periods, or make larger moves, unlike to either side (2 : 1)",
+    "restless": "wait until the load rests, then repeat with larger moves, unlike to either side (2 : 1)",
+}
+"""What would do instead where ``identify`` asks for a step or a doublet."""
 
 
 class Phase(StrEnum):
@@ -182,9 +187,16 @@ def identify_relay(
         prefer="fopdt",
     )
     if isinstance(found, Refusal):
-        return found
+        return _advised(found)
     moved = _moved_load(found)
     return found if moved is None else moved
+
+
+def _advised(refused: Refusal) -> Refusal:
+    """The same refusal; what would do is told for a relay test, after the reason's last semicolon."""
+    wrong, _, _ = refused.reason.rpartition("; ")
+    advice = ADVICE.get(refused.code)
+    return refused if advice is None or not wrong else replace(refused, reason=f"{wrong}; {advice}")
 
 
 def _moved_load(found: Identified) -> Refusal | None:

@@ -88,7 +88,7 @@ class Band:
 
 
 def tune(
-    found: Identified | Process,
+    found: Identified | Process | Refusal,
     *,
     structure: Structure = "pid",
     limits: Limits | None = None,
@@ -99,12 +99,19 @@ def tune(
     """Gains for this process.
 
     Args:
-        found: an identified process with its doubt, or a process taken as exact.
+        found: an identified process with its doubt, or a process taken as exact. A refusal of the record is handed
+            through, so that ``tune(identify(...))`` says what is wrong with the record.
         structure: "pi" or "pid". limits: see ``Limits``; None = its defaults.
         period_s: sample time of the loop [s], >= 0; None = that of the test, or 0 for a bare process.
         n: derivative filter ratio Td/Tf, > 0.
         smallest_move: that the actuator makes, by its resolution or because it sticks [output unit]; 0 = any.
+    Raises:
+        ValueError: for an argument that is not accepted, with what is.
     """
+    if structure not in ("pi", "pid"):
+        raise ValueError(f"structure {structure!r} is not accepted (accepted: 'pi', 'pid')")
+    if isinstance(found, Refusal):
+        return found
     limits = Limits() if limits is None else limits
     period = period_s if period_s is not None else found.period_s if isinstance(found, Identified) else 0.0
     if not 0.0 <= smallest_move < math.inf:
