@@ -198,7 +198,7 @@ class MoistureStrategy:
             self.meter_bias = x.raw.number - x.pv.number
         failure = self._think(x, wants)
         self._judge(failure, wants, x)
-        self._doubt(x.now, x.dt_s)
+        self._doubt(x.now, x.dt_s, wants=wants)
         self.decides = wants and not self.fallback
         pv = x.pv
         if "nir-stuck" in self.doubts and pv.is_good:
@@ -289,7 +289,7 @@ class MoistureStrategy:
             text = f"{self.name}: the model is healthy; {self.wanted.name} decides again"
             self.emit(Event(x.now, "moisture.fallback", self.name, text, Severity.ALARM, active=False))
 
-    def _doubt(self, now: float, dt_s: float) -> None:
+    def _doubt(self, now: float, dt_s: float, *, wants: bool) -> None:
         """Tell of what the model thinks of the meter when it begins and ends."""
         if NO_FEED in self.answer.flags:
             return  # nothing to judge the meter by: what was thought of it stands until powder comes again
@@ -299,7 +299,8 @@ class MoistureStrategy:
         lasting = {flag for flag, seconds in self._flagged_s.items() if seconds >= SURE_S}
         found = {flag: DOUBTS[flag] for flag in DOUBTS if flag in lasting or (flag in flags and flag in self.doubts)}
         self._tell_drift(now)
-        self._tell_load(now, is_missing=NO_LOAD in (flags if self.lacks_load else lasting))
+        # Before the loop is in automatic nobody misses it: at a start there is no reading yet, and no cake.
+        self._tell_load(now, is_missing=wants and NO_LOAD in (flags if self.lacks_load else lasting))
         for flag in found.keys() - self.doubts.keys():
             text = f"{self.row.nir} {found[flag].en}: {self._figures()}; powder is diverted until it is cleared up"
             self.emit(Event(now, f"moisture.{flag}", self.row.nir, text, Severity.ALARM, active=True))

@@ -362,6 +362,17 @@ def test_a_load_that_is_not_measured_is_told_when_it_lasts_and_when_it_is_back()
     assert bench.kinds()[1:] == [("moisture.load-missing", False)]
 
 
+def test_a_load_is_missed_only_by_a_loop_that_stands_on_it() -> None:
+    bench = Bench()
+    bench.bank.on_write("MIC-306.MODE", 0)
+    bench.brain.answer = Answer(110.0, 12.9, 0.2, 0.0, ("load-missing",))
+    bench.tick(20, MT_207=None)
+    assert bench.kinds() == []
+    bench.bank.on_write("MIC-306.MODE", 1)
+    bench.tick(2)
+    assert bench.kinds() == [("moisture.load-missing", True)]
+
+
 def test_the_laboratorys_bias_is_told_to_the_model_which_sees_the_meter_as_it_is() -> None:
     bench = Bench()
     bench.bank._best = lambda tag, s: s._replace(value=s.number - 0.4) if tag == "MT-306" and s.is_good else s
