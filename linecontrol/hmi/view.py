@@ -15,7 +15,7 @@ from nicegui import ui
 from nicegui.client import Client
 
 from linecontrol.hmi import texts
-from linecontrol.hmi.client import LONG_DEADLINE_S, Api, ApiError, ApiGone, ApiSlow, Session
+from linecontrol.hmi.client import DEADLINE_S, LONG_DEADLINE_S, Api, ApiError, ApiGone, ApiSlow, Session
 from linecontrol.hmi.live import Live
 from linecontrol.sentences import terms
 
@@ -121,12 +121,16 @@ class View:
         asking = self.api.ask("GET", path, self.session, params=params, patience_s=LONG_DEADLINE_S)
         return await self.told(asking)
 
-    async def do(self, path: str, body: Any, *, method: str = "POST") -> Any | None:
-        """A change. Its answer; None when it was refused, which has then been said."""
+    async def do(self, path: str, body: Any, *, method: str = "POST", patience_s: float = DEADLINE_S) -> Any | None:
+        """A change. Its answer; None when it was refused, which has then been said.
+
+        ``patience_s``: longer for a change from which much is worked out before it is answered.
+        """
         if not self.is_up:
             self.say(self.t("link.no_commands"), bad=True)
             return None
-        return await self.told(self.api.ask(method, path, self.session, body=body), slow="link.unsure")
+        asking = self.api.ask(method, path, self.session, body=body, patience_s=patience_s)
+        return await self.told(asking, slow="link.unsure")
 
     async def told(self, asking: Awaitable[Any], *, slow: str = "link.slow") -> Any | None:
         """The answer to ``asking``; None when it failed, which has then been said (``slow``: when it took too long)."""

@@ -57,7 +57,7 @@ async def test_an_operator_who_reads_chinese_runs_the_line(line: Stage) -> None:
         record = (await line.controller.run_view())["record"]
         assert record["state"] == "Complete"
         shown = page.locator('[data-k="run.record.extraction_yield"]').first
-        async with asyncio.timeout(20.0):  # the last powder may still fall when the run has ended
+        async with asyncio.timeout(PATIENCE_S):  # the last powder may still fall when the run has ended
             while await shown.inner_text() != f"{record['extraction_yield'] * 100:.1f}":
                 record = (await line.controller.run_view())["record"]
         assert record["lot"] == "Y-17"

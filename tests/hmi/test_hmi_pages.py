@@ -32,14 +32,14 @@ class FakeApi:
         self.others: dict[str, Any] = {}
         """What else it answers, by path."""
         self.slow: set[str] = set()
-        """Paths it does not answer in time."""
+        """Paths, or questions with their method, that it does not answer in time."""
         self.posted: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path, method = request.url.path, request.method
         body = request.read() and httpx.Response(200, content=request.read()).json()
         self.asked.append((method, path, body))
-        if path in self.slow:
+        if {path, f"{method} {path}"} & self.slow:
             raise httpx.ReadTimeout("made up", request=request)
         token = request.headers.get("Authorization", "")
         if path == "/session":
@@ -236,6 +236,41 @@ async def test_what_is_not_answered_in_time_is_told_from_a_broken_link(
     yes.elements = {max(yes.elements, key=lambda button: button.id)}  # the dialog's, not the one that opened it
     yes.click()
     await user.should_see("No answer in time. It may have been done: look before you try again.")
+
+
+async def test_a_laboratory_value_that_was_not_answered_in_time_is_looked_for_and_never_entered_twice(
+    user: User, display: Display, api: FakeApi
+) -> None:
+    api.me = {"role": "technician", "rights": ["view", "operate", "tune", "lab"]}
+    reading = {"time": "2026-01-12T02:50:00Z", "value": 13.2, "quality": "GOOD", "age_s": 0.0}
+
+    def hear() -> None:
+        display.live.take({"tags": {"MT-306": reading}}, time.monotonic())
+        display.live.changes(time.monotonic())
+
+    entered = {"sampled_at": "2026-01-12T02:40:00Z", "tag": "MT-306", "unit": "% wb", "meter": 13.2, "difference": 0.3}
+    entered |= {"verdict": "used", "value": 12.9, "who": "li"}
+    bias = {"tag": "MT-306", "unit": "% wb", "bias": 0.0, "u": 0.3, "values_used": 0}
+    api.others |= {"/lab/bias": [bias], "/lab/samples": [], "/lab": []}
+    await log_in(user)
+    await user.open("/lab")
+    await user.should_see("Nothing was entered in the last 30 days.")
+    api.slow.add("POST /lab")
+    api.others["/lab"] = [entered]
+    hear()
+    user.find(kind=ui.number).type("12.9")
+    user.find(kind=ui.button, content="Save").click()
+    await user.should_see("No answer in time. It may have been done: look before you try again.")
+    await user.should_see("12.90 % wb")  # to be looked at
+    api.slow.clear()
+    api.others["/lab"] = entered
+    hear()
+    user.find(kind=ui.button, content="Save").click()
+    _, body = await asyncio.wait_for(api.posted.get(), 10)
+    bodies = [body for method, path, body in api.asked if (method, path) == ("POST", "/lab")]
+    assert len(bodies) == 2
+    assert bodies[0] == bodies[1] == body
+    assert body["lab_id"]
 
 
 async def test_an_api_that_does_not_know_sessions_lets_nobody_in(user: User, display: Display, api: FakeApi) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from linecontrol.hmi import ask, widgets
+from linecontrol.hmi.client import LONG_DEADLINE_S
 from linecontrol.hmi.pages.compare_wish import finished_runs
 from linecontrol.hmi.view import View
 
@@ -61,6 +63,8 @@ class LabBook:
         self._view, self._runs = view, dict(runs or {})
         self._meters = {row["tag"]: row["unit"] for row in biases}
         self._points = {row["name"]: row for row in points}
+        self._asked: tuple[Any, ...] = ()
+        self._body: dict[str, Any] = {}
 
     def build(self) -> None:
         """Where values are entered."""
@@ -82,6 +86,7 @@ class LabBook:
             self._fit()
             with ui.element("div").classes("verbs"):
                 ask.offered(view.t("lab.save"), self._save, ask.lacking(view, "lab"), kind="main")
+            self._saving = ui.element("div")
             self._bias = ui.element("div")
 
     async def build_list(self) -> None:
@@ -119,17 +124,24 @@ class LabBook:
             return
         else:
             body["run_id"] = self._run.value
-        found = await view.do("/lab", body)
+        asked = (self._what.value, self._value.value, self._ago.value, self._run.value, self._note.value)
+        if asked != self._asked:  # else it is asked again: by its name it is not entered twice
+            self._asked, self._body = asked, body | {"lab_id": f"L{secrets.token_hex(4)}"}
+        with self._saving, view.loading():  # a run's record is worked out anew
+            found = await view.do("/lab", self._body, patience_s=LONG_DEADLINE_S)
         if found is not None:
             view.say(view.t(f"lab.verdict.{found['verdict']}"), bad=found["verdict"] != "used")
+            self._asked = ()
             self._value.set_value(None)
             self._note.set_value("")
-            await self._draw()
+        await self._draw()  # also when nobody knows whether it was entered
 
     async def _draw(self) -> None:
         view = self._view
-        biases = await view.told(view.get("/lab/bias")) or []
-        rows = await view.told(view.get("/lab", limit=MOST_ROWS)) or []
+        biases = await view.told(view.get("/lab/bias"))
+        rows = await view.told(view.get("/lab", limit=MOST_ROWS))
+        if biases is None or rows is None:  # which has been said; what stood there stays
+            return
         with self._bias.clear():
             ask.facts(
                 [
@@ -250,5 +262,6 @@ class Strategy:
         lines = [view.t("moisture.take_note", risk=f"{100 * found['risk']:g}")]
         if await widgets.confirmed(view, view.t("moisture.take_question", sp=shown), lines, view.t("moisture.take")):
             body = {"set_point": found["set_point"], "risk": found["risk"]}
-            if await view.do(f"/runs/{run_id}/set-point-advice", body) is not None:
+            path = f"/runs/{run_id}/set-point-advice"  # it is worked out again before it is taken
+            if await view.do(path, body, patience_s=LONG_DEADLINE_S) is not None:
                 await self.draw_advice()

@@ -49,7 +49,8 @@ def _enter(view: View, then: Then, speak: Speak, draw: Callable[[str], None]) ->
                 await speak(view.session.language)
             then()
         finally:
-            password.set_value("")
+            if not password.is_deleted:
+                password.set_value("")
 
     password.on("keydown.enter", enter)
     widgets.button(view.t("login.enter"), enter, kind="main").classes("wide")
