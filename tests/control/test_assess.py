@@ -10,6 +10,7 @@ from assessment_loops import CLASSES, Loop, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
+from tuning_plants import dates
 
 import linecontrol.control
 from linecontrol.control.assessment import Assessment, assess, harris, oscillation, rank, read_series, wear
@@ -214,6 +215,17 @@ def test_what_stands_still_is_named() -> None:
     assert "output stands at 0" in assess(t, wave, still, still).diagnosis.reason
     with pytest.raises(ValueError, match=r"sample 2: 1 s follows 1 s"):
         assess([0.0, 1.0, 1.0, *t[3:]], wave, still, wave)
+
+
+def test_dates_are_read_as_the_times_they_are() -> None:
+    loop = simulate("aggressive tuning", 5)
+    told = assess(loop.t_s, loop.pv, loop.sp, loop.op, delay_s=8.0)
+    for times in dates(loop.t_s - loop.t_s[0]):
+        there = assess(times, loop.pv, loop.sp, loop.op, delay_s=8.0)
+        assert (there.period_s, there.iae_per_h, there.harris) == (told.period_s, told.iae_per_h, told.harris)
+        assert there.diagnosis == told.diagnosis
+    with pytest.raises(ValueError, match="dates of one kind"):
+        assess(["yesterday"] * len(loop.pv), loop.pv, loop.sp, loop.op)  # type: ignore[list-item]
 
 
 def test_the_package_offers_it() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tuning_plants import Rational, coloured, step_test
+from tuning_plants import START, Rational, coloured, dates, step_test
 
 import linecontrol.control
 from linecontrol.control.tuning import Identified, Process, Refusal, identify, identify_relay, margins, response, tune
@@ -195,14 +196,22 @@ def test_a_load_that_wanders_is_named_instead_of_the_record_s_length() -> None:
 
 
 @pytest.mark.parametrize("judge", [identify, identify_relay])
-def test_dates_are_refused_instead_of_being_taken_for_seconds(judge: Callable[..., Identified | Refusal]) -> None:
+def test_dates_are_read_as_the_times_they_are(judge: Callable[..., Identified | Refusal]) -> None:
     t = np.arange(0.0, 300.0)
     u = np.where((t >= 60.0) & (t % 40.0 < 20.0), 32.0, 30.0)
-    since = np.datetime64("2026-05-04T23:57:30", "ns")
-    for times in (since + (1e9 * t).astype("timedelta64[ns]"), (1e3 * t).astype("timedelta64[ms]")):
-        reason = refusal(judge(times, u, response(Process(2.0, 20.0, 7.0), t, u)), "time")
-        assert str(times.dtype) in reason
-        assert "accepted: seconds" in reason
+    y = response(Process(2.0, 20.0, 7.0), t, u)
+    told = found(judge(t, u, y)).process
+    for times in dates(t):
+        assert found(judge(times, u, y)).process == told
+    mixed = [START, *(START.replace(tzinfo=None) + timedelta(seconds=s) for s in t[1:])]
+    assert "dates of one kind" in refusal(judge(mixed, u, y), "time")
+
+
+def test_a_date_that_is_missing_is_told_by_its_row() -> None:
+    t, u, y = record(Process(1.0, 10.0, 5.0))
+    times = np.datetime64("2026-05-04", "ns") + (1e9 * (t - t[0])).astype("timedelta64[ns]")
+    times[70] = np.datetime64("NaT")
+    assert "sample 70 has no time" in refusal(identify(times, u, y), "time")
 
 
 def test_an_unknown_class_is_an_error_of_the_caller() -> None:

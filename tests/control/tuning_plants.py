@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from scipy import signal
 
 from linecontrol.control.tuning.models import ComplexArray, FloatArray, first_order_of
 from linecontrol.control.tuning.relay import Phase, RelaySettings, start, step
+
+
+START = datetime(2026, 5, 4, 23, 57, 30, tzinfo=UTC)
+
+
+class Timestamp(datetime):
+    """As pandas' own is: a datetime of another name."""
+
+
+def dates(t_s: FloatArray) -> list[Any]:
+    """These times [s] in every kind of date that a record may have."""
+    elapsed = (1e9 * t_s).astype("timedelta64[ns]")
+    return [
+        np.datetime64("2026-05-04T23:57:30", "ns") + elapsed,
+        (np.datetime64("2026-05-04T23:57:30", "ns") + elapsed).astype("datetime64[ms]"),
+        elapsed.astype("timedelta64[us]"),
+        [START + timedelta(seconds=float(s)) for s in t_s],
+        np.array([Timestamp(2026, 5, 4) + timedelta(seconds=float(s)) for s in t_s], dtype=object),
+    ]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from linecontrol.control.assessment.harris import Harris, harris
 from linecontrol.control.assessment.oscillation import averaged
 from linecontrol.control.assessment.series import FloatArray, Numbers, Series, read_series
 from linecontrol.control.assessment.wear import Wear, wear
+from linecontrol.control.tuning.times import Times
 
 SIGMAS = 2.0  # of the PV between set point and limit, as usual
 LEAST_DYNAMIC = 200  # samples in one stretch that index and diagnosis want
@@ -73,7 +74,7 @@ class Assessment:
 
 
 def assess(
-    t_s: Numbers,
+    t_s: Times,
     pv: Numbers,
     sp: Numbers,
     op: Numbers,
@@ -87,7 +88,7 @@ def assess(
     """Assess one loop.
 
     Args:
-        t_s: times [s], rising. pv, sp: [PV unit]. op: [output unit]. NaN = missing.
+        t_s: times [s], or dates of one kind (numpy's, Python's, pandas'), rising. pv, sp: [PV unit]. op: [output unit]. NaN = missing.
         delay_s: dead time of the process [s], >= 0, for the Harris index; None = not known.
         op_limits: low, high [output unit]; None = told from the output, where it stood at both.
         auto: in automatic (or cascade, remote) from each time on; None = throughout.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from linecontrol.control.tuning.times import Times, seconds
+
 FloatArray = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Numbers = Sequence[float] | FloatArray
@@ -56,7 +58,7 @@ class Series:
 
 
 def read_series(
-    t_s: Numbers,
+    t_s: Times,
     pv: Numbers,
     sp: Numbers,
     op: Numbers,
@@ -68,13 +70,14 @@ def read_series(
     """Check, and bring to an even grid.
 
     Args:
-        t_s: times [s], rising. pv: NaN = missing. sp, op: held from each time on; NaN = unchanged.
+        t_s: times [s], or dates of one kind (numpy's, Python's, pandas'), rising. pv: NaN = missing. sp, op: held from each time on; NaN = unchanged.
         auto: the loop was in automatic from each time on; None = throughout. good: quality of each PV.
         period_s: step of the grid [s]; None = the usual distance of two samples.
 
     Raises ValueError naming what is wrong and what is accepted.
     """
-    t, y, r, u = (np.asarray(x, dtype=np.float64) for x in (t_s, pv, sp, op))
+    t = seconds(t_s)
+    y, r, u = (np.asarray(x, dtype=np.float64) for x in (pv, sp, op))
     on = np.ones(len(t), dtype=bool) if auto is None else np.asarray(auto, dtype=bool)
     fine = np.isfinite(y) if good is None else np.isfinite(y) & np.asarray(good, dtype=bool)
     if not len(t) == len(y) == len(r) == len(u) == len(on) == len(fine):

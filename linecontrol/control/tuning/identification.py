@@ -25,6 +25,7 @@ from linecontrol.control.tuning.misfit import (
 from linecontrol.control.tuning.models import FloatArray, Kind, Process, answer
 from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record, restless
 from linecontrol.control.tuning.regression import SHAPES, Fit, Regression, Shape
+from linecontrol.control.tuning.times import Times
 
 RESTLESS, SLOW_PHI = 0.1, 0.9  # noise of so much of the answer's range, so alike from sample to sample, is a load's
 CLEAR = 3.0  # least range of the fitted answer over the noise's standard deviation
@@ -73,7 +74,7 @@ class Identified:
 
 
 def identify(
-    t_s: Numbers,
+    t_s: Times,
     u: Numbers,
     y: Numbers,
     *,
@@ -89,7 +90,8 @@ def identify(
     """The process behind a recorded step, doublet, ramp or relay test.
 
     Args:
-        t_s: sample times [s], rising. u: output, held from each time on [output unit]. y: PV [PV unit], NaN = missing.
+        t_s: sample times [s], or dates of one kind (numpy's, Python's, pandas'), rising. u: output, held from each time
+            on [output unit]. y: PV [PV unit], NaN = missing.
         good: quality of each PV sample. None = good unless NaN.
         classes: those to try, of "fopdt", "equal-lags", "sopdt", "inverse", "integrating", "integrating-lag".
         drift: allow for a slope of the PV that the output did not cause.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linecontrol.control.tuning.models import FloatArray, Moves
+from linecontrol.control.tuning.times import Times, seconds
 
 FEWEST = 25  # samples
 SPIKE = 15.0  # times the usual distance from the median of five neighbours
@@ -76,21 +77,22 @@ class Record:
 
 
 def read_record(
-    t_s: Numbers, u: Numbers, y: Numbers, good: Sequence[bool] | None = None, *, skip_s: float = 0.0
+    t_s: Times, u: Numbers, y: Numbers, good: Sequence[bool] | None = None, *, skip_s: float = 0.0
 ) -> Record | Refusal:
     """Check and clean a test.
 
     Args:
-        t_s: times [s], rising, no dates; the first need not be 0. u: output, held from each time on [output unit]; a
+        t_s: times [s] or dates (see ``seconds``), rising; the first need not be 0. u: output, held from each time on [output unit]; a
             missing value is taken as unchanged. y: PV [PV unit]. NaN is missing.
         good: quality of each PV sample; None = all good but NaN.
         skip_s: PVs of the first so many seconds are not looked at (the outputs are).
     """
-    if (kind := np.asarray(t_s).dtype).kind in "mM":  # as numbers they would be of the array's own unit, often ns
-        accepted = "seconds, such as (t - t[0]) / np.timedelta64(1, 's')"
-        return Refusal("time", f"the times are of the type {kind} (accepted: {accepted})")
     try:
-        t, op, pv = (np.array(x, dtype=np.float64) for x in (t_s, u, y))
+        t = seconds(t_s)
+    except ValueError as error:
+        return Refusal("time", str(error))
+    try:
+        op, pv = (np.array(x, dtype=np.float64) for x in (u, y))
         fine: NDArray[np.bool_] = np.isfinite(pv) if good is None else np.isfinite(pv) & np.asarray(good, dtype=bool)
     except (TypeError, ValueError) as error:
         return Refusal("record", f"a value of the record is not a number: {error}")

@@ -19,6 +19,7 @@ import numpy as np
 from linecontrol.control.pid_settings import Action
 from linecontrol.control.tuning.identification import Identified, identify
 from linecontrol.control.tuning.record import Numbers, Refusal
+from linecontrol.control.tuning.times import Times, seconds
 
 WIDEST_RELAY_GAIN = 0.1  # half the 95 % interval of K over K
 FEWEST_SWITCHES = 4  # after the first half-period
@@ -153,7 +154,7 @@ def _switched(settings: RelaySettings, state: RelayState, pv: float) -> RelaySta
 
 
 def identify_relay(
-    t_s: Numbers,
+    t_s: Times,
     u: Numbers,
     y: Numbers,
     *,
@@ -166,7 +167,10 @@ def identify_relay(
 
     Arguments as ``identify``. The record may start at rest or not, and may hold the time before and after the test.
     """
-    t, op = np.asarray(t_s, dtype=np.float64), np.asarray(u, dtype=np.float64)
+    try:
+        t, op = seconds(t_s), np.asarray(u, dtype=np.float64)
+    except ValueError as error:
+        return Refusal("time", str(error))
     known = np.isfinite(op)
     at = t[known][1:][np.diff(op[known]) != 0.0]
     if len(at) < FEWEST_SWITCHES:
@@ -174,7 +178,7 @@ def identify_relay(
     # Up to the second switch the PV still shows outputs from before the record, in its delay.
     skip_s = float(at[1] - t[0]) if len(at) > FEWEST_SWITCHES else float(at[0] - t[0])
     found = identify(
-        t_s,
+        t,
         u,
         y,
         good=good,
