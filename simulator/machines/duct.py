@@ -250,7 +250,14 @@ def dry_through_duct(
             if span < _LEAST_SPAN_DB:
                 span = _LEAST_SPAN_DB
             driving_k = air_c - bulb_c
-            if driving_k > 0.0:  # powder drier than the isotherm takes water up at the same rate law
+            if fog > 0.0:  # walls cooled the air below its dew point: fog settles on the powder and warms what is left
+                warming_k = latent / air_cp  # per kg/kg; the air holds more by Clausius and Clapeyron's slope
+                holds_more = humidity * (1.0 + humidity / MOLAR_RATIO) * latent / (VAPOUR_KJ_KG_K * kelvin * kelvin)
+                moisture += air_per_solid * fog / (1.0 + holds_more * warming_k)
+                humidity = inlet_humidity + (moisture_in - moisture) / air_per_solid
+                air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
+                free = moisture - equilibrium
+            elif driving_k > 0.0:  # powder drier than the isotherm takes water up at the same rate law
                 surface = air_kj_k * driving_k / latent * (1.0 - exp(-exchange / air_kj_k))
                 share = free / span
                 slowing = share**curve if 0.0 < share < 1.0 else 1.0
@@ -264,13 +271,6 @@ def dry_through_duct(
                 humidity = inlet_humidity + (moisture_in - moisture) / air_per_solid
                 air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
                 free -= lost
-            elif fog > 0.0:  # saturated air that a wall cooled: its fog settles on the powder and warms what is left
-                warming_k = latent / air_cp  # per kg/kg; the air holds more by Clausius and Clapeyron's slope
-                holds_more = humidity * (1.0 + humidity / MOLAR_RATIO) * latent / (VAPOUR_KJ_KG_K * kelvin * kelvin)
-                moisture += air_per_solid * fog / (1.0 + holds_more * warming_k)
-                humidity = inlet_humidity + (moisture_in - moisture) / air_per_solid
-                air_cp = CP_AIR_KJ_KG_K + CP_VAPOUR_KJ_KG_K * humidity
-                free = moisture - equilibrium
             rate_share = 1.0 if free >= span else (free / span) ** (1.0 + curve) if free > 0.0 else 0.0
             # particle temperature = air - share * (air - wet bulb); solve the heat balance for the air
             solid_kj_k = solids_cp + CP_LIQUID_KJ_KG_K * moisture

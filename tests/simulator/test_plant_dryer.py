@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plant_bench import AMBIENT_C, AMBIENT_HUMIDITY, powder_pct_wb, quiet, run, settled_dryer, started
 
@@ -59,12 +59,14 @@ def test_isotherm_reproduces_its_table(activity: float, temp_c: float, pct_wb: f
     cake_pct_wb=st.floats(15.0, 60.0),
     fan_pct=st.floats(25.0, 100.0),
 )
+@example(inlet_c=124.0, cake_kg_h=317.0, cake_pct_wb=58.5, fan_pct=25.0)  # so wet that the walls make fog
+@example(inlet_c=145.0, cake_kg_h=447.0, cake_pct_wb=53.0, fan_pct=26.7)
 def test_bounds_of_physics(inlet_c: float, cake_kg_h: float, cake_pct_wb: float, fan_pct: float) -> None:
     dryer = settled_dryer(inlet_c, cake_kg_h, cake_pct_wb, fan_pct)
     cake_db = cake_pct_wb / (100.0 - cake_pct_wb)
     assert dryer.outlet_c <= inlet_c + 0.01
     assert dryer.wet_bulb_c - 0.01 <= dryer.product_c <= max(dryer.outlet_c, dryer.wet_bulb_c) + 0.01
-    assert AMBIENT_HUMIDITY - 1e-9 <= dryer.outlet_humidity <= humidity_kg_kg(dryer.outlet_c, 1.0) + 0.002
+    assert AMBIENT_HUMIDITY - 1e-9 <= dryer.outlet_humidity <= humidity_kg_kg(dryer.outlet_c, 1.0) + 2e-4
     driest = ISOTHERM.moisture_db(water_activity(dryer.outlet_c, dryer.outlet_humidity), dryer.outlet_c)
     assert min(driest, cake_db) - 1e-3 <= dryer.moisture_db <= cake_db + 1e-9
 
