@@ -3,7 +3,6 @@ released that nobody has done anything about."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,6 @@ class BagActs:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._deciding = asyncio.Lock()  # one decision after another: each is judged by what the one before made of it
 
     async def decide(self, bag_id: str, kind: str, reason: str, by: Signer) -> dict[str, Any]:
         """Hold, release or reject a bag; returns its view.
@@ -48,7 +46,7 @@ class BagActs:
         when it cannot be kept: then the bag is what it was.
         """
         _check_reason(reason)
-        async with self._deciding:
+        async with self._line.bags.deciding:
             run_id, bag, traced, suspects = await self._judged(bag_id, kind)
             if bag.closed_at is None:
                 raise StateError(f"bag {bag_id} is still being filled")

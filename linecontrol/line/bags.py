@@ -41,6 +41,8 @@ class BagBook:
 
     Attributes:
         bags: closed bags of this run by id, as they are on record.
+        deciding: held by whoever reads bags to change what they are: one after another, each from what the one before
+            made of them.
     """
 
     def __init__(self, line: Line) -> None:
@@ -56,6 +58,8 @@ class BagBook:
         self._total, self._count = Counter(), -1.0
         self._was_away = False
         self._seen_deviations = -1
+        self.deciding = asyncio.Lock()
+        self._to_tell: dict[str, Suspect] = {}  # deviations that reach back to earlier runs
         self._telling: asyncio.Task[None] | None = None
         self._changing_until = -math.inf
         if self.rows is not None:
@@ -356,31 +360,37 @@ class BagBook:
         if self.run_id:
             self.lots_changed()
         began = min((row.opened_at for row in self.bags.values()), default=self._line.clock.now())
-        earlier = [
-            one
+        self._to_tell |= {
+            one.id: one
             for one in self.suspects.others
             if one.since < began
             and ((old := known.get(one.id)) is None or (old.since, old.until) != (one.since, one.until))
-        ]
-        if earlier and (self._telling is None or self._telling.done()):
-            since = min(one.since for one in earlier)
-            self._telling = asyncio.ensure_future(self._tell_earlier(since, earlier))
+        }
+        if self._to_tell and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.ensure_future(self._tell_earlier())
 
-    async def _tell_earlier(self, since: float, deviations: Sequence[Suspect]) -> None:
-        """Bags of earlier runs that a deviation reaches back to."""
-        history, now = self._line.historian, self._line.clock.now()
-        try:
-            for run in await history.runs(limit=MOST_EARLIER_RUNS):
-                if run.run_id == self.run_id or (run.ended_at or run.updated_at) < since:
-                    continue
-                for row in (await history.traced(run.run_id)).bags:
-                    told = self.told_of(row, deviations) if row.closed_at is not None else row
-                    if (told.status, sorted(row.suspects)) != (row.status, told.suspects):
-                        history.trace(replace(told, updated_at=now))
-                        self._tell_held(row, told, now)
-        except LineError as error:
-            text = f"Bags of earlier runs cannot be told of a deviation ({error}): look at them by hand."
-            self._line.emit(Event(now, "bags.unread", self.run_id, text, Severity.WARNING))
+    async def _tell_earlier(self) -> None:
+        """Bags of earlier runs that deviations reach back to."""
+        history = self._line.historian
+        while self._to_tell:
+            deviations, self._to_tell = list(self._to_tell.values()), {}
+            since, now = min(one.since for one in deviations), self._line.clock.now()
+            try:
+                for run in await history.runs(limit=MOST_EARLIER_RUNS):
+                    if run.run_id != self.run_id and (run.ended_at or run.updated_at) >= since:
+                        async with self.deciding:
+                            await self._tell_bags_of(run.run_id, deviations, now)
+            except LineError as error:
+                text = f"Bags of earlier runs cannot be told of a deviation ({error}): look at them by hand."
+                self._line.emit(Event(now, "bags.unread", self.run_id, text, Severity.WARNING))
+
+    async def _tell_bags_of(self, run_id: str, deviations: Sequence[Suspect], now: float) -> None:
+        history = self._line.historian
+        for row in (await history.traced(run_id)).bags:
+            told = self.told_of(row, deviations) if row.closed_at is not None else row
+            if (told.status, sorted(row.suspects)) != (row.status, told.suspects):
+                await history.save_trace(replace(told, updated_at=now))
+                self._tell_held(row, told, now)
 
     async def deviations(self, since: float, until: float) -> list[Suspect]:
         """Suspect intervals of the HACCP plan that touch this time, whatever run they were found in."""

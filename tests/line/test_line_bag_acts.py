@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from desk_rig import RUN, T0, Desks, Slow, desks
@@ -130,6 +131,65 @@ async def test_a_bag_of_an_earlier_run_is_held_again_by_a_deviation_that_opens_w
             await release
         row = line.historian.kept.bags[BAG]
         assert (row.status, len(row.suspects)) == ("held", 1)
+
+
+async def earlier_bag(line: Desks, monkeypatch: pytest.MonkeyPatch, status: str = "good") -> None:
+    """A bag of a run that has ended, which every deviation touches; the next run is in hand."""
+    with_bag(line, status, in_hand=False)
+
+    async def runs(**_: object) -> list[SimpleNamespace]:
+        return [SimpleNamespace(run_id=RUN, ended_at=T0 + 60.0, updated_at=T0 + 60.0)]
+
+    def touching(_: object, found: list[Suspect]) -> list[tuple[str, float, str]]:
+        return [(one.id, 0.5, one.why) for one in found]
+
+    monkeypatch.setattr(line.historian, "runs", runs)
+    monkeypatch.setattr(line.bags, "_touching", touching)
+    line.historian.kept.bags[BAG] = replace(line.historian.kept.bags[BAG], passage={"bag": [T0, 8.0, 0.0, 1.0]})
+    line.now = T0 + 120.0
+    line.bags.begin("r2")
+
+
+def deviates(line: Desks, ccp: str) -> None:
+    """A deviation opens that reaches back to the bag, and the cycle sees it."""
+    line.haccp._note(Deviation(ccp, T0, T0 + 9.0, 14.6, 14.0, Text("wet", "湿")), line.now)
+    line.bags._look()
+
+
+async def test_a_bag_of_an_earlier_run_that_is_rejected_while_a_deviation_reaches_back_to_it_stays_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desks(Slow("at the end")) as line:
+        await earlier_bag(line, monkeypatch)
+        line.historian.go.clear()
+        deviates(line, "CCP1-moisture")
+        await line.historian.saving.wait()  # it is being held
+        reject = asyncio.create_task(line.bag_acts.decide(BAG, "reject", "smells", BOSS))
+        await asyncio.sleep(0)
+        line.historian.go.set()
+        await reject
+        await line.bags._telling
+        row = line.historian.kept.bags[BAG]
+        assert (row.status, len(row.suspects)) == ("rejected", 1)
+
+
+async def test_a_deviation_that_opens_while_bags_are_told_of_another_is_told_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desks() as line:
+        await earlier_bag(line, monkeypatch)
+        line.historian.go.clear()
+        deviates(line, "CCP1-moisture")
+        await line.historian.saving.wait()
+        deviates(line, "CCP2-metal")
+        line.historian.go.set()
+        await line.bags._telling
+        assert len(line.haccp.known()) == 2
+        row = line.historian.kept.bags[BAG]
+        assert (row.status, {name for name, _, _ in row.suspects}) == (
+            "held",
+            {d.deviation_id for d in line.haccp.known()},
+        )
 
 
 async def test_a_decision_that_cannot_be_kept_leaves_the_bag_as_it_was() -> None:
