@@ -58,10 +58,13 @@ def reconcile(
 
 
 def _print(found: Reconciled) -> None:
-    table = Table(box=SIMPLE_HEAD, title=escape(found.flowsheet.name), title_justify="left")
-    for column in ("stream", "measured", "reconciled", "change", "test"):
-        table.add_column(column, justify="left" if column == "stream" else "right")
+    table = Table(box=SIMPLE_HEAD, title=escape(found.flowsheet.name), title_justify="left", padding=(0, 1, 0, 0))
+    for column in ("stream", "measured", "reconciled", "change", "test", "seen from"):
+        table.add_column(
+            column, justify="left" if column == "stream" else "right", no_wrap=column != "stream", overflow="fold"
+        )
     suspects = {name for suspect in found.errors.found for name in suspect.names}
+    under = ""
     for variable in found.flowsheet.variables:
         quantity, z = found.solution.of(variable.name), found.errors.z.get(variable.name)
         measured, change = "not measured", ""
@@ -70,17 +73,23 @@ def _print(found: Reconciled) -> None:
             change = f"{quantity.value - variable.value:+.2g}"
         test = "" if z is None else "no balance tests it" if math.isnan(z) else f"{z:+.2f}"
         mark = " ◀ suspect" if variable.name in suspects else ""
-        unit = f" {variable.unit}" if variable.unit and variable.value is not None else ""
-        shown = "" if not variable.unit or variable.value is not None or math.isnan(quantity.u) else f" {variable.unit}"
-        table.add_row(escape(variable.name), measured + unit, _text(quantity) + shown, change, test + mark)
+        stream, _, share = variable.name.partition(".")
+        called = f"  .{share}" if share and stream == under else variable.name
+        called, under = f"{called} [{variable.unit}]" if variable.unit else called, stream
+        seen = found.errors.seen_from.get(variable.name, math.inf)
+        least = f"±{seen:.2g}" if math.isfinite(seen) else ""
+        table.add_row(escape(called), measured, _text(quantity), change, test + mark, least)
     paper.print(table)
-    paper.print(found.statement(), markup=False, soft_wrap=True)
+    for said in (found.statement(), *found.flowsheet.remarks):
+        paper.print(said, markup=False, soft_wrap=True)
     if found.below_nothing:
         names = ", ".join(found.below_nothing)
         said = f"Less than nothing: {names}. No stream is; a balance or a value is wrong, or uncertainty covers it."
         paper.print(said, markup=False, soft_wrap=True)
     if found.errors.dof and not math.isnan(found.errors.z_limit):
-        paper.print(f"Limit of the test of one stream, at 5 % in all: ±{found.errors.z_limit:.2f}.", style="dim")
+        said = f"Limit of the test of one stream, at 5 % in all: ±{found.errors.z_limit:.2f}. Seen from: the error of "
+        said += "this stream alone that its test finds four times in five."
+        paper.print(said, style="dim", soft_wrap=True)
     for group in found.errors.alike:
         paper.print(f"No test tells apart: {', '.join(group)}.", style="dim", markup=False, soft_wrap=True)
     for name, quantity in found.wanted.items():

@@ -25,6 +25,7 @@ DRAWS = 20_000
 SEED = 20_240_229  # of the drawn distribution: the same file gives the same answer
 SAME = 1.0 - 1e-6  # correlation beyond which two tests are one
 NEAR = 3.84  # chi-square: an explanation this much worse than the best is not yet refuted (likelihood ratio 1 : 6.8)
+_POWER_Z = 0.8416  # a standard normal value stays below it four times in five
 UNTESTED = 1e-9  # whitened length below which a balance hardly sees a measurement
 
 
@@ -50,6 +51,8 @@ class GrossErrors:
         dof: independent balances that test measurements; 0 = no test was possible.
         chi2, p_global: of the global test. p: of the decision; NaN without redundancy.
         z: of each measurement; NaN where no balance tests it. z_limit: of the largest |z|, at 5 % in all.
+        seen_from: the error of each measurement, alone, that its test finds four times in five, in its unit; infinite
+            where no balance tests it.
         found: in the order of their weight. alike: measurements that no test can tell apart.
     """
 
@@ -59,6 +62,7 @@ class GrossErrors:
     p: float
     z: dict[str, float]
     z_limit: float
+    seen_from: dict[str, float]
     found: tuple[Suspect, ...]
     alike: tuple[tuple[str, ...], ...]
 
@@ -80,6 +84,7 @@ def gross_errors(names: Sequence[str], columns: FloatArray, residual: FloatArray
     z = _tests(names, columns, residual, u)
     alike = _alike(names, columns, u)
     limit = _sidak_limit(len(_distinct(columns, u)))
+    seen_from = _seen_from(names, columns, u, limit)
     p_global = float(chdtrc(dof, chi2)) if dof else math.nan
     p = decision(columns, residual, u)
     found: list[Suspect] = []
@@ -88,7 +93,7 @@ def gross_errors(names: Sequence[str], columns: FloatArray, residual: FloatArray
         suspect, direction = _likeliest(names, seen, rest, u)
         found.append(suspect)
         rest, seen = _take_out(rest, seen, direction)
-    return GrossErrors(dof, chi2, p_global, p, z, limit, tuple(found), alike)
+    return GrossErrors(dof, chi2, p_global, p, z, limit, seen_from, tuple(found), alike)
 
 
 def decision(columns: FloatArray, residual: FloatArray, u: FloatArray, draws: int = DRAWS) -> float:
@@ -151,6 +156,13 @@ def _tests(names: Sequence[str], columns: FloatArray, residual: FloatArray, u: F
     for unit, k in zip(units, tested, strict=True):
         found[names[k]] = float(unit @ residual)
     return found
+
+
+def _seen_from(names: Sequence[str], columns: FloatArray, u: FloatArray, limit: float) -> dict[str, float]:
+    """An error shifts the test of its measurement by its length; it is found where that lifts |z| over the limit."""
+    lengths = np.linalg.norm(columns, axis=0)
+    seen = _lengths(columns, u) > UNTESTED
+    return {name: (limit + _POWER_Z) / float(lengths[k]) if seen[k] else math.inf for k, name in enumerate(names)}
 
 
 def _alike(names: Sequence[str], columns: FloatArray, u: FloatArray) -> tuple[tuple[str, ...], ...]:

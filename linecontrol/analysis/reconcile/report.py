@@ -40,11 +40,11 @@ class Reconciled:
     reasons: dict[str, str]
 
     def statement(self) -> str:
-        """What can be said of the measurements, in a few sentences."""
+        """What can be said of the measurements, in a few sentences. What the file itself remarks stands beside it."""
         remarks = [f"{name} is not determined: {reason}." for name, reason in self.reasons.items()]
         if self.above_whole:
             remarks.append(f"More than the whole: {', '.join(self.above_whole)}. No share is above 1.")
-        return " ".join([self._tests(), *remarks, *self.flowsheet.remarks])
+        return " ".join([self._tests(), *remarks])
 
     def _tests(self) -> str:
         e = self.errors
@@ -138,6 +138,7 @@ class Reconciled:
             "adjustment": None if variable.value is None else _plain(found.value - variable.value),
             "z": _plain(z),
             "tested": not math.isnan(z),
+            "seen_from": _plain(self.errors.seen_from.get(name, math.inf)),
             "determined": not math.isnan(found.u),
         }
 
