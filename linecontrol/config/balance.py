@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from linecontrol.config.fields import Bilingual, Flag, Line, Name, Number, Row
-from linecontrol.config.flowsheet import Equation, InOut, NotNegative, StreamName, Uncertain
+from linecontrol.config.flowsheet import Equation, InOut, NotNegative, StreamName, Uncertain, told_apart
 
 Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 Source = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -92,7 +92,7 @@ class BalanceStream(Row):
     u_pct: Uncertain | None = None
     u: NotNegative | None = None
     scale: Line | None = None
-    fractions: dict[StreamName, Fraction] = Field(default_factory=dict)
+    fractions: Annotated[dict[StreamName, Fraction], BeforeValidator(told_apart)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -114,11 +114,13 @@ class RunBalance(Row):
     ``wanted``: further quantities. ``factors``: their product is the good powder but for what is unaccounted for.
     """
 
-    streams: Annotated[dict[StreamName, BalanceStream], Field(min_length=1, max_length=200)]
+    streams: Annotated[
+        dict[StreamName, BalanceStream], BeforeValidator(told_apart), Field(min_length=1, max_length=200)
+    ]
     balances: Annotated[dict[Line, Equation | InOut], Field(min_length=1, max_length=100)]
     extraction_yield: Equation
     powder: StreamName
-    wanted: dict[StreamName, Equation] = Field(default_factory=dict)
+    wanted: Annotated[dict[StreamName, Equation], BeforeValidator(told_apart)] = Field(default_factory=dict)
     factors: dict[FactorName, Equation] = Field(default_factory=dict)
 
     @property
@@ -152,7 +154,7 @@ class Consumption(Row):
     """Energy and water of a run, and what they cost. ``water_price`` [currency per m3], ``water_co2`` [kg per m3]."""
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-    carriers: Annotated[dict[StreamName, Carrier], Field(min_length=1, max_length=20)]
+    carriers: Annotated[dict[StreamName, Carrier], BeforeValidator(told_apart), Field(min_length=1, max_length=20)]
     water_u_pct: Uncertain
     water_price: Factor
     water_co2: Factor

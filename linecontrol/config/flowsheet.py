@@ -72,7 +72,7 @@ def _up_to(most: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _told_apart(rows: Any) -> Any:
+def told_apart(rows: Any) -> Any:
     """Of a mapping by name: no two that are one in an equation, of which the first would be lost."""
     seen: dict[str, str] = {}
     for name in map(str, rows if isinstance(rows, dict) else ()):
@@ -159,7 +159,7 @@ class Stream(Measured):
     """A stream, and what shares of it are starch, water and so on."""
 
     unit: Annotated[str, Field(max_length=20)] = ""
-    fractions: Annotated[dict[StreamName, Fraction], BeforeValidator(_told_apart)] = Field(default_factory=dict)
+    fractions: Annotated[dict[StreamName, Fraction], BeforeValidator(told_apart)] = Field(default_factory=dict)
 
 
 class InOut(Row):
@@ -225,7 +225,7 @@ class FlowsheetFile(Row):
     streams: Annotated[
         dict[StreamName, Stream],
         Field(min_length=1, max_length=MOST_ROWS),
-        BeforeValidator(_told_apart),
+        BeforeValidator(told_apart),
         _up_to(MOST_ROWS),
     ]
     balances: Annotated[dict[Line, BalanceRow], Field(min_length=1, max_length=MOST_ROWS), _up_to(MOST_ROWS)]

@@ -297,6 +297,14 @@ LINE_MISTAKES = {
     "balance meter's unit": Bad(
         DEMO, "{tag: MT-207, u: 0.3}", "{tag: TT-305, u: 0.3}", "balance.streams.cake.fractions.water.tag", "% wb"
     ),
+    "balance one name twice": Bad(  # a letter of full width: one name in an equation
+        DEMO,
+        "    pulp_fibre: {title:",
+        "    ｐulp: {title:",
+        "balance.streams",
+        "are one name in an equation",
+        at="streams:",
+    ),
     "balance no uncertainty": Bad(DEMO, "change: WT-301, u: 0.5", "change: WT-301", "balance.streams.cake_left"),
     "balance powder": Bad(DEMO, "powder: good", "powder: goods", "balance.powder", "good"),
     "balance factor": Bad(DEMO, "    washing: 1 - pulp", "    wash: 1 - pulp", "balance.factors.wash"),
