@@ -327,6 +327,8 @@ class MoistureStrategy:
             return
         self.lacks_load = is_missing
         text = f"{self.name}: all its loads are measured again"
+        if self._missing:
+            text = f"{self.name} no longer decides; {', '.join(self._missing)} is still not GOOD"
         if is_missing:
             text = f"{self.name} goes without {', '.join(self._missing)}, which is not GOOD: its last level is taken"
         self.emit(Event(now, "moisture.load-missing", self.name, text, Severity.ALARM, active=is_missing))

@@ -371,6 +371,10 @@ def test_a_load_is_missed_only_by_a_loop_that_stands_on_it() -> None:
     bench.bank.on_write("MIC-306.MODE", 1)
     bench.tick(2)
     assert bench.kinds() == [("moisture.load-missing", True)]
+    bench.bank.on_write("MIC-306.MODE", 0)
+    bench.tick()
+    assert bench.kinds()[1:] == [("moisture.load-missing", False)]
+    assert bench.events[-1].text == "MIC-306 no longer decides; MT-207 is still not GOOD"
 
 
 def test_the_laboratorys_bias_is_told_to_the_model_which_sees_the_meter_as_it_is() -> None:
