@@ -75,6 +75,38 @@ def simulate(kind: str, seed: int, samples: int = 2500) -> Loop:
             return loop
 
 
+WAVES = ("sine at the input", "sine at the output", "triangle at the input")
+
+
+def outside(wave: str, seed: int, samples: int = 4000) -> Loop:
+    """A linear loop with usual gains (0.28 of the ultimate one) in a wave from outside, 1.2 to 4 of its own periods."""
+    rng = np.random.default_rng([WAVES.index(wave), seed, 19])
+    lag = float(rng.uniform(20.0, 80.0))
+    delay = float(round(lag * rng.uniform(0.15, 0.8)))
+    gain = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 3.0))
+    w = np.linspace(1e-3, math.pi / delay, 20_000)
+    own = float(w[int(np.argmax(np.arctan(w * lag) + w * delay > math.pi))])
+    k = 0.28 * math.hypot(1.0, own * lag) / gain
+    t = np.arange(float(samples))
+    turns = t * own / (2.0 * math.pi * float(rng.uniform(1.2, 4.0)))
+    sine, triangle = np.sin(2.0 * math.pi * turns), 2.0 * np.abs(2.0 * (turns % 1.0) - 1.0) - 1.0
+    at_input = {"sine at the input": 4.5 * sine, "triangle at the input": 5.0 * triangle}.get(wave, 0.0 * t)
+    seen = 2.0 * sine if wave == "sine at the output" else 0.0 * t
+    drive = 0.5 * math.sqrt(1.0 - 0.97**2) * rng.normal(size=samples)
+    process = Process(gain, lag, delay)
+    return _run(
+        t,
+        process,
+        k,
+        0.8 * 2.0 * math.pi / own,
+        Valve(0.0, 0.0),
+        at_input,
+        drive,
+        0.97,
+        seen + 0.05 * rng.normal(size=samples),
+    )
+
+
 def _drawn(kind: str, rng: np.random.Generator, samples: int) -> tuple[Loop, int]:
     lag, delay = float(rng.uniform(4.0, 25.0)), float(rng.integers(1, 12))
     gain = float(rng.uniform(0.5, 2.5) * rng.choice([1.0, -1.0]))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from assessment_loops import CLASSES, Loop, simulate
+from assessment_loops import CLASSES, WAVES, Loop, outside, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
@@ -29,6 +29,20 @@ def test_verdicts_are_right_and_stiction_is_not_said_lightly() -> None:
             lightly += verdict == "stiction" and kind != "stiction"
     assert right >= 27  # of 32: 85 %
     assert lightly <= 1
+
+
+@pytest.mark.parametrize("wave", WAVES)
+def test_a_wave_from_outside_is_no_valve(wave: str) -> None:
+    told = [of(outside(wave, seed)).diagnosis for seed in (0, 1, 4, 7, 10)]
+    assert "stiction" not in {one.verdict for one in told}
+    assert [one.verdict for one in told].count("external") >= 3
+
+
+def test_a_valve_that_swings_steadily_is_still_a_valve() -> None:
+    """A limit cycle is all but a steady wave itself; its edges are what tells."""
+    told = [of(simulate("stiction", seed)).diagnosis for seed in (0, 11, 13, 206)]
+    assert [one.verdict for one in told] == ["stiction"] * 4
+    assert max(one.valve.left_beside for one in told if one.valve) < 0.8
 
 
 def test_a_verdict_does_not_depend_on_units_or_direction() -> None:

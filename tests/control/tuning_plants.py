@@ -13,7 +13,6 @@ from scipy import signal
 from linecontrol.control.tuning.models import ComplexArray, FloatArray, first_order_of
 from linecontrol.control.tuning.relay import Phase, RelaySettings, start, step
 
-
 START = datetime(2026, 5, 4, 23, 57, 30, tzinfo=UTC)
 
 

@@ -88,7 +88,8 @@ def assess(
     """Assess one loop.
 
     Args:
-        t_s: times [s], or dates of one kind (numpy's, Python's, pandas'), rising. pv, sp: [PV unit]. op: [output unit]. NaN = missing.
+        t_s: times [s], or dates of one kind (numpy's, Python's, pandas'), rising. pv, sp: [PV unit]. op:
+            [output unit]. NaN = missing.
         delay_s: dead time of the process [s], >= 0, for the Harris index; None = not known.
         op_limits: low, high [output unit]; None = told from the output, where it stood at both.
         auto: in automatic (or cascade, remote) from each time on; None = throughout.

@@ -70,7 +70,8 @@ def read_series(
     """Check, and bring to an even grid.
 
     Args:
-        t_s: times [s], or dates of one kind (numpy's, Python's, pandas'), rising. pv: NaN = missing. sp, op: held from each time on; NaN = unchanged.
+        t_s: times [s], or dates of one kind (numpy's, Python's, pandas'), rising. pv: NaN = missing. sp,
+            op: held from each time on; NaN = unchanged.
         auto: the loop was in automatic from each time on; None = throughout. good: quality of each PV.
         period_s: step of the grid [s]; None = the usual distance of two samples.
 

@@ -4,6 +4,11 @@ For a grid of sticking bands S and jumps J the valve's position is worked out fr
 N. F. Thornhill, S. L. Shah, "Modelling valve stiction", Control Engineering Practice 13:641, 2005), and the PV is
 regressed on each position through one lag and a delay, both on a grid too. A valve that does not stick leaves the same
 error as the output itself; one that does leaves less, by a factor.
+
+A wave from outside would pass for a sticking valve there: it stands at any phase to the output, which a valve's loss of
+motion meets better than lags and delays of a process do. So the comparison is made once more with a steady wave granted
+to both: one from outside then leaves nothing for the valve to explain, while a valve's edges, and the wandering of its
+period, are still there.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ FloatArray = NDArray[np.float64]
 BANDS = (0.25, 0.4, 0.55, 0.7, 0.85, 0.97)  # S as a share of the output's range
 JUMPS = (0.1, 0.4, 0.7, 1.0)  # J as a share of S
 LAGS = (0.03, 0.08, 0.2, 0.5, 1.5, 8.0)  # of the oscillation's period; the longest is nearly an integrator
+HARMONICS = 3  # of a steady wave; a triangle or a pump's strokes have them too
+NEAR = 1.3  # a wave's period is looked for within this factor
 DELAYS = (0.0, 0.04, 0.08, 0.13, 0.18, 0.25)  # of the period: beyond, an outside wave could pass for an answer
 
 
@@ -29,6 +36,7 @@ class Sticking:
         straight: share of the PV's variance that the output explains, 0 to 1. sticking: the same through the best
             sticking valve. left: error left by the latter over that of the former, 0 to 1.
         band, jump: of that valve, S [output unit], J as a share of it.
+        left_beside: as ``left`` (may exceed 1), of what a steady wave of this period leaves of the PV.
     """
 
     straight: float
@@ -36,6 +44,7 @@ class Sticking:
     left: float
     band: float
     jump: float
+    left_beside: float
 
 
 def positions(u: FloatArray, bands: FloatArray, jumps: FloatArray) -> FloatArray:
@@ -70,30 +79,53 @@ def sticking(pv: FloatArray, op: FloatArray, period: float) -> Sticking:
     bands = span * np.array([s for s, _ in shares])
     jumps = bands * np.array([j for _, j in shares])
     inputs = np.vstack((op, positions(op, bands, jumps)))
-    best = _explained(pv, inputs, period)
+    best, beside = _explained(pv, inputs, period)
     n = int(np.argmax(best[1:]))
     straight, through = float(best[0]), float(best[1 + n])
     left = min(1.0, (1.0 - through) / max(1.0 - straight, 1e-12))
-    return Sticking(straight, through, left, float(bands[n]), JUMPS[n % len(JUMPS)])
+    left_beside = (1.0 - float(np.max(beside[1:]))) / max(1.0 - float(beside[0]), 1e-12)
+    return Sticking(straight, through, left, float(bands[n]), JUMPS[n % len(JUMPS)], left_beside)
 
 
-def _explained(pv: FloatArray, inputs: FloatArray, period: float) -> FloatArray:
-    """For each input the largest share of the PV's variance over lags and delays, of one sign of gain."""
+def _explained(pv: FloatArray, inputs: FloatArray, period: float) -> tuple[FloatArray, FloatArray]:
+    """For each input the largest share of the PV's variance over lags and delays, of one sign of gain; and the same of
+    what a steady wave leaves of it."""
     skip = int(1.5 * period)
     y = _detrended(pv[None, skip:])[0]
-    size = float(y @ y)
-    best = np.zeros((2, len(inputs)))
+    wave = _wave(y, period)
+    rest = y - wave @ (wave.T @ y)
+    best, beside = (np.zeros((2, len(inputs))) for _ in range(2))
     for lag in LAGS:
         passed = _lagged(inputs, lag * period)
         for delay in DELAYS:
             late = round(delay * period) + 1
             x = _detrended(passed[:, skip - late : passed.shape[1] - late])
-            along = x @ y
-            share = along**2 / np.maximum(np.einsum("ij,ij->i", x, x) * size, 1e-300)
-            up = along > 0.0
-            best[0] = np.where(up, np.maximum(best[0], share), best[0])
-            best[1] = np.where(up, best[1], np.maximum(best[1], share))
+            _grow(best, x, y)
+            _grow(beside, x - (x @ wave) @ wave.T, rest)
+    return _of_one_sign(best), _of_one_sign(beside)
+
+
+def _grow(best: FloatArray, x: FloatArray, y: FloatArray) -> None:
+    """Where a row of ``x`` explains more of ``y``, for a gain above 0 (first row of ``best``) or below (second)."""
+    along = x @ y
+    share = along**2 / np.maximum(np.einsum("ij,ij->i", x, x) * float(y @ y), 1e-300)
+    for row, of_sign in zip(best, (along > 0.0, along <= 0.0), strict=True):
+        np.maximum(row, share, out=row, where=of_sign)
+
+
+def _of_one_sign(best: FloatArray) -> FloatArray:
     return np.asarray(best[int(np.argmax(best.max(axis=1)))], dtype=np.float64)
+
+
+def _wave(y: FloatArray, period: float) -> FloatArray:
+    """The steady wave near this period that ``y`` has most of, and its harmonics: orthonormal columns."""
+    n = len(y)
+    size = 1 << (n - 1).bit_length() + 4
+    power = np.abs(np.fft.rfft(np.hanning(n) * y, size))
+    low, high = int(size / (period * NEAR)), int(size * NEAR / period) + 1
+    turn = 2.0 * np.pi * (low + int(np.argmax(power[low : high + 1]))) / size * np.arange(n)
+    columns = np.column_stack([form(k * turn) for k in range(1, HARMONICS + 1) for form in (np.cos, np.sin)])
+    return np.asarray(np.linalg.qr(columns - columns.mean(axis=0))[0], dtype=np.float64)
 
 
 def _lagged(x: FloatArray, lag: float) -> FloatArray:

@@ -82,8 +82,8 @@ def read_record(
     """Check and clean a test.
 
     Args:
-        t_s: times [s] or dates (see ``seconds``), rising; the first need not be 0. u: output, held from each time on [output unit]; a
-            missing value is taken as unchanged. y: PV [PV unit]. NaN is missing.
+        t_s: times [s] or dates (see ``seconds``), rising; the first need not be 0. u: output, held from each time on
+            [output unit]; a missing value is taken as unchanged. y: PV [PV unit]. NaN is missing.
         good: quality of each PV sample; None = all good but NaN.
         skip_s: PVs of the first so many seconds are not looked at (the outputs are).
     """
