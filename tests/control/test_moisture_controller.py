@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -73,6 +74,25 @@ def test_a_stuck_meter_is_noticed_in_seconds_and_bridged() -> None:
     assert course.outside < 0.1  # this seed's unseen disturbance is a large one; left alone, it is 0.3 and more
     blind = next(n for n, flags in enumerate(course.flags) if "blind" in flags)
     assert blind * DT_S == pytest.approx(600.0 + 1800.0, abs=15.0)  # then the product is to be held
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_slow_meter_that_sticks_is_noticed_after_a_few_of_its_values(is_told: bool) -> None:
+    """``is_told``: the caller says which scans bring a new value; at a scan of 2 s one comes each 10 s."""
+    model = replace(controller("mixed").model, refresh_s=10.0, repeat_share=0.001)
+    own = MoistureController(model, set_point=AIM)
+    plant, inlet_c = dryer("mixed", 13)
+    shown, stuck_s = math.nan, math.nan
+    for k in range(900):
+        row = plant.step(inlet_c)
+        is_new = k % 5 == 0
+        if is_new and k < 600:
+            shown = row["moisture_pct_wb"]
+        out = own.step(row | {"moisture_pct_wb": shown, "is_new": is_new or not is_told}, DT_S)
+        inlet_c = out.inlet_sp_c
+        if "nir-stuck" in out.flags and math.isnan(stuck_s):
+            stuck_s = (k - 600) * DT_S
+    assert 0.0 < stuck_s <= 30.0
 
 
 @pytest.mark.parametrize("per_hour", [0.8, -0.8])

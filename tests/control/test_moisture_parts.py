@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
 from linecontrol.control.moisture.dynamics import Channel, Path, along, step_response
-from linecontrol.control.moisture.meter import MeterState, judge, repeats_for_stuck
+from linecontrol.control.moisture.meter import MeterState, judge, renewal, repeats_for_stuck
 from linecontrol.control.moisture.moves import best_moves
 from linecontrol.control.moisture.noise import Level, fit_arma, level_noise
 
@@ -143,3 +143,43 @@ def test_a_reading_seen_twice_is_not_a_stuck_meter() -> None:
     for _ in range(5):
         _, state, why = judge(state, 12.83, 12.8, 0.1, 5, 1.0)
     assert why == "stuck"
+
+
+@pytest.mark.parametrize("scans", [3, 5, 10, 20])
+@pytest.mark.parametrize("quantum", [0.01, 0.05])
+def test_a_meter_that_is_slower_than_its_scan_is_called_stuck_after_a_few_of_its_values(
+    scans: int, quantum: float
+) -> None:
+    rng = np.random.default_rng(scans)
+    shown = np.repeat(np.round(rng.normal(13.0, 0.2, 14_400 // scans) / quantum) * quantum, scans)
+    each, repeat_share = renewal(shown)
+    assert each == pytest.approx(scans)
+    assert repeat_share == pytest.approx(quantum / (0.4 * math.sqrt(math.pi)), abs=0.03)
+    n = repeats_for_stuck(repeat_share, each)
+    state, found = MeterState(), []
+    for reading in shown:
+        _, state, why = judge(state, float(reading), 13.0, 0.3, n, 1.0, stuck_after_s=n * each + 1.0)
+        found.append(why)
+    assert "stuck" not in found, "it works"
+    late = 0
+    while why != "stuck":
+        _, state, why = judge(state, float(shown[-1]), 13.0, 0.3, n, 1.0, stuck_after_s=n * each + 1.0)
+        late += 1
+    assert late <= 6 * scans
+
+
+def test_a_meter_whose_clock_is_not_that_of_the_scan_renews_in_between() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(13.0, 0.2, 3000)
+    shown = values[(np.arange(14_400) / 5.3).astype(int)]
+    shown[4000:4600] = shown[4000]  # it stood still for ten minutes
+    each, repeat_share = renewal(shown)
+    assert each == pytest.approx(5.3, abs=0.1)
+    assert repeat_share < 0.02
+
+
+def test_a_meter_that_repeats_itself_at_random_renews_with_each_scan() -> None:
+    rng = np.random.default_rng(6)
+    fresh = rng.random(14_400) > 0.6
+    shown = rng.normal(13.0, 0.2, 14_400)[np.maximum.accumulate(np.where(fresh, np.arange(14_400), 0))]
+    assert renewal(shown) == (1.0, pytest.approx(0.6, abs=0.02))

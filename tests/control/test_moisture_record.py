@@ -84,3 +84,12 @@ def test_a_signal_in_another_unit_is_told_as_such() -> None:
     assert record.why_not("feed_kg_h") == "feed_kg_h was not measured"
     with pytest.raises(CannotCommission, match=r"inlet_sp_c is mostly about 397\.1.*accepted: 0 to 350"):
         read_record(columns() | {"inlet_sp_c": columns()["inlet_sp_c"] + 273.15})
+
+
+def test_a_meter_that_is_slower_than_the_record_is_known_by_its_runs() -> None:
+    assert read_record(columns()).refresh_s == 0.0
+    table = columns()
+    table["moisture_pct_wb"] = np.repeat(13.0 + 0.2 * np.random.default_rng(2).normal(size=COUNT // 5), 5)
+    record = read_record(table)
+    assert record.refresh_s == pytest.approx(5 * PERIOD_S)
+    assert record.repeat_share == 0.0

@@ -33,7 +33,7 @@ LEAST_MOVE_K = 1.5  # of the inlet set point, over the record
 SUREST_GAIN = 0.4  # standard deviation of the gain over the gain: beyond it the record cannot tell it. Up to there what
 # the controller learns while running makes up for it: better than none for a dryer whose cake nobody measures.
 SUREST_OUTLET = 0.3  # the same of the outlet's temperature, without which there is still the meter
-STUCK_S = 60.0  # a meter that shows one value for so long measures nothing
+STUCK_S, STUCK_REFRESHES = 60.0, 4.0  # a meter that shows one value for so long, and for so many, measures nothing
 LOADS = ("heat", "water", "feed")
 LEAST_LOAD = 0.01  # range of a scaled load: a twentieth of a % wb of cake, 0.1 % of the feed
 SLOW_S = 60.0  # ambient air acts within a minute, and changes over hours
@@ -103,6 +103,7 @@ def commission(
             name: _load_noise(inputs[name], weight, record.period_s) for name in ("water", "feed") if name in inputs
         },
         repeat_share=record.repeat_share,
+        refresh_s=record.refresh_s,
         meter_sd=math.sqrt(model.noise.white_var(record.raw_period_s)),
         sample_s=record.raw_period_s,
         balance_pct_per_k=balance,
@@ -138,7 +139,7 @@ def _clean(record: MoistureRecord) -> tuple[FloatArray, dict[str, FloatArray], d
     for name in used:
         values = record.signals[name].copy()
         if name == "moisture_pct_wb":
-            stuck = _stuck(values, int(STUCK_S / record.period_s))
+            stuck = _stuck(values, int(max(STUCK_S, STUCK_REFRESHES * record.refresh_s) / record.period_s))
             values[stuck] = math.nan
             lost[f"{name} stood still"] = stuck
         missing = ~np.isfinite(values)

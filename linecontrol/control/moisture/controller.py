@@ -60,7 +60,10 @@ class MoistureController:
         self.estimator = MoistureEstimator(model)
         self.audit = MeterAudit(model)
         self.outlet = Output(model, "outlet") if model.outlet is not None else None
-        self._meter, self._stuck_after = MeterState(), repeats_for_stuck(model.repeat_share, model.sample_s)
+        self._meter = MeterState()
+        self._stuck_after = repeats_for_stuck(model.repeat_share, max(model.refresh_s, model.sample_s))
+        # A reading comes up to a scan after the value is there.
+        self._stuck_s = self._stuck_after * model.refresh_s + model.sample_s if model.refresh_s > 0.0 else 0.0
         self._meter_law = MeterLaw(gains or meter_gains(model), self.settings)
         self._ahead_law = MeterLaw(gains or meter_gains(model), self.settings)
         self._cascade = CascadeLaw(model, self.settings) if model.outlet is not None else None
@@ -230,6 +233,7 @@ class MoistureController:
             self._stuck_after,
             dt_s,
             is_new=sample.is_new,
+            stuck_after_s=self._stuck_s,
         )
         if why:
             flags.append(f"nir-{why}")

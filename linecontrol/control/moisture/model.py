@@ -116,7 +116,8 @@ class DryerModel:
         moisture: at the meter [% wb]. outlet: temperature of the outlet air, or of the product where that is not
             measured [°C]; None = neither. outlet_signal: which of the two, ``outlet_c`` or ``product_c``.
         inputs: noise of the measured loads ``water`` and ``feed``.
-        repeat_share: how often the meter shows exactly its last value, 0..1.
+        repeat_share: how often the meter's next value is exactly its last one, 0..1. refresh_s: from one value to the
+            next where the meter is read more often [s]; 0 = each reading is one.
         meter_sd: of the meter's white noise, one sample [% wb]. sample_s: usual sample time of the record [s].
         balance_pct_per_k: % wb more for each K that the outlet air is warmer than the inputs tell, by the heat balance.
         hours: length of the record [h]. warnings: what a person should know.
@@ -138,6 +139,7 @@ class DryerModel:
     warnings: tuple[str, ...] = field(default=())
     shared_k_per_pct: float = 0.0
     shared: float = 0.0
+    refresh_s: float = 0.0
 
     def scaled(
         self, inlet_sp_c: float, cake_pct_wb: float, feed_kg_h: float, ambient_c: float, ambient_rh_pct: float

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linecontrol.control.moisture.meter import renewal
 from linecontrol.control.quality_marks import good_marks
 
 FloatArray = NDArray[np.float64]
@@ -61,7 +62,8 @@ class MoistureRecord:
         signals: name to values, NaN where nothing good was measured for long. Names and units as in ``SIGNALS``.
         good_share: of each signal's samples, 0 to 1. usual: median of what each signal's source gave, good or not.
         raw_period_s: usual sample time of the record itself [s].
-        repeat_share: how often the moisture meter showed exactly its last value, 0 to 1.
+        repeat_share: how often the moisture meter's next value was exactly its last one, 0 to 1.
+        refresh_s: from one value of that meter to the next where it is read more often [s]; 0 = each reading is one.
     """
 
     period_s: float
@@ -70,6 +72,7 @@ class MoistureRecord:
     raw_period_s: float
     repeat_share: float = 0.0
     usual: Mapping[str, float] = field(default_factory=dict)
+    refresh_s: float = 0.0
 
     def __len__(self) -> int:
         return len(self.signals["inlet_sp_c"])
@@ -179,8 +182,8 @@ def read_record(
             good = known & (values >= low) & (values <= high)
         shares[name] = float(np.mean(good))
         signals[name] = _on_grid(t, values, good, grid, hold=name == "inlet_sp_c")
-    repeats = _repeats(_column("moisture_pct_wb", columns["moisture_pct_wb"], len(rows))[rows])
-    record = MoistureRecord(period, signals, shares, raw, repeats, usual)
+    each, repeats = renewal(_column("moisture_pct_wb", columns["moisture_pct_wb"], len(rows))[rows])
+    record = MoistureRecord(period, signals, shares, raw, repeats, usual, each * raw if each > 1.0 else 0.0)
     for name in REQUIRED[1:]:
         if not record.has(name):
             raise CannotCommission("missing", record.why_not(name))
@@ -238,16 +241,6 @@ def _marked(name: str, marks: ArrayLike, length: int) -> NDArray[np.bool_]:
     if good.shape != (length,):
         raise CannotCommission("record", f"{name} has {good.size} qualities, time_s {length} values")
     return good
-
-
-def _repeats(values: FloatArray) -> float:
-    """Share of readings equal to the one before, stretches of a meter that stands still left out."""
-    same = np.diff(values[np.isfinite(values)]) == 0.0
-    if len(same) < 10:
-        return 0.0
-    long = np.convolve(same.astype(float), np.ones(10), "same") > 9.5
-    long = np.convolve(long.astype(float), np.ones(21), "same") > 0.5
-    return float(np.mean(same[~long])) if np.any(~long) else 0.0
 
 
 def _on_grid(t: FloatArray, values: FloatArray, good: NDArray[np.bool_], grid: FloatArray, *, hold: bool) -> FloatArray:
