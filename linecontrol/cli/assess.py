@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -48,9 +49,25 @@ def assess(
             columns = {"pv": pv, "sp": sp, "op": op}
             found = from_csv(csv, time, columns, mode, quality, time_unit, limits, delay or [])
         else:
+            _accept_history_only(
+                {"--op-low": op_low, "--op-high": op_high, "--mode": mode, "--quality": quality}
+                | {"--time": time != "t" or None, "--pv": pv != "pv" or None, "--sp": sp != "sp" or None}
+                | {"--op": op != "op" or None, "--time-unit": time_unit != "auto" or None}
+            )
             if run and last:
                 stop("--run and --last: give one of the two", BAD_INPUT)
             found = from_history(loops or [], line, data, run, last, delay or [])
         raise typer.Exit(show(found, plot, as_json=as_json))
     except ConfigError as error:
         stop(str(error), BAD_INPUT)
+
+
+def _accept_history_only(given: Mapping[str, object]) -> None:
+    """Without a file nothing that describes one: silently left aside, it would be believed to have counted."""
+    wrong = [option for option, value in given.items() if value is not None]
+    if not wrong:
+        return
+    where = "the history has them under its own names"
+    if set(wrong) <= {"--op-low", "--op-high"}:
+        where = "the limits of a line's loop are those of its line file (op_limits)"
+    stop(f"{', '.join(wrong)}: only with --csv FILE; {where}", BAD_INPUT)

@@ -241,6 +241,9 @@ def test_an_assessment_says_what_is_wrong_with_its_words(written: Write) -> None
         (("--csv", path), "too few", 4),
         (("NO-1", "--last", "8h"), "TIC-303", 2),
         (("--last", "8 parsecs"), "8h", 2),
+        (("--op-low", "0", "--op-high", "100"), "--op-low, --op-high: only with --csv FILE; the limits of a line's", 2),
+        (("TIC-303", "--op-high", "100"), "--op-high: only with --csv FILE", 2),
+        (("--pv", "x", "--mode", "m"), "--mode, --pv: only with --csv FILE", 2),
     ):
         done = CliRunner().invoke(app, ["assess", *map(str, words)])
         assert done.exit_code == code, done.output
