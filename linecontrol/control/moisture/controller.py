@@ -23,6 +23,7 @@ from linecontrol.control.moisture.meter import MeterState, judge, repeats_for_st
 from linecontrol.control.moisture.model import DryerModel
 from linecontrol.control.moisture.record import MoistureRecord
 from linecontrol.control.moisture.sample import MoistureMode, MoistureOutput, MoistureSample, MoistureSettings
+from linecontrol.control.moisture.told import Told
 from linecontrol.control.moisture.wear import Movement
 
 REACH_K = 60.0  # without limits given, the inlet set point stays so close to the record's mean
@@ -69,10 +70,9 @@ class MoistureController:
         self._cascade = CascadeLaw(model, self.settings) if model.outlet is not None else None
         self._cascade_ahead = CascadeLaw(model, self.settings) if model.outlet is not None else None
         self._predictive = PredictiveLaw(self.estimator, mean_c)
-        self._health, self._movement = Health(), Movement()
+        self._health, self._movement, self._told = Health(), Movement(), Told()
         self._asked_c, self._usual_s = math.nan, 0.0
         self._acting: MoistureMode | None = None
-        self._flags: tuple[str, ...] = ()
         self._fed_s = 0.0  # since the feed began; 0 = it has not
         self._restarted = False  # the feed has been seen to begin, so the duct was empty before
         self._laws_settings = self.settings
@@ -177,7 +177,7 @@ class MoistureController:
             self._fed_s = 0.0
             flags.append("no-feed")
             self.estimator.restart(idle=True)
-            return self._result(applied_c, MoistureMode.MANUAL, flags)
+            return self._result(applied_c, MoistureMode.MANUAL, flags, dt_s)
         self._fed_s += dt_s
         if any(not math.isfinite(scaled[name]) for name in self.model.inputs):
             flags.append("load-missing")
@@ -194,7 +194,7 @@ class MoistureController:
         self._acting = mode
         asked_c = self._act(mode, outlet_c, reading, applied_c, dt_s, flags, is_new=is_new)
         self._movement.step(abs(asked_c - applied_c) if mode is not MoistureMode.MANUAL else 0.0, dt_s)
-        return self._result(asked_c, mode, flags)
+        return self._result(asked_c, mode, flags, dt_s)
 
     def _has_stopped(self, feed_kg_h: float) -> bool:
         """Whether nothing is dried. A feed that only just begins counts as none: a model of a dryer at work would
@@ -338,22 +338,16 @@ class MoistureController:
         ahead_c = None if ahead is None else ahead[1]
         return self._ahead_law.step(sp, believed, applied_c, dt_s, active=active, ahead_c=ahead_c)
 
-    def _result(self, asked_c: float, mode: MoistureMode, flags: list[str]) -> MoistureOutput:
+    def _result(self, asked_c: float, mode: MoistureMode, flags: list[str], dt_s: float) -> MoistureOutput:
         self._asked_c = asked_c
-        new = tuple(dict.fromkeys(flags))
-        events: tuple[str, ...] = ()
-        if new != self._flags:
-            events = tuple(f"{flag} began" for flag in new if flag not in self._flags and flag != "nir-spike")
-            events += tuple(f"{flag} ended" for flag in self._flags if flag not in new and flag != "nir-spike")
-            self._flags = new
-        estimator = self.estimator
+        events, estimator = self._told.step(flags, dt_s), self.estimator
         return MoistureOutput(
             asked_c,
             mode,
             float(estimator.now),
             math.hypot(estimator.now_sd, self.audit.bias_sd),
             float(estimator.without_correction),
-            new,
+            self._told.flags,
             self.audit.bias,
             self._movement.per_hour,
             events,

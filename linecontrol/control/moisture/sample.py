@@ -95,7 +95,7 @@ class MoistureOutput:
         soft_pct_wb: the same without the meter's help since it was last trusted [% wb]: from loads and temperatures.
         flags: of ``nir-missing``, ``nir-stuck``, ``nir-spike``, ``nir-drift``, ``disagreement``, ``blind`` (no reading
             for longer than may be bridged: hold the product), ``no-feed``, ``load-missing``, ``fallback``, ``limited``,
-            ``wear``, ``gap``, ``held``.
+            ``wear``, ``gap``, ``held``. Those that come and go from scan to scan are told for a minute after.
         meter_bias_pct: meter less powder, as far as loads and temperatures tell [% wb].
         movement_k_per_h: how much the inlet set point has been moved, over the last hour.
         events: what changed in this scan, a sentence each.
