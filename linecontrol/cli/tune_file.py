@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.cli.output import BAD_INPUT, DONE, REFUSED, one_thread, paper, people, print_json, stop
+from linecontrol.cli.tune_stages import Stages
 from linecontrol.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def run_tune_file(asked: Asked, plot: Path | None, *, as_json: bool) -> int:
     if plot is not None and plot.suffix.lower() not in CHARTS:
         stop(f"--plot {plot}: a chart is not written in this format (accepted: {', '.join(CHARTS)})", BAD_INPUT)
     try:
-        outcome = evaluate(asked)
+        with Stages(quiet=as_json) as stages:
+            outcome = evaluate(asked, stages.show)
     except ConfigError as error:
         stop(str(error), BAD_INPUT)
     if plot is not None:
@@ -103,8 +105,9 @@ def _draw(outcome: Outcome, plot: Path) -> None:
         stop(f"--plot {plot}: cannot be written: {error.strerror}", BAD_INPUT)
 
 
-def evaluate(asked: Asked) -> Outcome:
-    """Read, identify, tune. Raises ConfigError for an option or a file that is wrong."""
+def evaluate(asked: Asked, show: Callable[[str], None]) -> Outcome:
+    """Read, identify, tune. ``show`` is told each stage as it begins. Raises ConfigError for an option or a file that
+    is wrong."""
     one_thread()
     import numpy as np
 
@@ -118,6 +121,7 @@ def evaluate(asked: Asked) -> Outcome:
     except ValueError as error:
         raise ConfigError([Problem("", None, "--max-ms/--max-noise-gain", str(error))]) from None
     wanted = {"u": asked.u, "y": asked.y}
+    show(f"reading {asked.csv.name}")
     table = read_table(asked.csv, asked.time, wanted, quality=asked.quality, time_unit=asked.time_unit)
     t, u, y = table.t_s, table.columns["u"], table.columns["y"]
     if asked.start_s is not None and asked.start_s >= t[-1]:
@@ -128,12 +132,14 @@ def evaluate(asked: Asked) -> Outcome:
     kind = recorded_kind(u) if asked.kind == "auto" else asked.kind
     judge = identify_relay if kind == "relay" else identify
     classes = list(asked.models) or None
+    show(f"looking for the process in {len(t):,} rows")
     found = judge(t, u, y, good=good, expected_sign=asked.expected_sign, classes=classes)
     if isinstance(found, Refusal):
         return Outcome(asked, table, kind, refusal=found)
     if (moved := float(np.ptp(u[np.isfinite(u)]))) < (least := least_size(asked.smallest_move)):
         reason = f"the output moved by {moved:.3g} in all, and the actuator makes no move below {asked.smallest_move:g}"
         return Outcome(asked, table, kind, refusal=Refusal("small-step", f"{reason} (accepted: {least:g} or more)"))
+    show("working out gains for it")
     more = {} if asked.n is None else {"n": asked.n}
     structure: Any = asked.structure
     tuning = tune(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 from assessment_loops import simulate
 from click.testing import Result
+from rich.console import Console
 from tuning_plants import relay_test
 from typer.testing import CliRunner
 
+from linecontrol.cli import tune_stages
 from linecontrol.cli.commands import app
 from linecontrol.control.tuning import IsaGains, Process, margins, response
 
@@ -210,6 +213,22 @@ def test_a_relay_test_is_seen_as_one(written: Write) -> None:
     assert said["kind"] == "relay"
     assert said["model"]["gain"] == pytest.approx(1.0, rel=0.1)
     assert said["model"]["delay_s"] == pytest.approx(10.0, rel=0.15)
+
+
+def test_a_terminal_sees_what_it_waits_for_and_nothing_else_does(
+    written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(plain(*step_record()))
+    for terminal, words in ((True, ()), (True, ("--json",)), (False, ())):
+        seen = io.StringIO()
+        monkeypatch.setattr(tune_stages, "people", Console(file=seen, force_terminal=terminal, width=100))
+        done = tune("--csv", path, *words)
+        assert done.exit_code == 0, done.output
+        told = [
+            text in seen.getvalue() for text in ("reading test.csv", "the process in 200 rows", "working out gains")
+        ]
+        assert told == [terminal and not words] * 3
+        assert "reading" not in done.stdout
 
 
 def test_the_program_itself_speaks_json_alone(written: Write) -> None:

@@ -6,7 +6,6 @@ with the least corrected Akaike criterion is offered; those close to it are kept
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp
@@ -17,23 +16,18 @@ from linecontrol.control.tuning.doubt import Interval, border, half_width, profi
 from linecontrol.control.tuning.misfit import (
     FALSE_START,
     doubts,
-    swings_by_itself,
     why_not_by_one_noise,
-    why_not_by_the_gap,
-    why_not_by_the_output,
 )
 from linecontrol.control.tuning.models import FloatArray, Kind, Process, answer
 from linecontrol.control.tuning.record import Numbers, Record, Refusal, read_record, restless
 from linecontrol.control.tuning.regression import SHAPES, Fit, Regression, Shape
+from linecontrol.control.tuning.search import CLEAR_AICC, all_fits, least_aicc, simplest
+from linecontrol.control.tuning.thin import is_fine_for, thinned
 from linecontrol.control.tuning.times import Times
+from linecontrol.control.tuning.unfit import swinging, why_unfit
 
-RESTLESS, SLOW_PHI = 0.1, 0.9  # noise of so much of the answer's range, so alike from sample to sample, is a load's
-CLEAR = 3.0  # least range of the fitted answer over the noise's standard deviation
-CLEAR_AICC = 10.0  # a preferred class is kept unless another is so much better
 CLOSE_AICC = 6.0  # a class so little worse than the best is still possible
 WIDEST_GAIN = 0.35  # half a 95 % interval of K over K: wider, the answer has not settled enough to tell
-COARSEST = 2.0  # samples within delay + lags, at least
-_SEARCHED = 300  # samples that the first search looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +43,7 @@ class Identified:
         step_noise_ratio: range of the fitted answer over noise_sd.
         offset: PV level at the start [PV unit]; slope_per_s: its drift [PV unit/s].
         t_s: times of the samples used, from the record's first on [s]. measured, fitted: PV and the model's PV then.
+        A record of very many rows was fitted in means over short times (see ``thin``): these are theirs then.
         period_s: usual sample time [s]. warnings: what a person should know before trusting it.
     """
 
@@ -114,126 +109,64 @@ def identify(
         if name not in known:
             raise ValueError(f"class {name!r} is not known (accepted: {', '.join(known)})")
     shapes = [shape for shape in SHAPES if classes is None or shape.kind in classes]
-    regression = Regression(record, drift=drift, settling=settling)
-    fits = _fits(regression, shapes)
-    if not settling and restless(record):
-        other = Regression(record, drift=drift, settling=True)
-        others = _fits(other, shapes)
-        if _least(others) < _least(fits) - CLEAR_AICC:
+    asked = _Asked(shapes, drift, settling, expected_sign, widest_gain, prefer)
+    slim = thinned(record)
+    found = _of(slim, asked)
+    if slim is record or not isinstance(found, Identified):
+        return found
+    return _as_sampled(found, record) if is_fine_for(slim, found.process) else _of(record, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What ``identify`` was asked for, by the same names."""
+
+    shapes: Sequence[Shape]
+    drift: bool
+    settling: bool
+    expected_sign: int | None
+    widest_gain: float
+    prefer: str | None
+
+
+def _as_sampled(found: Identified, record: Record) -> Identified:
+    """Noise and sample time of the record's own rows, not of the means that the model was fitted to."""
+    rest = record.y - np.interp(record.t_s, found.t_s, found.fitted)
+    rest = rest - np.mean(rest)
+    noise_sd = float(np.std(rest))
+    alike = float(rest[:-1] @ rest[1:]) / max(float(rest @ rest), 1e-300)
+    return replace(
+        found,
+        noise_sd=noise_sd,
+        noise_phi=min(max(alike, 0.0), 1.0),
+        step_noise_ratio=found.step_noise_ratio * found.noise_sd / max(noise_sd, found.noise_sd),
+        period_s=record.period_s,
+    )
+
+
+def _of(record: Record, asked: _Asked) -> Identified | Refusal:
+    regression = Regression(record, drift=asked.drift, settling=asked.settling)
+    fits = all_fits(regression, asked.shapes)
+    if not asked.settling and restless(record):
+        other = Regression(record, drift=asked.drift, settling=True)
+        others = all_fits(other, asked.shapes)
+        if least_aicc(others) < least_aicc(fits) - CLEAR_AICC:
             regression, fits = other, others
     if not fits:
         return Refusal("no-fit", "no class of model could be fitted to this record")
-    best = _simplest(sorted(fits, key=lambda fit: fit.aicc), prefer)
-    refused = _unfit(regression, best, expected_sign, widest_gain)
+    best = simplest(sorted(fits, key=lambda fit: fit.aicc), asked.prefer)
+    swing = _swing(regression, best)
+    refused = why_unfit(regression, best, swing, asked.expected_sign, asked.widest_gain)
     if refused is not None:
-        return _swinging(record, refused) if refused.code in ("drift", "restless") else refused
+        return swinging(record, refused) if refused.code in ("drift", "restless") else refused
     found = _identified(regression, best, fits)
-    misled = why_not_by_one_noise(regression, best, _swing(regression, best), found.intervals["delay_s"])
+    misled = why_not_by_one_noise(regression, best, swing, found.intervals["delay_s"])
     return found if misled is None else misled
-
-
-def _fits(regression: Regression, shapes: Sequence[Shape]) -> list[Fit]:
-    return [fit for fit in (_fitted(regression, shape) for shape in shapes) if fit is not None]
-
-
-def _least(fits: Sequence[Fit]) -> float:
-    return min((fit.aicc for fit in fits), default=math.inf)
-
-
-def _simplest(fits: list[Fit], prefer: str | None) -> Fit:
-    """The best; but a preferred class that is not clearly worse, or a model with fewer parameters that is as good to 2
-    (they cannot be told apart), comes first."""
-    asked = next((fit for fit in fits if fit.shape.kind == prefer), None)
-    if asked is not None and asked.aicc - fits[0].aicc < CLEAR_AICC:
-        return asked
-    near = [fit for fit in fits if fit.aicc - fits[0].aicc < 2.0]
-    fewest = min(len(fit.x) for fit in near)
-    return next(fit for fit in near if len(fit.x) == fewest)
-
-
-def _fitted(regression: Regression, shape: Shape) -> Fit | None:
-    every = max(1, len(regression.record.t_s) // _SEARCHED)
-    ranked = sorted((regression.rough(shape, x, every), n, x) for n, x in enumerate(_starts(regression.record, shape)))
-    fits = [regression.fit(shape, ranked[0][2])]
-    apart = next((x for _, _, x in ranked[1:] if np.max(np.abs(x - ranked[0][2])) > 0.5), None)
-    if apart is not None and len(shape.names) > 2:
-        fits.append(regression.fit(shape, apart))
-    best = min(fits, key=lambda fit: fit.aicc)
-    return best if math.isfinite(best.aicc) and best.gain != 0.0 and math.isfinite(best.gain) else None
-
-
-def _starts(record: Record, shape: Shape) -> list[FloatArray]:
-    span, dt = record.after_s, record.period_s
-    lags = np.log(np.geomspace(dt, 2.0 * span, 9))
-    delays = np.concatenate(([0.0], np.geomspace(0.5 * dt, 0.6 * span, 9)))
-    grids = {
-        "t1_s": lags,
-        "t2_s": lags[1::2],
-        "zero_s": -np.geomspace(0.02, 0.3, 3) * span,
-        "delay_s": delays if len(shape.names) < 3 else delays[::2],
-    }
-    mesh = np.meshgrid(*(grids[name] for name in shape.names), indexing="ij")
-    points = np.column_stack([m.ravel() for m in mesh])
-    if "t2_s" in shape.names:
-        points = points[points[:, 1] < points[:, 0]]
-    return list(points)
 
 
 def _swing(regression: Regression, fit: Fit) -> float:
     """Range of what the output did to the PV [PV unit]."""
     return float(np.ptp(answer(fit.process(), regression.record.moves, regression.record.t_s)))
-
-
-def _unfit(regression: Regression, fit: Fit, expected_sign: int | None, widest_gain: float) -> Refusal | None:
-    """Why this best model is not good enough to be offered."""
-    record, process = regression.record, fit.process()
-    swing, noise = _swing(regression, fit), fit.noise_sd
-    if swing < CLEAR * noise:
-        ratio = swing / noise
-        return Refusal(
-            "small-step",
-            f"the answer to the output's move is {ratio:.2g} times the noise ({noise:.3g}; accepted: {CLEAR:g} or"
-            f" more); repeat with a step about {max(1.5, 5.0 / max(ratio, 1e-9)):.2g} times as large",
-        )
-    drifted = abs(float(fit.linear[1])) if regression.drift else 0.0
-    if drifted > swing and not process.integrating:
-        return Refusal(
-            "drift",
-            f"the PV drifted by {drifted:.3g} during the test, more than the output moved it ({swing:.3g}); wait until"
-            " it is at rest, then repeat",
-        )
-    width = half_width(fit, len(fit.x) + len(fit.linear) - 1) / abs(fit.gain)
-    if width > widest_gain and fit.phi > SLOW_PHI and fit.noise_sd > RESTLESS * swing:
-        lasts_s = -record.period_s / math.log(fit.phi)
-        return Refusal(
-            "restless",
-            f"the gain is only known to {width:.0%} (accepted: {widest_gain:.0%}): the PV wanders by"
-            f" {2.0 * fit.noise_sd:.3g} within some {lasts_s:.2g} s, and the output moved it by {swing:.3g}: a load"
-            " moves; wait until it is at rest, then repeat, or make a larger step or a doublet",
-        )
-    if width > widest_gain:
-        return Refusal(
-            "not-settled",
-            f"the gain is only known to {width:.0%} (accepted: {widest_gain:.0%}): the record ends"
-            f" {record.after_s:.4g} s after the first move, its lags and delay are about {process.scale_s:.4g} s;"
-            " record for longer, or make a larger step, a doublet or more periods",
-        )
-    unexplained = why_not_by_the_output(regression, fit, swing)
-    if unexplained is not None:
-        return unexplained
-    if expected_sign is not None and fit.gain * expected_sign < 0.0:
-        return Refusal(
-            "wrong-sign",
-            f"the PV moved {'with' if fit.gain > 0.0 else 'against'} the output (gain {fit.gain:+.3g}), but the loop's"
-            " action expects the opposite; check the action, the valve's direction and the wiring",
-        )
-    if process.scale_s < COARSEST * record.period_s and not process.integrating:
-        return Refusal(
-            "coarse",
-            f"lags and delay together are {process.scale_s:.3g} s, sampled every {record.period_s:.3g} s; sample at"
-            f" least every {process.scale_s / 5.0:.2g} s",
-        )
-    return why_not_by_the_gap(record, process.delay_s, process.scale_s)
 
 
 def _allowing(record: Record, process: Process, possible: tuple[Process, ...], delay: Interval) -> tuple[Process, ...]:
@@ -243,18 +176,6 @@ def _allowing(record: Record, process: Process, possible: tuple[Process, ...], d
     if delay.low <= FALSE_START * record.period_s:
         possible = tuple(replace(p, delay_s=max(p.delay_s, record.period_s)) for p in (process, *possible))
     return possible + (tuple(p.delayed(record.gap_s) for p in (process, *possible)) if record.gap_s else ())
-
-
-def _swinging(record: Record, refused: Refusal) -> Refusal:
-    """The same refusal, in other words where the process itself is what seems to wander."""
-    period_s = swings_by_itself(record)
-    if period_s is None:
-        return refused
-    return replace(
-        refused,
-        reason=f"the PV overshot and swung back, about every {period_s:.3g} s, ever less: a process (or an inner loop)"
-        " that swings by itself is none of the classes known here; damp it, then repeat",
-    )
 
 
 def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified:
