@@ -9,9 +9,11 @@ from math import exp
 
 import numpy as np
 
-from linecontrol.control.tuning.models import Process
+from linecontrol.control.tuning.models import FloatArray, Process, answer
 from linecontrol.control.tuning.regression import Fit, Regression
 
+STRAIGHT = 0.7  # half width of a logarithm's interval up to which straight lines do: a factor of 2
+LOOSE = 4.0  # a process on the border may agree with the record by so much worse than straight lines have it
 FAR = 2.0  # a delay's straight-line doubt so many times that of the best class is looked at more closely
 
 
@@ -21,6 +23,10 @@ class Interval:
 
     low: float
     high: float
+
+    def including(self, value: float) -> Interval:
+        """The same, stretched to this value."""
+        return Interval(min(self.low, value), max(self.high, value))
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -55,6 +61,19 @@ def profiled(regression: Regression, fit: Fit, index: int, wide: float) -> Inter
 
     best = float(fit.x[index])
     return Interval(_edge(within, best, low, -step), _edge(within, best, high, step))
+
+
+def lag_interval(regression: Regression, fit: Fit, index: int, wide: float) -> Interval:
+    """Of a lag, whose parameter is its logarithm. ``wide``: half its width by the covariance.
+
+    Where that is more than a straight line can be trusted for (a lag that has all but gone has any logarithm), by its
+    profile instead.
+    """
+    value = float(fit.x[index])
+    if wide <= STRAIGHT:
+        return Interval(exp(value - wide), exp(value + wide))
+    found = profiled(regression, fit, index, STRAIGHT)
+    return Interval(exp(found.low), exp(found.high))
 
 
 def _edge(within: Callable[[float], bool], best: float, bound: float, step: float) -> float:
@@ -134,10 +153,38 @@ def border(regression: Regression, fit: Fit) -> tuple[Process, ...]:
     values, axes = np.linalg.eigh(cov / np.outer(size, size))
     radius = math.sqrt(len(rows) * float(fdtri(len(rows), fit.dof, 0.95)))
     low, high = fit.shape.bounds(regression.record)
+    limit = fit.whitened_rss + LOOSE * radius**2 * fit.noise_sd**2
+
+    def at(move: FloatArray) -> Process:
+        x = np.clip(fit.x + move[:-1], low, high)
+        return fit.shape.process(x, fit.gain * exp(float(np.clip(move[-1], -2.0, 2.0))))
+
     found = []
     for value, axis in zip(values, axes.T, strict=True):
         for way in (-1.0, 1.0):
             move = way * radius * math.sqrt(max(float(value), 0.0)) * axis * size
-            x = np.clip(fit.x + move[:-1], low, high)
-            found.append(fit.shape.process(x, fit.gain * exp(float(np.clip(move[-1], -2.0, 2.0)))))
+            found.append(at(_shortened(regression, fit, at, move, limit)))
     return tuple(found)
+
+
+def _shortened(
+    regression: Regression, fit: Fit, at: Callable[[FloatArray], Process], move: FloatArray, limit: float
+) -> FloatArray:
+    """As much of the move as leaves a process that agrees with the record. All of it but where the ellipsoid is no
+    picture of the doubt: a lag that has all but gone may lie anywhere, by straight lines, and would take delay and gain
+    with it."""
+    others = regression.columns(fit.shape, fit.x)[:, :-1]
+    base, record = regression.whiten(others, fit.phi), regression.record
+
+    def agrees(part: float) -> bool:
+        y = regression.whiten(record.y - answer(at(part * move), record.moves, record.t_s), fit.phi)
+        rest = y - base @ np.linalg.lstsq(base, y, rcond=None)[0]
+        return float(rest @ rest) <= limit
+
+    if agrees(1.0):
+        return move
+    inside, outside = 0.0, 1.0
+    for _ in range(10):
+        middle = 0.5 * (inside + outside)
+        inside, outside = (middle, outside) if agrees(middle) else (inside, middle)
+    return np.asarray(inside * move, dtype=np.float64)
