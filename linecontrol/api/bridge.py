@@ -78,15 +78,23 @@ class Bridge:
 
     # -- in the line's loop
     def _turn(self) -> None:
-        self._waiting[0]()
-        with self._lock:
-            self._waiting.popleft()
-            is_more = bool(self._waiting)
-        if is_more:
-            self._line.call_soon(self._turn)
+        try:
+            self._waiting[0]()
+        finally:  # whatever became of it: the next one must have its turn
+            with self._lock:
+                self._waiting.popleft()
+                is_more = bool(self._waiting)
+            if is_more:
+                self._line.call_soon(self._turn)
 
     def _begin(self, work: Callable[[], Awaitable[T]], done: concurrent.futures.Future[T]) -> None:
-        task = self._line.create_task(_of(work))
+        begun = _of(work)
+        try:
+            task = self._line.create_task(begun)
+        except BaseException as error:
+            begun.close()
+            done.set_exception(error)
+            raise
         task.add_done_callback(functools.partial(_settle, done))
 
 

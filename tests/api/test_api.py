@@ -41,6 +41,7 @@ async def served(data: Path) -> AsyncIterator[tuple[Line, httpx.AsyncClient]]:
         yield line, client
 
 
+@pytest.mark.timeout(300)
 async def test_everything_a_client_can_ask(tmp_path: Path) -> None:
     async with served(tmp_path) as (line, client):
         await reading(client)

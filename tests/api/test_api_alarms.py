@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from line_rig import console, demo_at, driven, simulator, until
 from websockets.asyncio.client import connect
 
@@ -21,6 +22,7 @@ SPEED = 20.0
 HOT = "TT-303.HIGH"
 
 
+@pytest.mark.timeout(300)
 async def test_alarms_over_the_api(tmp_path: Path) -> None:
     async with (
         simulator(SPEED) as sim,

@@ -131,6 +131,26 @@ async def test_errors_come_back_to_the_asker() -> None:
     await elsewhere(asking)
 
 
+async def test_a_question_that_cannot_even_be_begun_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge, loop = Bridge(), asyncio.get_running_loop()
+    seen: list[Any] = []
+    loop.set_exception_handler(lambda _, context: seen.append(context["exception"]))
+    really = loop.create_task
+
+    def broken(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(loop, "create_task", really)
+        raise MemoryError("on purpose")
+
+    async def asking() -> None:
+        monkeypatch.setattr(loop, "create_task", broken)
+        with pytest.raises(MemoryError, match="on purpose"):
+            await bridge.ask(lambda: "never")
+        assert await bridge.ask(lambda: "and goes on") == "and goes on"
+
+    await elsewhere(asking)
+    assert [type(error) for error in seen] == [MemoryError]
+
+
 async def test_the_line_begins_one_question_a_turn_and_oldest_first() -> None:
     """A hundred questions at once: between any two of them the line's own work has its turn."""
     bridge, loop = Bridge(), asyncio.get_running_loop()

@@ -131,7 +131,7 @@ async def test_what_waits_in_the_spool_is_stored_once_by_the_next_recording(
     await history.start()
     history.offer(scan(0))
     await history.flush()
-    with sqlite3.connect(db, isolation_level=None) as other:
+    with contextlib.closing(sqlite3.connect(db, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for n in range(1, 30):
             history.offer(scan(n))
@@ -383,7 +383,7 @@ async def test_a_full_spool_gives_up_samples_counts_them_and_keeps_the_journals(
     told: list[Event] = []
     history = historian(spool_most_bytes=4000, on_event=told.append)
     await history.start()
-    with sqlite3.connect(db, isolation_level=None) as other:
+    with contextlib.closing(sqlite3.connect(db, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for n in range(300):
             history.offer(scan(n))
@@ -642,7 +642,7 @@ async def test_poison_that_went_through_the_spool_is_quarantined_and_counted_all
     history = historian()
     await history.start()
     half_a_pair = Sample("half a \ud83d pair", Status.GOOD, T0 + 50)
-    with sqlite3.connect(db, isolation_level=None) as other:
+    with contextlib.closing(sqlite3.connect(db, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for n in range(10):
             history.offer(scan(n))
