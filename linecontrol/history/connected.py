@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,21 @@ from linecontrol.history.sql import DATABASE_ERRORS, connect_to_read, engine_for
 from linecontrol.history.statements import Connection
 
 
+class _Connections:
+    """Those that wait for the next question. Apart from the reader, so that one that is just dropped closes them."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.waiting: list[sqlite3.Connection] = []
+
+    def let_go(self) -> None:
+        """Of all; one that answers somebody just now is closed when it has."""
+        waiting, self.waiting = self.waiting, []
+        for base in waiting:
+            base.close()
+        self.engine.dispose()
+
+
 class ConnectedReader:
     """Blocking: call it from a thread, or from a program without an event loop. All times are line time [s]."""
 
@@ -27,8 +43,9 @@ class ConnectedReader:
         self._url = parse_url(url)
         self._path = sqlite_path(self._url)
         self._folder = None if self._path is None else str(self._path.parent)
-        self._waiting: list[sqlite3.Connection] = []
         self._engine = engine_for(self._url, is_read_only=True)
+        self._connections = _Connections(self._engine)
+        weakref.finalize(self, self._connections.let_go)
         self._line = line
         self._revision: str | None = None
         self._known_line: int | None = None
@@ -45,14 +62,7 @@ class ConnectedReader:
         self.close()
 
     def close(self) -> None:
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Of all connections; one that answers somebody just now is closed when it has."""
-        waiting, self._waiting = self._waiting, []
-        for base in waiting:
-            base.close()
-        self._engine.dispose()
+        self._connections.let_go()
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
@@ -75,7 +85,7 @@ class ConnectedReader:
                 with self._engine.connect() as connection:
                     yield connection
                 return
-            waiting = self._waiting
+            waiting = self._connections.waiting
             try:
                 base = waiting.pop()
             except IndexError:
@@ -87,7 +97,7 @@ class ConnectedReader:
                 base.execute("COMMIT")
                 is_done = True
             finally:
-                if is_done and waiting is self._waiting:
+                if is_done and waiting is self._connections.waiting:
                     waiting.append(base)
                 else:  # something is wrong with it, or the file is another one by now
                     base.close()
@@ -126,7 +136,7 @@ class ConnectedReader:
             self._file_id = found
 
     def _forget(self) -> None:
-        self._let_go()
+        self._connections.let_go()
         self._revision = None
         self._known_line, self._known_tags = None, {}
         self._held.clear()
