@@ -13,7 +13,9 @@ have happened, by a Kalman filter:
     outlet   the outlet's thermometer or heat losses; what comes and goes there as it did in the record is apart
 
 A change of the dryer shows in the outlet air, a meter that drifts does not. The filter's priors say how fast each is
-thought to change; they are wide at the start, when nobody knows how the dryer has changed since commissioning.
+thought to change; they are wide at the start, when nobody knows how the dryer has changed since commissioning. What
+changes within minutes is taken for the dryer until the outlet air, whose walls are slow, has spoken: a window fouls in
+hours. Of a bias that people have not been told of, no more than a little is acted on.
 """
 
 from __future__ import annotations
@@ -31,13 +33,21 @@ LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
 WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
+FAST_S, FAST_PCT = 600.0, 0.1  # what the moisture does within so long beyond so much is too fast for a fouling window
+WALLS_S = 1800.0  # how long the outlet air may take to show it
+FREED = 5.0  # variance that kinetics then gain in that time, per square of it: the outlet is heard before the meter
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 OUTLET_EFFECT_START = 0.1  # of an input's effect on the outlet
 SWING_PCT, SWING_S = 0.12, 3600.0  # kinetics that come and go [% wb], and how long
 LARGEST_BIAS = 3.0
 TRUSTED_SDS = 3.0  # a laboratory value further than this from what the watch believes is believed instead of it
-ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.2, 1.5  # a bias is acted on beyond the first two, wholly beyond the last
-TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people
+ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.2, 1.5  # a bias is acted on beyond the first two, wholly beyond the last,
+QUIET_PCT = 0.3  # but with no more than this before people are told of it
+TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people,
+WHOLE_TOLD, NO_LONGER = (
+    1.25,
+    0.8,
+)  # acted on wholly beyond so many times that, and told until it is less than this of it
 SHARED_WELL = 0.7  # correlation of moisture and outlet from which the one tells the other
 SHIFT_MIN = 480
 ROUGH_S = 1200.0  # over which it is learnt how well the models foretell a minute's mean
@@ -99,17 +109,23 @@ class MeterAudit:
 
     @property
     def acted_bias(self) -> float:
-        """The part of the bias to act on: 0 while it may well be nothing; continuous [% wb]."""
-        size, sd = abs(self.bias), self.bias_sd
-        beyond = size - max(ACTED_PCT, ACTED_SDS * sd)
-        if beyond <= 0.0:
-            return 0.0
-        return math.copysign(min(beyond * WHOLE_SDS / (WHOLE_SDS - ACTED_SDS), size), self.bias)
+        """The part of the bias to act on: 0 while it may well be nothing, at most ``QUIET_PCT`` until it is told;
+        continuous [% wb]."""
+        size = abs(self.bias)
+        beyond = max(size - max(ACTED_PCT, ACTED_SDS * self.bias_sd), 0.0)
+        quiet = min(beyond * WHOLE_SDS / (WHOLE_SDS - ACTED_SDS), size, QUIET_PCT)
+        told = self._told_from
+        share = min(max((size - told) / ((WHOLE_TOLD - 1.0) * told), 0.0), 1.0)
+        return math.copysign(quiet + share * (size - quiet), self.bias)
 
     @property
     def is_told(self) -> bool:
         """Whether people should know."""
-        return abs(self.bias) > max(TOLD_PCT, TOLD_SDS * self.bias_sd)
+        return abs(self.bias) > self._told_from * (NO_LONGER if self._was_told else 1.0)
+
+    @property
+    def _told_from(self) -> float:
+        return max(TOLD_PCT, TOLD_SDS * self.bias_sd)
 
     def restart(self) -> None:
         """The laboratory has spoken: from now on the meter is believed, and watched anew."""
@@ -127,6 +143,8 @@ class MeterAudit:
                 *self._doubts,
             ]
         )
+        # mean of what the moisture surprised by [% wb]; its square beyond the usual, until the walls have followed
+        self._lately, self._fast, self._was_told = 0.0, 0.0, False
         self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
         self._parts = [[0.0] * len(self._names), [0.0] * len(self._outlet_names)]
 
@@ -178,6 +196,7 @@ class MeterAudit:
                 self._parts[n] = [total + by.get(name, 0.0) for total, name in zip(self._parts[n], names, strict=True)]
         self._age_s += dt_s
         if self._age_s >= LOOK_S:
+            self._was_told = self.is_told
             self._look(unseen)
             self._sums, self._counts, self._age_s = [0.0, 0.0], [0, 0], 0.0
             self._parts = [[0.0] * len(self._names), [0.0] * len(self._outlet_names)]
@@ -210,6 +229,9 @@ class MeterAudit:
         self.p[:, 3] += hours * self.p[:, 5]
         for n, name in ((0, "load"), (1, "kinetics"), (3, "bias"), (4, "outlet"), (5, "rate")):
             self.p[n, n] += WALKS[name] ** 2 * hours
+        if self._model.knows_loads and not unseen:  # otherwise it is rather the load that nobody measures
+            self._fast = max(self._fast * math.exp(-age_s / WALLS_S), self._lately**2 - FAST_PCT**2, 0.0)
+            self.p[1, 1] += FREED * self._fast * age_s / FAST_S
         for name in unseen:
             if self.p[0, 0] < self._most_unseen:
                 self.p[0, 0] += self._model.moved_by(name, age_s)
@@ -219,12 +241,13 @@ class MeterAudit:
         effects = np.arange(8, len(self.x))
         self.p[effects, effects] += EFFECT_WALK**2 * hours
         noise = (self._noise.white_var(age_s) + 0.01, outlet_noise.white_var(age_s) + 0.01)
-        share = 1.0 - math.exp(-age_s / ROUGH_S)
+        share, fast = 1.0 - math.exp(-age_s / ROUGH_S), 1.0 - math.exp(-age_s / FAST_S)
         for n in (0, 1):
             if self._counts[n]:
                 h = self._seen[n]
                 var = float(h @ self.p @ h) + noise[n] * self._rough[n]
                 left = self._sums[n] / self._counts[n] - float(h @ self.x)
+                self._lately += fast * (left - self._lately) if n == 0 else 0.0
                 # A model that is rougher than its record said makes its looks count for less.
                 self._rough[n] = max(1.0, self._rough[n] * (1.0 + share * (min(left * left / var, 25.0) - 1.0)))
                 gain = self.p @ h / var
