@@ -19,6 +19,8 @@ from linecontrol.control.tuning.rules import simc_pi
 
 WEIGHT_B = 0.5  # set-point weight of the layers' PIs
 MOST_SHAKE_K = 1.5  # inlet set point per standard deviation of the outlet's noise
+REST_PCT = 0.05  # moves that settle the moisture by less than this are of noise: they wear the burner and mend nothing
+MOST_REST = 0.5  # of what the rate allows in a scan: a larger rest would never let it move
 OUTLET_SPAN_K = 60.0  # the outlet's set point may go this far from where it was
 
 
@@ -177,7 +179,10 @@ class PredictiveLaw:
         # A range that was moved past the present set point is walked into at the rate allowed.
         first_low, first_high = min(max(low, -reach), reach), max(min(high, reach), -reach)
         moves = self._moves_for(estimator.block_responses(), settings.calm * dearer * STEPS)
-        return applied_c + moves.best(e_k, [first_low, *[low] * others], [first_high, *[high] * others])[0]
+        first = moves.best(e_k, [first_low, *[low] * others], [first_high, *[high] * others])[0]
+        rest_k = min(REST_PCT / abs(estimator.heat_slope), MOST_REST * reach)
+        # Outside its limits it is to come back, however little is left.
+        return applied_c if abs(first) < rest_k and low <= 0.0 <= high else applied_c + first
 
     def _moves_for(self, blocks: FloatArray, weight: float) -> Moves:
         if self._moves is None or self._moves.blocks is not blocks or self._moves.weight != weight:
