@@ -13,8 +13,9 @@ from tuning_plants import START, Rational, coloured, dates, step_test
 
 import linecontrol.control
 from linecontrol.control.tuning import Identified, Process, Refusal, identify, identify_relay, margins, response, tune
+from linecontrol.control.tuning.identification import moved_between_rows
 from linecontrol.control.tuning.misfit import moved_once
-from linecontrol.control.tuning.models import Moves
+from linecontrol.control.tuning.models import Moves, answer
 from linecontrol.sentences import Sentences
 
 
@@ -212,6 +213,66 @@ def test_a_date_that_is_missing_is_told_by_its_row() -> None:
     times = np.datetime64("2026-05-04", "ns") + (1e9 * (t - t[0])).astype("timedelta64[ns]")
     times[70] = np.datetime64("NaT")
     assert "sample 70 has no time" in refusal(identify(times, u, y), "time")
+
+
+@pytest.mark.parametrize("late", [0.0, 0.4, 0.9])
+@pytest.mark.parametrize("truth", [Process(1.2, 40.0, 12.0), Process(1.2, 50.0, 9.7, 20.0)])
+def test_a_delay_is_exact_for_moves_at_rows_and_allowed_for_between_them(truth: Process, late: float) -> None:
+    """Moves made ``late`` samples before the row that shows them: the delay comes out as much too short."""
+    t = np.arange(0.0, 400.0, 2.0)
+    u = np.where(t >= 60.0, 5.0, 0.0)
+    moved = Moves(np.array([60.0 - 2.0 * late]), np.array([5.0]))
+    y = answer(truth, moved, t) + 1e-4 * np.random.default_rng(0).normal(size=len(t))
+    model = found(identify(t, u, y, classes=[truth.kind]))
+    assert model.process.delay_s == pytest.approx(truth.delay_s - 2.0 * late, abs=0.05)
+    honest = moved_between_rows(model)
+    assert truth.delay_s in honest.intervals["delay_s"] or late == 0.0
+    assert honest.process == model.process
+    assert max(one.delay_s for one in honest.possible) >= truth.delay_s
+
+
+@pytest.mark.parametrize(("damping", "phi"), [(0.2, 0.0), (0.3, 0.9), (0.4, 0.9)])
+def test_a_process_that_swings_by_itself_is_no_pair_of_lags(damping: float, phi: float) -> None:
+    """A doublet with a drift and wandering noise: two lags fitted it at 1.8 times the gain, for gains of Ms 1.7."""
+    t = np.arange(0.0, 560.0, 0.8)
+    plant = Rational("pair", (), 5.0, (), 1.0, False, (20.0, damping))
+    u = 5.0 * ((t >= 40.0) & (t < 120.0)) - 5.0 * ((t >= 120.0) & (t < 200.0))
+    y = 5.0 * (plant.step_response(t - 40.0) - 2.0 * plant.step_response(t - 120.0) + plant.step_response(t - 200.0))
+    for seed in range(2):
+        noise = coloured(np.random.default_rng(seed), len(t), phi, 0.2)
+        result = identify(t, u, 70.0 + y + noise + 0.003 * t)
+        assert isinstance(result, Refusal)
+        assert "swings by itself" in result.reason
+        assert f"damping of {damping:.1f}"[:-1] in result.reason
+        assert "摆动" in Sentences.shipped().translated(result.reason, "zh")
+
+
+def test_lags_in_a_row_do_not_swing() -> None:
+    for lags in ((10.0,) * 5, (40.0, 20.0, 10.0, 5.0), (30.0,)):
+        plant = Rational("lags", lags, 4.0)
+        model = found(identify(*step_test(plant, np.random.default_rng(1), noise=0.02)))
+        assert model.process.gain == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_lag_that_has_all_but_gone_leaves_no_absurd_doubt() -> None:
+    """Where a second lag is all but 0 its logarithm is known to nothing: straight lines in it led to lags of any size
+    and delays far off the record."""
+    seen = 0
+    for seed in range(12):
+        t = np.arange(0.0, 220.0, 0.8)
+        u = np.where(t >= 30.0, 5.0, 0.0)
+        truth = Process(2.0, 10.0, 90.0)
+        y = response(truth, t, u) + coloured(np.random.default_rng(seed), len(t), 0.9, 0.4)
+        result = identify(t, u, y, classes=["sopdt"])
+        if not isinstance(result, Identified):
+            continue
+        seen += 1
+        for member in result.possible:
+            assert member.t1_s + member.t2_s < 60.0
+            assert abs(member.delay_s - 90.0) < 15.0
+        for name in ("t1_s", "t2_s"):
+            assert result.intervals[name].high < 60.0
+    assert seen >= 6
 
 
 def test_an_unknown_class_is_an_error_of_the_caller() -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tuning_plants import relay_test
+from tuning_plants import relay_on, relay_test
 
-from linecontrol.control.tuning import Identified, Phase, Refusal, RelaySettings, identify_relay
+from linecontrol.control.tuning import Identified, Phase, Process, Refusal, RelaySettings, identify_relay
 from linecontrol.control.tuning.relay import abort, start, step
 from linecontrol.sentences import Sentences
 
@@ -128,6 +128,20 @@ def test_a_person_can_abort_it_once() -> None:
 def test_settings_that_do_not_fit_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         replace(SETTINGS, **{field: value})
+
+
+@pytest.mark.parametrize("load", [0.0, 0.3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_inverse_response_behind_unlike_lags_has_its_gain_told_or_is_refused(seed: int, load: float) -> None:
+    """(1 - 10 s) e^(-5 s) / (40 s + 1)(10 s + 1): as if both lags were alike the gain came out a third too small."""
+    truth = Process(1.0, 40.0, 5.0, 10.0, -10.0)
+    found = identify_relay(*relay_on(truth, load=load, noise=0.02, seed=seed))
+    if isinstance(found, Refusal):
+        assert found.code == "not-settled"
+        return
+    assert found.process.gain == pytest.approx(1.0, abs=0.12)
+    assert found.intervals["gain"].low - 0.05 < 1.0 < found.intervals["gain"].high + 0.05
+    assert found.intervals["gain"].high - found.intervals["gain"].low > 0.02
 
 
 def test_what_would_do_is_told_for_a_relay() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from linecontrol.control.tuning.models import ComplexArray, FloatArray, first_order_of
+from linecontrol.control.tuning.models import ComplexArray, FloatArray, Process, first_order_of, response
 from linecontrol.control.tuning.relay import Phase, RelaySettings, start, step
 
 START = datetime(2026, 5, 4, 23, 57, 30, tzinfo=UTC)
@@ -142,4 +142,22 @@ def relay_test(
         pipe.append(op)
         x = keep * x + (1.0 - keep) * gain * (pipe.pop(0) + load)
     t, u, y = np.array(rows).T
+    return t, u, y
+
+
+def relay_on(
+    process: Process, *, load: float = 0.0, noise: float = 0.0, seed: int = 0, samples: int = 600
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The same on any self-regulating process, a sixtieth of its scale between samples; at rest before it."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(float(samples)) * process.scale_s / 60.0
+    u, y = np.zeros(samples), np.zeros(samples)
+    band, high = max(0.05, 3.5 * noise), True
+    for n in range(samples):
+        # The load acts from long before: at its end value; the answer to the moves so far is exact
+        level = float(response(process, t[: n + 1], np.concatenate(([0.0], u[:n])))[-1])
+        y[n] = level + process.gain * load + noise * rng.normal()
+        off = y[n] * math.copysign(1.0, process.gain)
+        high = off < band if high else off < -band
+        u[n] = 2.0 if high else -1.0
     return t, u, y

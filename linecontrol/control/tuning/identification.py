@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp
 
 import numpy as np
 
-from linecontrol.control.tuning.doubt import Interval, border, half_width, profiled, widened
+from linecontrol.control.tuning.beyond import fitted_pair, unlike
+from linecontrol.control.tuning.doubt import Interval, border, half_width, lag_interval, profiled, widened
 from linecontrol.control.tuning.misfit import (
     FALSE_START,
     doubts,
@@ -117,6 +117,20 @@ def identify(
     return _as_sampled(found, record) if is_fine_for(slim, found.process) else _of(record, asked)
 
 
+def moved_between_rows(found: Identified) -> Identified:
+    """The same model, its output not known to have moved just at the times of its rows, as in a snapshot's record.
+
+    Each move was made up to one sample time before the row that first shows it: the delay may be longer by as much,
+    which its interval and the processes that gains must hold for then allow for. The model itself stays as it was.
+    """
+    late_s, delay = found.period_s, found.intervals["delay_s"]
+    return replace(
+        found,
+        intervals=found.intervals | {"delay_s": replace(delay, high=delay.high + late_s)},
+        possible=found.possible + tuple(one.delayed(late_s) for one in (found.process, *found.possible)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What ``identify`` was asked for, by the same names."""
@@ -155,11 +169,23 @@ def _of(record: Record, asked: _Asked) -> Identified | Refusal:
     if not fits:
         return Refusal("no-fit", "no class of model could be fitted to this record")
     best = simplest(sorted(fits, key=lambda fit: fit.aicc), asked.prefer)
+    if best.shape.kind == "inverse" and (wider := unlike(regression, best)) is not None:
+        fits = [*(fit for fit in fits if fit is not best), wider]
+        best = wider
+    pair = fitted_pair(regression, best)
     swing = _swing(regression, best)
     refused = why_unfit(regression, best, swing, asked.expected_sign, asked.widest_gain)
     if refused is not None:
-        return swinging(record, refused) if refused.code in ("drift", "restless") else refused
+        return swinging(record, refused, pair) if refused.code in ("drift", "restless", "not-settled") else refused
+    if pair is not None and pair.swings and not asked.settling:  # a relay's record tells too little of its damping
+        return swinging(record, Refusal("drift", ""), pair)
     found = _identified(regression, best, fits)
+    if pair is not None:
+        found = replace(
+            found,
+            intervals=found.intervals | {"gain": found.intervals["gain"].including(pair.gain)},
+            warnings=(*found.warnings, pair.warning),
+        )
     misled = why_not_by_one_noise(regression, best, swing, found.intervals["delay_s"])
     return found if misled is None else misled
 
@@ -190,7 +216,7 @@ def _identified(regression: Regression, fit: Fit, fits: list[Fit]) -> Identified
         elif name == "zero_s":
             intervals[name] = Interval(value - wide, value + wide)
         else:
-            intervals[name] = Interval(exp(max(value - wide, -700.0)), exp(min(value + wide, 700.0)))
+            intervals[name] = lag_interval(regression, fit, n, wide)
     near = [f for f in fits if f is not fit and f.aicc - fit.aicc < CLOSE_AICC and f.gain * fit.gain > 0.0]
     intervals |= widened(regression, intervals, fit, [f for f in near if f.shape.integrating == fit.shape.integrating])
     possible = border(regression, fit) + tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from linecontrol.control.tuning.beyond import Pair
 from linecontrol.control.tuning.doubt import half_width
 from linecontrol.control.tuning.misfit import swings_by_itself, why_not_by_the_gap, why_not_by_the_output
 from linecontrol.control.tuning.record import Record, Refusal
@@ -68,9 +69,16 @@ def why_unfit(
     return why_not_by_the_gap(record, process.delay_s, process.scale_s)
 
 
-def swinging(record: Record, refused: Refusal) -> Refusal:
+def swinging(record: Record, refused: Refusal, pair: Pair | None) -> Refusal:
     """The same refusal, in other words where the process itself is what seems to wander."""
-    period_s = swings_by_itself(record)
+    if pair is not None and pair.swings:
+        return replace(
+            refused,
+            reason=f"a process (or an inner loop) that swings by itself, about every {pair.period_s:.3g} s with a"
+            f" damping of {pair.damping:.2f}, explains the record clearly better than all classes known here; damp it,"
+            " then repeat",
+        )
+    period_s = swings_by_itself(record) if refused.code != "not-settled" else None
     if period_s is None:
         return refused
     return replace(
