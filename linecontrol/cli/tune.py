@@ -36,6 +36,9 @@ def tune(
     smallest_move: Annotated[
         float, typer.Option(help="Smallest move the actuator makes, by its resolution or because it sticks.")
     ] = 0.0,
+    moved_at_rows: Annotated[
+        bool, typer.Option("--moved-at-rows", help="The output moved just at its rows' times, not up to a row before.")
+    ] = False,
     pv_unit: Annotated[str, typer.Option(help="Unit of the measurement, for the table.")] = "",
     op_unit: Annotated[str, typer.Option(help="Unit of the output, for the table.")] = "",
     op_span: Annotated[float | None, typer.Option(help="Output span that a PLC block calls 100 %.")] = None,
@@ -114,6 +117,7 @@ def tune(
         noise_gain=max_noise_gain,
         n=n,
         smallest_move=smallest_move,
+        moved_at_rows=moved_at_rows,
         pv_unit=pv_unit,
         op_unit=op_unit,
         op_span=op_span,

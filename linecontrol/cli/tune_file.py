@@ -32,7 +32,8 @@ class Asked:
         start_s, end_s: part of the record to use, from its first row on [s].
         period_s: sample time of the loop [s]. expected_sign: of the process gain, +1 or -1.
         peak: largest max(Ms, Mt) on the model. noise_gain: largest |K|(1 + N) [output unit / PV unit]. n: Td/Tf.
-        smallest_move: that the actuator makes [output unit]. pv_unit, op_unit, op_span: for the other notations.
+        smallest_move: that the actuator makes [output unit]. moved_at_rows: the output moved just at its rows' times.
+        pv_unit, op_unit, op_span: for the other notations.
     """
 
     csv: Path
@@ -52,6 +53,7 @@ class Asked:
     noise_gain: float | None = None
     n: float | None = None
     smallest_move: float = 0.0
+    moved_at_rows: bool = False
     pv_unit: str = ""
     op_unit: str = ""
     op_span: float | None = None
@@ -112,7 +114,7 @@ def evaluate(asked: Asked, show: Callable[[str], None]) -> Outcome:
     import numpy as np
 
     from linecontrol.cli.table_file import read_table
-    from linecontrol.control.tuning import Limits, Refusal, identify, identify_relay, tune
+    from linecontrol.control.tuning import Limits, Refusal, identify, identify_relay, moved_between_rows, tune
     from linecontrol.control.tuning.grain import least_size
 
     _accept_options(asked)
@@ -136,6 +138,8 @@ def evaluate(asked: Asked, show: Callable[[str], None]) -> Outcome:
     found = judge(t, u, y, good=good, expected_sign=asked.expected_sign, classes=classes)
     if isinstance(found, Refusal):
         return Outcome(asked, table, kind, refusal=found)
+    if not asked.moved_at_rows:
+        found = moved_between_rows(found)
     if (moved := float(np.ptp(u[np.isfinite(u)]))) < (least := least_size(asked.smallest_move)):
         reason = f"the output moved by {moved:.3g} in all, and the actuator makes no move below {asked.smallest_move:g}"
         return Outcome(asked, table, kind, refusal=Refusal("small-step", f"{reason} (accepted: {least:g} or more)"))

@@ -207,6 +207,14 @@ def test_an_actuator_that_makes_no_small_moves_is_known_to_the_tuner(written: Wr
     assert tune("--csv", path, "--smallest-move", "nan").exit_code == 2
 
 
+def test_a_move_between_rows_is_allowed_for_unless_it_is_told_to_be_at_them(written: Write) -> None:
+    path = written(plain(*step_record()))
+    usual, exact = (json.loads(tune("--csv", path, *more, "--json").stdout) for more in ((), ("--moved-at-rows",)))
+    (low, high), (other_low, other_high) = (one["model"]["intervals_95"]["delay_s"] for one in (usual, exact))
+    assert (low, high) == (other_low, pytest.approx(other_high + 3.0))
+    assert abs(usual["recommended"]["kp"]) <= abs(exact["recommended"]["kp"])
+
+
 def test_a_relay_test_is_seen_as_one(written: Write) -> None:
     t, u, y = relay_test(20.0, 10.0, load=0.3, noise=0.02, seed=1)
     said = json.loads(tune("--csv", written(plain(t, u, y)), "--json").stdout)

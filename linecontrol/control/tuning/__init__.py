@@ -4,7 +4,7 @@ dataclasses out; no clock, no I/O. See ``identification``, ``relay``, ``tuner`` 
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.tuning.closed_loop import load_iae, load_response, noise_gain, setpoint_response
 from linecontrol.control.tuning.doubt import Interval
-from linecontrol.control.tuning.identification import Identified, identify
+from linecontrol.control.tuning.identification import Identified, identify, moved_between_rows
 from linecontrol.control.tuning.models import Moves, Plant, Process, first_order_of, half_rule, response, step_response
 from linecontrol.control.tuning.notation import Notation, from_codesys, notations
 from linecontrol.control.tuning.optimum import Limits, best_gains
@@ -43,6 +43,7 @@ __all__ = [
     "load_iae",
     "load_response",
     "margins",
+    "moved_between_rows",
     "noise_gain",
     "notations",
     "predict_load",
