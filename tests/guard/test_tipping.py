@@ -56,6 +56,6 @@ def test_after_a_gap_and_a_bad_reading_it_starts_anew() -> None:
     for now, level, feed in ((1.0, math.nan, 0.0), (2.0, 700.0, 0.0), (3.0, 700.0, math.nan), (200.0, 900.0, 0.0)):
         state, tip = watch_hopper(LIMIT, state, now, level, feed)
         assert tip is None
-    assert state == TipState(at=200.0, came_kg=900.0, base_kg=900.0)
+    assert repr(state) == repr(TipState(at=200.0, came_kg=900.0, base_kg=900.0))  # some of it is NaN
     again, tip = watch_hopper(LIMIT, state, 100.0, 950.0, 0.0)  # a clock that was set back
     assert (again.at, again.base_kg, tip) == (100.0, 950.0, None)
