@@ -33,9 +33,9 @@ LOOK_S = 60.0
 # Random walks, per square root of an hour; and what is not known at the start [% wb; outlet K; rate % wb/h].
 WALKS = {"load": 0.2, "kinetics": 0.1, "bias": 0.1, "outlet": 0.15, "rate": 0.2}
 STARTS = {"load": 1.0, "kinetics": 2.0, "bias": 0.10, "outlet": 3.0, "rate": 0.4}
-FAST_S, FAST_PCT = 600.0, 0.1  # what the moisture does within so long beyond so much is too fast for a fouling window
+FAST_S, FAST_PCT = 600.0, 0.13  # what the moisture does within so long beyond so much is too fast for a fouling window
 WALLS_S = 1800.0  # how long the outlet air may take to show it
-FREED = 5.0  # variance that kinetics then gain in that time, per square of it: the outlet is heard before the meter
+FREED = 8.0  # variance that kinetics then gain in that time, per square of it: the outlet is heard before the meter
 EFFECT_START, EFFECT_WALK = 0.15, 0.05  # of an input's effect: least doubt, and per square root of an hour
 OUTLET_EFFECT_START = 0.1  # of an input's effect on the outlet
 SWING_PCT, SWING_S = 0.12, 3600.0  # kinetics that come and go [% wb], and how long
