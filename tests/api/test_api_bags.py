@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +38,13 @@ class Bags(Plant):
 
         self.haccp = SimpleNamespace(has=lambda _name: False, known=list)
         self.bags = SimpleNamespace(
-            rows=None, run_id="", bags={}, suspects=SuspectLog(), deviations=deviations, told_of=lambda bag, _found: bag
+            rows=None,
+            run_id="",
+            bags={},
+            suspects=SuspectLog(),
+            deviations=deviations,
+            told_of=lambda bag, _found: bag,
+            deciding=asyncio.Lock(),
         )
         self.lots, self.bag_acts = LotBook(self), BagActs(self)  # type: ignore[arg-type]
 

@@ -44,10 +44,8 @@ TRUSTED_SDS = 3.0  # a laboratory value further than this from what the watch be
 ACTED_SDS, ACTED_PCT, WHOLE_SDS = 1.0, 0.2, 1.5  # a bias is acted on beyond the first two, wholly beyond the last,
 QUIET_PCT = 0.3  # but with no more than this before people are told of it
 TOLD_SDS, TOLD_PCT = 2.0, 0.5  # a bias beyond this is told to people,
-WHOLE_TOLD, NO_LONGER = (
-    1.25,
-    0.8,
-)  # acted on wholly beyond so many times that, and told until it is less than this of it
+WHOLE_TOLD = 1.25  # acted on wholly beyond so many times that,
+NO_LONGER = 0.8  # and told until it is less than this share of it
 SHARED_WELL = 0.7  # correlation of moisture and outlet from which the one tells the other
 SHIFT_MIN = 480
 ROUGH_S = 1200.0  # over which it is learnt how well the models foretell a minute's mean

@@ -7,6 +7,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from linecontrol.control.forms import IsaGains
 from linecontrol.control.moisture.estimator import MoistureEstimator, Output
 from linecontrol.control.moisture.model import DryerModel
@@ -20,6 +22,7 @@ from linecontrol.control.tuning.rules import simc_pi
 WEIGHT_B = 0.5  # set-point weight of the layers' PIs
 MOST_SHAKE_K = 1.5  # inlet set point per standard deviation of the outlet's noise
 REST_PCT = 0.05  # moves that settle the moisture by less than this are of noise: they wear the burner and mend nothing
+NEAR_PCT = 0.7  # farther from the set point, now or as far as is foreseen, each move counts
 MOST_REST = 0.5  # of what the rate allows in a scan: a larger rest would never let it move
 OUTLET_SPAN_K = 60.0  # the outlet's set point may go this far from where it was
 
@@ -181,8 +184,9 @@ class PredictiveLaw:
         moves = self._moves_for(estimator.block_responses(), settings.calm * dearer * STEPS)
         first = moves.best(e_k, [first_low, *[low] * others], [first_high, *[high] * others])[0]
         rest_k = min(REST_PCT / abs(estimator.heat_slope), MOST_REST * reach)
+        is_near = float(np.max(np.abs(e_k))) * abs(estimator.heat_slope) < NEAR_PCT
         # Outside its limits it is to come back, however little is left.
-        return applied_c if abs(first) < rest_k and low <= 0.0 <= high else applied_c + first
+        return applied_c if is_near and abs(first) < rest_k and low <= 0.0 <= high else applied_c + first
 
     def _moves_for(self, blocks: FloatArray, weight: float) -> Moves:
         if self._moves is None or self._moves.blocks is not blocks or self._moves.weight != weight:

@@ -127,7 +127,7 @@ class MoistureSettings:
     low_c: float
     high_c: float
     rate_k_per_s: float = 1.0
-    calm: float = 0.004
+    calm: float = 0.003
     movement_limit_k_per_h: float = 3000.0
     bridge_s: float = 1800.0
     disagreement_pct: float = 0.8

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 LASTS_S = 60.0  # how long a flag that comes and goes from scan to scan is told after it was last up
-COME_AND_GO = frozenset(
-    {"limited", "held", "wear"}
-)  # they follow the output, not an instrument: no one acts on the end
+COME_AND_GO = frozenset({"limited", "held", "wear"})  # they follow the output: no one acts on their end
 MOMENTARY = frozenset({"nir-spike"})  # over when it is told: no event
 
 
