@@ -339,7 +339,7 @@ async def test_fuzz(framer: Literal["tcp", "rtu"], frames: int) -> None:
         link = ModbusLink(ModbusSettings(port=device.port, framer=framer, timeout_s=timeout_s), points)
         good = failed = 0
         files = open_files()
-        while sent < frames or not good:  # on a busy computer many a true answer comes too late
+        while sent < frames or (not good and sent < 4 * frames):  # on a busy computer many true answers come too late
             try:
                 await link.open()
                 good += assert_true_or_bad(await link.read())
