@@ -55,7 +55,7 @@ async def test_an_open_bag_survives_the_controller(tmp_path: Path) -> None:
         lot = {"lot_id": "west", "species": "lobata", "received_kg": 900, "who": "li"}
         assert (await first.ask("POST", "/lots", lot)).status_code == 201
         wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "west", "run_id": "r", "values": SOON}
-        await command(first, "/runs", wish, 201)
+        await first.start_run(wish)
         before = await until_bag(first, "r", 2.0)
         await first.kill()
 

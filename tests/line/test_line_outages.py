@@ -8,7 +8,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from line_rig import Simulator, demo_at, driven, end, simulator, start_simulator, until
+from line_rig import Simulator, demo_at, driven, end, simulator, start_simulator, started, until
 
 from linecontrol.core.model import Event, Quality
 from linecontrol.line.assembly import Line
@@ -66,7 +66,7 @@ async def test_every_fault_twice_inside_a_run(tmp_path: Path) -> None:
         async with driven(demo_at(sim.endpoints), tmp_path, SPEED) as line:
             events: list[Event] = []
             line.listeners.append(events.append)
-            await line.runs.start("kudzu-lobata-standard", {}, who="operator:test")
+            await started(line, "kudzu-lobata-standard", {}, "operator:test")
             await until(lambda: line.image.latest("XS-101").value is True)
             tasks = len(asyncio.all_tasks())
 

@@ -4,9 +4,10 @@ why, Restart goes on."""
 import asyncio
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
-from line_rig import PATIENCE_S, Controller, demo_at, driven, line_file, simulator, until
+from line_rig import PATIENCE_S, Controller, demo_at, driven, line_file, simulator, started, until
 
 from linecontrol.core.errors import StateError
 from linecontrol.core.model import Sample
@@ -98,20 +99,12 @@ def nothing_lost_but_in_the_gap(found: dict[str, list[Sample]], log: Path, early
             assert int(rows[gap - 1].value or 0) >= early, "what had been shown long before the kill is there"
 
 
-async def start_run(controller: Controller) -> dict[str, str]:
+async def start_run(controller: Controller) -> dict[str, Any]:
     """Start as soon as the stations are claimed."""
     lot = {"lot_id": "A-17", "species": "lobata", "received_kg": 1200.0, "season": "2026-winter", "who": "li"}
     assert (await controller.ask("POST", "/lots", lot)).status_code == 201
-    async with asyncio.timeout(60):
-        while True:
-            wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "A-17", "values": SOON}
-            answer = await controller.ask("POST", "/runs", wish)
-            if answer.status_code == 201:
-                found: dict[str, str] = answer.json()
-                return found
-            assert answer.status_code == 409, answer.text  # the failed permissive is named
-            assert "not started: " in answer.json()["detail"]
-            await asyncio.sleep(0.1)
+    wish = {"recipe": "kudzu-lobata-standard", "who": "li", "lot": "A-17", "values": SOON}
+    return await controller.start_run(wish)
 
 
 async def restart(controller: Controller, run_id: str) -> None:
@@ -168,7 +161,7 @@ async def test_a_history_that_takes_nothing_keeps_no_machine_on_when_the_control
 
     async with simulator(SPEED) as sim:
         async with driven(demo_at(sim.endpoints), tmp_path, SPEED) as line:
-            await line.runs.start("kudzu-lobata-standard", dict(SOON), who="operator:test")
+            await started(line, "kudzu-lobata-standard", dict(SOON), "operator:test")
             await until(lambda: line.image.at("TV-303", line.clock.now()).number > 0.0)
             monkeypatch.setattr(Engine, "save", never)
         assert line.image.latest("TV-303").value == 0.0

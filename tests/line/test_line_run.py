@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import demo_at, driven, simulator, until
+from line_rig import demo_at, driven, simulator, started, until
 
+from linecontrol.cli.pace import paced
 from linecontrol.twin.trial import Trial, run_trial
 
 ROOT_KG = 200.0
@@ -76,12 +77,13 @@ def _processes() -> list[str]:
 @pytest.mark.timeout(300)
 async def test_record_agrees_with_the_ledger_and_powder_with_the_guard(tmp_path: Path) -> None:
     truth_file = tmp_path / "truth.json"
-    async with simulator(120.0, ["--truth", str(truth_file)]) as sim:
-        async with driven(demo_at(sim.endpoints), tmp_path, 120.0) as line:
-            await line.runs.start("kudzu-lobata-standard", {"root_kg": 100}, who="operator:test")
-            engine = line.runs.engine
-            assert engine is not None
-            await asyncio.wait_for(line.runs.finished(engine.run_id), 200)
+    async with simulator(120.0, ["--truth", str(truth_file), "--paced"]) as sim:
+        async with (
+            driven(demo_at(sim.endpoints), tmp_path, 120.0) as line,
+            paced(sim.process, line.clock, line.stations.values(), print),
+        ):
+            run_id = await started(line, "kudzu-lobata-standard", {"root_kg": 100}, "operator:test")
+            await asyncio.wait_for(line.runs.finished(run_id), 200)
             record = line.runs.current_record()
             assert record["state"] == "Complete", record["reason"]
             await until(truth_file.exists)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import Controller, Simulator, demo_at, driven, end, line_file, simulator, until
+from line_rig import Controller, Simulator, demo_at, driven, end, line_file, simulator, started, until
 from tuning_rig import RUN, hot, loop
 from typer.testing import CliRunner
 
@@ -196,7 +196,7 @@ async def test_a_plc_killed_in_the_middle_of_a_test(tmp_path: Path) -> None:
         async with driven(demo_at(sim.endpoints), tmp_path, SPEED) as line:
             events: list[Event] = []
             line.listeners.append(events.append)
-            await line.runs.start(RUN["recipe"], RUN["values"], who="operator:li")  # type: ignore[arg-type]
+            await started(line, RUN["recipe"], RUN["values"], "operator:li")  # type: ignore[arg-type]
             await until(lambda: line.bank.mode_of("TIC-303") is Mode.AUTO)
             await until(lambda: abs(line.image.latest("TT-303").number - 96.0) < 1.0)
             for _ in range(10):

@@ -18,8 +18,7 @@ async def hot(controller: Controller) -> None:
     """A run is started and its dryer is hot and at rest, waiting for wet cake."""
     while any(s["objection"] for s in (await controller.ask("GET", "/status")).json()["stations"].values()):
         await asyncio.sleep(0.1)
-    begun = await controller.ask("POST", "/runs", RUN)
-    assert begun.status_code == 201, begun.text
+    await controller.start_run(RUN)
     await controller.until_view(lambda view: view["units"]["drying"]["phase"] == "cake")
     began = (await loop(controller))["pv"]
     assert began is not None
