@@ -105,6 +105,13 @@ class LoopAlarm(Watched):
     kind: LoopKind
 
 
+class EstimateAlarm(Watched):
+    """An alarm on one of the line's own estimates, such as ``WET.GROWTH``, whether a run is under way or not."""
+
+    tag: Word
+    kind: Literal["high", "low"]
+
+
 class EventAlarm(Rational):
     """Events of one kind as alarms, one for each source. ``{source}`` in a text is filled in.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from linecontrol.config.alarm import ControllerAlarms, LoopAlarm, TagAlarm, Watched
+from linecontrol.config.alarm import ControllerAlarms, EstimateAlarm, LoopAlarm, TagAlarm, Watched
 from linecontrol.config.document import Document, Loc
 from linecontrol.config.fields import near_names
 from linecontrol.config.reading import Checked
@@ -22,9 +22,9 @@ Find = Callable[[str], Tag | None]
 Unknown = Callable[[Loc, str], Iterator[Problem]]
 
 
-def alarm_name(row: TagAlarm | LoopAlarm) -> str:
+def alarm_name(row: TagAlarm | LoopAlarm | EstimateAlarm) -> str:
     """Name of the alarm, as ``TT-305.HIGH``."""
-    of = row.tag if isinstance(row, TagAlarm) else row.loop
+    of = row.loop if isinstance(row, LoopAlarm) else row.tag
     return f"{of}.{(row.name or row.kind).upper()}"
 
 
@@ -73,6 +73,21 @@ def loop_alarm_problems(
             yield from _apart(doc, loc, row, tag)
 
 
+def estimate_alarm_problems(
+    doc: Document, rows: Sequence[tuple[int, EstimateAlarm]], own: frozenset[str]
+) -> Iterator[Problem]:
+    """What is wrong with alarms on the line's own estimates. ``own``: those it has."""
+    yield from _named_once(doc, rows, "estimate_alarms")
+    for at, row in rows:
+        loc: Loc = ("estimate_alarms", at)
+        yield from _keys(doc, loc, row)
+        if row.tag not in own:
+            accepted = near_names(row.tag, sorted(own)) or "what guard.checks, wet_hold and spoilage estimate"
+            yield doc.problem((*loc, "tag"), f"{row.tag} is no estimate of this line", accepted)
+        if row.kind == "high" and row.limit is not None and row.limit > 0.0:  # it would have to fall below 0 to clear
+            yield from _band(doc, loc, row.deadband, row.limit, "")
+
+
 def controller_problems(checked: Checked[ControllerAlarms]) -> Iterator[Problem]:
     """What is wrong with the file of the controller's own alarms."""
     doc, file = checked.doc, checked.model
@@ -95,19 +110,21 @@ def controller_problems(checked: Checked[ControllerAlarms]) -> Iterator[Problem]
 
 
 def _named_once(
-    doc: Document, rows: Sequence[tuple[int, TagAlarm]] | Sequence[tuple[int, LoopAlarm]]
+    doc: Document,
+    rows: Sequence[tuple[int, TagAlarm]] | Sequence[tuple[int, LoopAlarm]] | Sequence[tuple[int, EstimateAlarm]],
+    section: str = "alarms",
 ) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for at, row in rows:
         name = alarm_name(row)
         if first.setdefault(name, at) != at:
-            line = doc.line_of(("alarms", first[name]))
+            line = doc.line_of((section, first[name]))
             yield doc.problem(
-                ("alarms", at, "name"), f"the alarm {name} is given twice (line {line})", "a key name: of its own"
+                (section, at, "name"), f"the alarm {name} is given twice (line {line})", "a key name: of its own"
             )
 
 
-def _keys(doc: Document, loc: Loc, row: TagAlarm | LoopAlarm) -> Iterator[Problem]:
+def _keys(doc: Document, loc: Loc, row: TagAlarm | LoopAlarm | EstimateAlarm) -> Iterator[Problem]:
     """Keys a kind must have, and those it cannot."""
     for key, rule, value in (("limit", _LIMIT, row.limit), ("window_s", _WINDOW, row.window_s)):
         wanted = rule.get(row.kind, False)

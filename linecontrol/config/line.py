@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from linecontrol.config.alarm import LoopAlarm
+from linecontrol.config.alarm import EstimateAlarm, LoopAlarm
 from linecontrol.config.bags import Bags
 from linecontrol.config.balance import Consumption, RunBalance, Sample
 from linecontrol.config.fields import (
@@ -310,6 +310,7 @@ class LineFile(Row):
     consumption: Consumption | None = None
     bags: Bags | None = None
     alarms: tuple[LoopAlarm, ...] = ()
+    estimate_alarms: tuple[EstimateAlarm, ...] = ()
     interlocks: tuple[InterlockRow, ...] = ()
     database: Line | None = None
     history: Keeping = Keeping()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linecontrol.config.access import access_problems
-from linecontrol.config.alarm_rules import loop_alarm_problems, needs_problems
+from linecontrol.config.alarm_rules import estimate_alarm_problems, loop_alarm_problems, needs_problems
 from linecontrol.config.bag_rules import bag_problems
 from linecontrol.config.balance_rules import balance_problems
 from linecontrol.config.document import Loc
@@ -228,6 +228,10 @@ def _alarm_problems(scene: Scene) -> Iterator[Problem]:
     yield from loop_alarm_problems(scene.doc, [(at, row) for at, row in rows if row.loop not in wrong], loops, models)
     for at, row in rows:
         yield from needs_problems(scene.doc, ("alarms", at), row, scene.tag, scene.unknown)
+    estimates = [(scene.checked.row("estimate_alarms", at), row) for at, row in enumerate(scene.line.estimate_alarms)]
+    yield from estimate_alarm_problems(scene.doc, estimates, own_tags(scene.line.guard))
+    for at, estimate in estimates:
+        yield from needs_problems(scene.doc, ("estimate_alarms", at), estimate, scene.tag, scene.unknown)
 
 
 def _interlock_problems(scene: Scene) -> Iterator[Problem]:

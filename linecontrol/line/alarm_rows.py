@@ -1,4 +1,7 @@
-"""From the files to the rows of the alarm system: alarms on tags and loops, defaults, and those of events. Pure."""
+"""From the files to the rows of the alarm system: alarms on tags, loops and estimates, defaults, and those of events.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from linecontrol.config import LineConfig
-from linecontrol.config.alarm import DefaultAlarm, LoopAlarm, NeedsTag, Rational, TagAlarm
+from linecontrol.config.alarm import DefaultAlarm, EstimateAlarm, LoopAlarm, NeedsTag, Rational, TagAlarm
 from linecontrol.config.alarm_rules import alarm_name
 from linecontrol.core.model import Tag, Text
 from linecontrol.guard.alarms import AlarmRow, EventRow, Kind, Needs, Priority
+from linecontrol.line.quality_tags import quality_tags
 
 ROOM = "line"
 IDLE_SHARE = 0.02  # a value this close to the low end of its range shows nothing that would have to move
@@ -26,6 +30,8 @@ def alarm_rows(config: LineConfig) -> list[AlarmRow]:
         for row in station.profile.alarms
     ]
     rows += [_loop_row(config, row, tags) for row in config.line.alarms]
+    estimates = {tag.name: tag for tag in quality_tags(config)}
+    rows += [_estimate_row(row, estimates[row.tag]) for row in config.line.estimate_alarms]
     known = {row.name for row in rows}
     return [*rows, *(row for row in _defaults(config, tags) if row.name not in known)]
 
@@ -141,11 +147,17 @@ def _loop_row(config: LineConfig, row: LoopAlarm, tags: Mapping[str, Tag]) -> Al
     )
 
 
+def _estimate_row(row: EstimateAlarm, tag: Tag) -> AlarmRow:
+    return AlarmRow(
+        tag=tag.name, station=ROOM, unit=tag.unit, group=row.group or "", needs=_needs(row.needs), **_watched(row)
+    )
+
+
 def _needs(rows: tuple[NeedsTag, ...]) -> tuple[Needs, ...]:
     return tuple(Needs(row.tag, row.min) for row in rows)
 
 
-def _watched(row: TagAlarm | LoopAlarm) -> dict[str, Any]:
+def _watched(row: TagAlarm | LoopAlarm | EstimateAlarm) -> dict[str, Any]:
     return {
         "name": alarm_name(row),
         "kind": Kind(row.kind),
@@ -158,7 +170,7 @@ def _watched(row: TagAlarm | LoopAlarm) -> dict[str, Any]:
     }
 
 
-def _limit(row: TagAlarm | LoopAlarm) -> float:
+def _limit(row: TagAlarm | LoopAlarm | EstimateAlarm) -> float:
     if row.limit is None:
         return 0.0 if row.kind == "mismatch" else math.nan
     return row.limit

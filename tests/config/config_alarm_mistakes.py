@@ -10,6 +10,7 @@ CONTROLLER = "alarms/controller.yaml"
 HOT = "  - tag: TT-303\n    kind: high\n    limit: 195\n    deadband: 5\n"
 DUST = "    name: EXPLOSIVE\n    limit: 15\n"
 GATE = "  - tag: ZT-312\n    kind: mismatch\n    command: XV-312\n"
+STOOD = "  - tag: WET.GROWTH\n    kind: high\n    limit: 0.2\n    deadband: 0.05\n"
 MODEL = "  - loop: MIC-306\n    kind: model\n    limit: 1.2\n    deadband: 0.4\n"
 
 
@@ -100,6 +101,28 @@ ALARM_MISTAKES = {
     ),
     "loop alarm deadband as wide as its limit": Bad(
         DEMO, MODEL, MODEL.replace("0.4", "1.2"), "alarms[2].deadband", "below 1.2", at="deadband: 1.2"
+    ),
+    "estimate alarm of what nobody estimates": Bad(
+        DEMO, STOOD, STOOD.replace("GROWTH", "GROTH"), "estimate_alarms[0].tag", "WET.GROWTH", at="tag: WET.GROTH"
+    ),
+    "estimate alarm of a measured tag": Bad(
+        DEMO, STOOD, STOOD.replace("WET.GROWTH", "TT-303"), "estimate_alarms[0].tag", "BAG.AW_HIGH", at="tag: TT-303"
+    ),
+    "estimate alarm without a limit": Bad(
+        DEMO,
+        STOOD,
+        STOOD.replace("    limit: 0.2\n    deadband: 0.05\n", ""),
+        "estimate_alarms[0].limit",
+        "a key limit:",
+        at="tag: WET.GROWTH",
+    ),
+    "estimate alarm that would not clear": Bad(
+        DEMO,
+        STOOD,
+        STOOD.replace("0.05", "0.21"),
+        "estimate_alarms[0].deadband",
+        "below 0.2",
+        at="deadband: 0.21",
     ),
     "controller alarm in one language": Bad(
         CONTROLLER, ', zh: "批次已保持"}', "}", "events[HELD].text.zh", "a key zh:", at='text: {en: "The run is held"'

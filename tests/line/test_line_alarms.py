@@ -23,7 +23,7 @@ from linecontrol.line.alarms import AlarmDesk, UnknownAlarm
 from linecontrol.line.build import line_tags
 
 T0 = 1_750_000_000.0
-HOT, DUST = "TT-303.HIGH", "AT-319.EXPLOSIVE"
+HOT, DUST, STOOD = "TT-303.HIGH", "AT-319.EXPLOSIVE", "WET.GROWTH.HIGH"
 
 
 @dataclass
@@ -167,6 +167,20 @@ async def test_an_interlock_that_trips_without_a_run_is_no_alarm_until_one_is_in
         assert (line.state("IL-401.INTERLOCK"), line.told) == ("UNACK", 1)
         line.emit(Event(line.now, "interlock.cleared", "IL-401", "met", Severity.INFO, active=False))
         assert line.state("IL-401.INTERLOCK") == "RTNUN"
+
+
+async def test_milk_that_stands_is_an_alarm_without_a_run_too(tmp_path: Path) -> None:
+    async with bench(tmp_path) as line:
+        line.runs.state = None
+        line.tick(90, **{"WET.GROWTH": 0.19})
+        assert line.state(STOOD) == "NORM"
+        line.tick(59, **{"WET.GROWTH": 0.21})
+        assert line.state(STOOD) == "NORM"
+        line.tick(3, **{"WET.GROWTH": 0.21})
+        assert (line.state(STOOD), line.told) == ("UNACK", 1)
+        assert line.alarms.row(STOOD)["station"] == "line"
+        line.tick(70, **{"WET.GROWTH": 0.0})  # washed
+        assert line.state(STOOD) == "RTNUN"
 
 
 async def test_one_signal_that_is_good_again_does_not_end_the_alarm_of_more_than_half(tmp_path: Path) -> None:
