@@ -4,7 +4,7 @@
 
 The controller alone sees exactly the measurements of the whole twin's first run, replayed, so it does the same work.
 Limit: the whole at 1,000 times real time or more. Figures are CPU seconds of this process, so that what else runs on
-the machine counts less; rounds are interleaved.
+the machine counts less; rounds are interleaved. A plain loop of additions beside them says how fast the machine is.
 """
 
 from __future__ import annotations
@@ -74,6 +74,13 @@ def plant_alone(told: list[Mapping[str, float]]) -> None:
         plant.measure()
 
 
+def plain_loop(additions: int = 2_000_000) -> None:
+    """Nothing but the interpreter at work."""
+    total = 0
+    for n in range(additions):
+        total += n
+
+
 def line(name: str, speeds: list[float]) -> str:
     middle = statistics.median(speeds)
     return f"{name:<22} {middle:7.0f} x real time   ({min(speeds):.0f}..{max(speeds):.0f})"
@@ -87,7 +94,7 @@ def main() -> int:
     logging.disable(logging.WARNING)
     recorded = RecordedPlant()
     first: Outcome = run_trial(TRIAL, recorded)
-    whole, plant, controller = [], [], []
+    whole, plant, controller, loop = [], [], [], []
     for _ in range(options.rounds):
         took_s, outcome = timed(lambda: run_trial(TRIAL))
         if outcome.record != first.record:
@@ -99,7 +106,9 @@ def main() -> int:
         if replayed.record["powder_kg"] != first.record["powder_kg"]:
             raise SystemExit("the replay went another way")
         controller.append(replayed.line_s / took_s)
+        loop.append(2.0 / timed(plain_loop)[0])
     print(f"{first.line_s:.0f} s of line time, steps of {STEP_S:g} s, {options.rounds} rounds")
+    print(f"this machine: {statistics.median(loop):.1f} million additions a second in a plain loop")
     print(line("plant alone", plant))
     print(line("controller alone", controller))
     print(line("whole twin", whole))
