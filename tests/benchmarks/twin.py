@@ -15,7 +15,7 @@ import logging
 import pstats
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from linecontrol.twin.trial import STEP_S, Outcome, Trial, run_trial
@@ -66,7 +66,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - began, found
 
 
-def plant_alone(told: list[Mapping[str, float]]) -> None:
+def plant_alone(told: Sequence[Mapping[str, float]]) -> None:
     plant = Plant(seed=TRIAL.seed)
     for inputs in told:
         plant.inputs.update(inputs)
