@@ -103,14 +103,21 @@ class Plc:
 
     def reader(self, names: Sequence[str]) -> Callable[[], list[float]]:
         """A function that returns what ``value`` would of each of these, for whoever reads often."""
-        rows = [(name, None if name in self._sensed else self._read[name]) for name in names]
+        kept = self.registers.keys()
+        rows = [
+            (name, name in self._sensed, None if name in self._sensed or name in kept else self._read[name])
+            for name in names
+        ]
         overrides = self.overrides
 
         def shown() -> list[float]:
             if overrides:
                 return [self.value(name) for name in names]
-            measured = self._measured
-            return [measured.get(name, 0.0) if read is None else read() for name, read in rows]
+            measured, registers = self._measured, self.registers
+            return [
+                measured.get(name, 0.0) if is_sensed else registers[name] if read is None else read()
+                for name, is_sensed, read in rows
+            ]
 
         return shown
 

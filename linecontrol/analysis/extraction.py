@@ -31,6 +31,11 @@ class ExtractionTags:
     diverted_totals: tuple[str, ...]
     water_totals: tuple[str, ...]
     energy_totals: tuple[str, ...]
+    others: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Every total but those of roots and powder."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "others", (*self.diverted_totals, *self.water_totals, *self.energy_totals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Counter:
         A counter that went back was reset by its PLC: what it shows now has been counted since the reset.
         """
         reading = sample.number
-        if math.isnan(reading):
+        if reading != reading:  # NaN
             return 0.0
         increase = 0.0
         if self.last is not None:
@@ -120,7 +125,7 @@ class Extraction:
         if rate > 5.0 and is_off:
             self.out_of_band_s += dt_s
 
-        for name in (*tags.diverted_totals, *tags.water_totals, *tags.energy_totals):
+        for name in tags.others:
             self._counter(name).advance(samples[name])
 
     def _counter(self, name: str) -> Counter:

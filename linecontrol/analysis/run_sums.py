@@ -34,7 +34,7 @@ class Mean:
 
     def advance(self, sample: Sample, amount: float) -> None:
         reading = sample.number
-        if not math.isnan(reading):
+        if reading == reading:  # not NaN
             self.last = reading
         if self.last is not None and amount > 0.0:
             self.weight += amount
@@ -80,6 +80,10 @@ class RunSums:
     spans: dict[str, Span] = field(default_factory=dict)
     sums: dict[str, Mean] = field(default_factory=dict)
     _is_new: bool = field(default=True, compare=False, repr=False)
+    _keyed_means: list[tuple[str, str, str]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._keyed_means = [(f"{counter} {meter}", counter, meter) for counter, meter in self.means]
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -95,8 +99,8 @@ class RunSums:
         grown = {name: counters[name].advance(samples[name]) for name in self.totals}
         for name in self.changes:
             spans[name].advance(samples[name])
-        for counter, meter in self.means:
-            sums[f"{counter} {meter}"].advance(samples[meter], grown[counter])
+        for key, counter, meter in self._keyed_means:
+            sums[key].advance(samples[meter], grown[counter])
 
     def _begin(self) -> None:
         """From nothing, what no earlier controller has left sums of."""

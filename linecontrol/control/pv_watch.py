@@ -15,6 +15,7 @@ from linecontrol.control.forms import number
 from linecontrol.core.model import Sample, Status
 
 INF = math.inf
+_new = tuple.__new__  # builds a record in half the time; every loop makes one in every cycle
 SPIKE_SAMPLES = 2  # so many samples beyond the rate are taken for a spike; more are a sensor or process fault
 ROUNDING = 1e-9  # relative slack on a flat band, so that one quantum up and down counts as flat when it is meant to
 
@@ -91,12 +92,17 @@ def is_spike(value: float, last: float, rate_per_s: float, elapsed_s: float) -> 
     return abs(value - last) > rate_per_s * elapsed_s
 
 
-def flat_stretch(state: WatchState, value: float, dt_s: float, band: float) -> WatchState:
-    """The present stretch of values that fit into ``band`` (peak to peak), with this value."""
-    low, high = min(state.flat_low, value), max(state.flat_high, value)
+def flat_stretch(
+    low: float, high: float, flat_s: float, value: float, dt_s: float, band: float
+) -> tuple[float, float, float]:
+    """The present stretch of values that fit into ``band`` (peak to peak), with this value: its extent and length [s].
+
+    ``low``, ``high``, ``flat_s``: the same before.
+    """
+    low, high = min(low, value), max(high, value)
     if high - low <= band * (1.0 + ROUNDING):
-        return state._replace(flat_low=low, flat_high=high, flat_s=state.flat_s + dt_s)
-    return state._replace(flat_low=value, flat_high=value, flat_s=0.0)
+        return low, high, flat_s + dt_s
+    return value, value, 0.0
 
 
 def flat_line_samples(noise_sd: float, quantum: float, false_alarms: float = 1.0, samples: int = 28_800) -> float:
@@ -127,19 +133,21 @@ def watch_pv(watch: PvWatch, state: WatchState, sample: Sample, dt_s: float) -> 
         ``"stuck"`` (UNCERTAIN).
     """
     value = sample.number
-    waiting = state._replace(since_s=state.since_s + dt_s)
+    last, since_s, rejected, flat_low, flat_high, flat_s = state
+    since_s += dt_s
     if not isfinite(value):
-        return sample, waiting, ""
+        return sample, state._replace(since_s=since_s), ""
     if not in_range(value, watch.low, watch.high):
-        return Sample(None, Status.BAD_OUT_OF_RANGE, sample.time), waiting, "range"
-    if is_spike(value, state.last, watch.rate_per_s, waiting.since_s):
-        first = state.rejected < SPIKE_SAMPLES
+        return Sample(None, Status.BAD_OUT_OF_RANGE, sample.time), state._replace(since_s=since_s), "range"
+    if is_spike(value, last, watch.rate_per_s, since_s):
+        first = rejected < SPIKE_SAMPLES
         status = Status.UNCERTAIN_LAST_USABLE_VALUE if first else Status.UNCERTAIN_SUB_NORMAL
         lowered = Sample(value, status, sample.time)
-        return lowered, waiting._replace(rejected=state.rejected + 1), "spike" if first else "rate"
-    believed = state._replace(last=value, since_s=0.0, rejected=0)
+        waiting = state._replace(since_s=since_s, rejected=rejected + 1)
+        return lowered, waiting, "spike" if first else "rate"
     if watch.flat_s < INF:
-        believed = flat_stretch(believed, value, dt_s, watch.flat_band)
-        if believed.flat_s >= watch.flat_s:
-            return Sample(value, Status.UNCERTAIN_SENSOR_NOT_ACCURATE, sample.time), believed, "stuck"
+        flat_low, flat_high, flat_s = flat_stretch(flat_low, flat_high, flat_s, value, dt_s, watch.flat_band)
+    believed = _new(WatchState, (value, 0.0, 0, flat_low, flat_high, flat_s))
+    if watch.flat_s < INF and flat_s >= watch.flat_s:
+        return Sample(value, Status.UNCERTAIN_SENSOR_NOT_ACCURATE, sample.time), believed, "stuck"
     return sample, believed, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -19,10 +19,15 @@ class Resolution:
     smallest: float
     after_s: float
     stood_s: float = 0.0
+    _digits: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        if self.smallest != 0.0:
+            self._digits = 2 - math.floor(math.log10(self.smallest))
 
     def rounded(self, wanted: float) -> float:
         """To a hundredth of the resolution or finer, decimal: what is written says no more than is meant."""
-        return wanted if self.smallest == 0.0 else round(wanted, 2 - math.floor(math.log10(self.smallest)))
+        return wanted if self.smallest == 0.0 else round(wanted, self._digits)
 
     def passes(self, wanted: float, shown: float, dt_s: float, *, low: float, high: float) -> bool:
         """Whether ``wanted`` is to be written over what the actuator is ``shown`` to have (NaN = not known).

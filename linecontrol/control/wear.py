@@ -25,6 +25,8 @@ class Wear:
         self._travel, self._reversals, self._since_s = 0.0, 0, 0.0
         self.travel = 0.0
         """Sum of all movements in the last hour [output unit]; less while less than an hour has been seen."""
+        self.travel_shown = 0.0
+        """The same with two decimals."""
         self.reversals = 0
         """Changes of direction in the last hour."""
         self._last: float | None = None
@@ -45,6 +47,7 @@ class Wear:
             self._travel, self._reversals = 0.0, 0
             self._since_s -= BUCKET_S
         self.travel = sum(travel for travel, _ in self._buckets)
+        self.travel_shown = round(self.travel, 2)
         self.reversals = sum(turns for _, turns in self._buckets)
 
     def _move(self, value: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, NamedTuple
@@ -92,6 +93,15 @@ class Sample(NamedTuple):
         if status >= _UNCERTAIN or value is None or isinstance(value, str):
             return math.nan
         return float(value)
+
+
+def numbers(samples: Mapping[str, Sample], names: Iterable[str]) -> dict[str, float]:
+    """``number`` of each of these samples, for who looks at many in every cycle."""
+    found = {}
+    for name in names:
+        value, status, _ = sample = samples[name]
+        found[name] = value if value.__class__ is float and status < _UNCERTAIN else sample.number
+    return found
 
 
 NO_DATA = Sample(None, Status.BAD_WAITING_FOR_INITIAL_DATA, 0.0)

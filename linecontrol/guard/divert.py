@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from linecontrol.core.model import Sample, Text
@@ -83,8 +84,7 @@ class GateSettings:
     settle_s: float = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the guard wants now.
 
     Attributes:
@@ -100,7 +100,7 @@ class Verdict:
     began: bool = False
     ended: bool = False
     suspect_kg: float = 0.0
-    near: Mapping[str, str] = field(default_factory=dict)
+    near: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(slots=True)

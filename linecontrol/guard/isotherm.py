@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 R_J_MOL_K = 8.314462618
 T0_K = 298.15
@@ -63,8 +64,7 @@ class Outlook(StrEnum):
     BELOW = "below"  # below the limit with everything that is not known; a laboratory still has to confirm it
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(NamedTuple):
     """Water activity at bagging, and the interval it may lie in (k = 2 of the meters, all isotherms that may be)."""
 
     value: float

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _LN10 = math.log(10.0)
 MOST_AGE_H = 1000.0
@@ -27,8 +28,7 @@ class Kinetics:
         return root * root / _LN10
 
 
-@dataclass(frozen=True, slots=True)
-class WetState:
+class WetState(NamedTuple):
     """Attributes: age_h: mean age of what stands [h]. growth_log: growth since it was fresh [powers of ten].
     temp_c: last temperature that was measured well [°C]."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from linecontrol.analysis.extraction import Counter
 from linecontrol.config.bags import Bags
 from linecontrol.core.errors import LineError
-from linecontrol.core.model import Command, Event, Severity
+from linecontrol.core.model import Command, Event, Severity, numbers
 from linecontrol.guard.divert import Verdict
 from linecontrol.guard.genealogy import Machine, Passage, Suspect, lots_in, passage_of, touching
 from linecontrol.guard.isotherm import bag_activity
@@ -154,7 +154,7 @@ class BagBook:
         if rows is None:
             return
         samples = self._line.image.as_of(now)
-        seen = {name: samples[name].number for name in self._looked_at}
+        seen = numbers(samples, self._looked_at)
         self._log.note(now, seen)
         self._line.lots.look(now, seen)
         if not self.run_id:

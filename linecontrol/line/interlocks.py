@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from linecontrol.core.errors import ConfigError, LineError, Problem, StateError
-from linecontrol.core.model import Command, Event, Severity, Text, Value
+from linecontrol.core.model import Command, Event, Severity, Text, Value, numbers
 from linecontrol.guard.interlocks import Act, Bypass, Change, InterlockSystem, Standing, refusal_text, sentence
 from linecontrol.history import BypassRow
 from linecontrol.line.interlock_rows import interlock_rows
@@ -64,11 +64,11 @@ class InterlockDesk:
     def tick(self, now: float) -> None:
         """One look at every condition, on one look at the image."""
         line = self._line
-        samples = line.image.as_of(now)
-        self.system.tick(now, {name: samples[name].number for name in self._tags})
-        changes, self.system.changes = self.system.changes, []
-        for change in changes:
-            self._tell(change)
+        self.system.tick(now, numbers(line.image.as_of(now), self._tags))
+        if self.system.changes:
+            changes, self.system.changes = self.system.changes, []
+            for change in changes:
+                self._tell(change)
 
     def _tell(self, change: Change) -> None:
         """What only refuses commands or a start is no alarm: it says so to whoever asks."""
@@ -111,6 +111,8 @@ class InterlockDesk:
 
     def to_hold(self, now: float) -> tuple[Act, Text] | None:
         """What must happen to the run in hand, and why; the stronger of several."""
+        if self.system.are_all_met:
+            return None
         for act in _HOLDING:
             if found := self.system.blocking(now, act, self._recipe()):
                 silent = [name for name, station in self._line.stations.items() if not station.is_up]
@@ -119,6 +121,8 @@ class InterlockDesk:
 
     def doubts(self, now: float) -> dict[str, str]:
         """Interlocks that divert powder, as deviations for the gate."""
+        if self.system.are_all_met:
+            return {}
         found = self.system.blocking(now, Act.DIVERT, self._recipe())
         return {standing.row.name: sentence(standing.row, standing.told_value).en for standing in found}
 

@@ -184,6 +184,9 @@ class MoistureStrategy:
 
     def __post_init__(self) -> None:
         self.wanted = Strategy[self.row.mode.upper()]
+        row, name = self.row, self.name
+        self._tags = (row.inlet, row.outlet, row.product, row.cake, row.feed, row.ambient, row.humidity)
+        self._shown = [f"{name}.{key}" for key in ("STRATEGY", "EST", "EST_U", "FALLBACK", "BRIDGE", "FLAGS")]
         self.due = LabDue(self.row.nir, None if self.brain.watches_meter else self.row.lab_every_h, self.emit)
 
     @property
@@ -229,20 +232,9 @@ class MoistureStrategy:
             high = max(low, min(high, there)) if x.inner.blocks_up else high
             low = min(high, max(low, there)) if x.inner.blocks_down else low
         row = self.row
-        number = {key: x.look(getattr(row, key)).number for key in ("inlet", "outlet", "product", "cake", "feed")}
-        look = DryerLook(
-            inlet_sp_c=there,
-            inlet_c=number["inlet"],
-            outlet_c=number["outlet"],
-            product_c=number["product"],
-            moisture_pct_wb=x.raw.number,
-            is_new=x.is_new,
-            cake_pct_wb=number["cake"],
-            feed_kg_h=number["feed"],
-            ambient_c=x.look(row.ambient).number,
-            ambient_rh_pct=x.look(row.humidity).number,
-        )
-        self._missing = tuple(tag for key, tag in (("cake", row.cake), ("feed", row.feed)) if not isfinite(number[key]))
+        inlet, outlet, product, cake, feed, ambient, humidity = [x.look(tag).number for tag in self._tags]
+        look = DryerLook(there, inlet, outlet, product, x.raw.number, cake, feed, ambient, humidity, is_new=x.is_new)
+        self._missing = tuple(tag for tag, value in ((row.cake, cake), (row.feed, feed)) if not isfinite(value))
         strategy = self.wanted if self.wanted is not Strategy.PID else Strategy[row.mode.upper()]
         try:
             self.answer = self.brain.step(
@@ -294,6 +286,8 @@ class MoistureStrategy:
         if NO_FEED in self.answer.flags:
             return  # nothing to judge the meter by: what was thought of it stands until powder comes again
         self.due.dried(dt_s, now)
+        if not (self.answer.flags or self._flagged_s or self.doubts or self.is_drifting or self.lacks_load):
+            return  # as nearly always: nothing is noted, and nothing was
         flags = set(self.answer.flags)
         self._flagged_s = {flag: self._flagged_s.get(flag, 0.0) + dt_s for flag in flags}
         lasting = {flag for flag, seconds in self._flagged_s.items() if seconds >= SURE_S}
@@ -375,14 +369,15 @@ class MoistureStrategy:
     def show(self) -> dict[str, Value | None]:
         """Present value of every soft tag; None where there is nothing to show."""
         a = self.answer
-        return {
-            f"{self.name}.STRATEGY": int(self.wanted),
-            f"{self.name}.EST": a.estimate if isfinite(a.estimate) else None,
-            f"{self.name}.EST_U": a.estimate_u if isfinite(a.estimate_u) else None,
-            f"{self.name}.FALLBACK": int(bool(self.fallback)),
-            f"{self.name}.BRIDGE": int(self.is_bridging),
-            f"{self.name}.FLAGS": " ".join(self.flags),
-        }
+        shown: tuple[Value | None, ...] = (
+            int(self.wanted),
+            a.estimate if isfinite(a.estimate) else None,
+            a.estimate_u if isfinite(a.estimate_u) else None,
+            int(bool(self.fallback)),
+            int(self.is_bridging),
+            " ".join(self.flags),
+        )
+        return dict(zip(self._shown, shown, strict=True))
 
     def on_write(self, key: str, value: Value) -> None:
         """A command for one of its tags. Raises DeviceRefused."""

@@ -44,9 +44,10 @@ class CommissionedDryer:
     """See ``line.moisture.Brain``: a ``MoistureController`` with what belongs to the loop kept in the loop."""
 
     def __init__(self, controller: MoistureController, rate_k_per_s: float) -> None:
-        from linecontrol.control.moisture import MoistureMode
+        from linecontrol.control.moisture import MoistureMode, MoistureSample
 
         self.controller = controller
+        self._sample = MoistureSample
         self._rate_k_per_s = rate_k_per_s
         self._modes = {strategy: MoistureMode[strategy.name] for strategy in Strategy}
         self._manual = MoistureMode.MANUAL
@@ -74,8 +75,6 @@ class CommissionedDryer:
     ) -> Answer:
         """One cycle. While it does not lead it follows what is applied; a predictor that is wanted goes on judging
         itself, so that it can be seen to be healthy again."""
-        from linecontrol.control.moisture import MoistureSample
-
         controller = self.controller
         low_c, high_c = limits
         if not low_c < high_c:  # the inner loop blocks both ways: there is nothing to move
@@ -93,7 +92,7 @@ class CommissionedDryer:
         controller.set_point = set_point
         acts = leads or (is_wanted and strategy is Strategy.PREDICTIVE)
         controller.mode = self._modes[strategy] if acts else self._manual
-        sample = MoistureSample(
+        sample = self._sample(
             look.moisture_pct_wb,
             look.inlet_sp_c,
             look.inlet_c,

@@ -49,6 +49,8 @@ class SoftStation:
         tags = tuple(tags)
         self._values: dict[str, Value | None] = dict.fromkeys(tag.name for tag in tags)
         self._decimals = [(tag.name, n) for tag in tags if (n := decimals_of(tag)) is not None]
+        self._rounded: dict[str, tuple[float, float]] = {name: (0.0, 0.0) for name, _ in self._decimals}
+        """Of each calculated tag, the value it was last given, and the same as it is shown."""
         self._waiting = set(self._values)  # never shown or written
         image.set_stale_after(name, stale_after_s)
 
@@ -59,15 +61,20 @@ class SoftStation:
         """
         if not values.keys() <= self._values.keys():
             raise KeyError(next(name for name in values if name not in self._values))
-        own = self._values
+        own, rounded = self._values, self._rounded
         own.update(values)
         for name, decimals in self._decimals:
             value = own[name]
-            if type(value) is float:
-                own[name] = round(value, decimals)
+            if value.__class__ is float:
+                given, shown = rounded[name]
+                if value is not given:  # most are given again as they were
+                    shown = round(value, decimals)
+                    rounded[name] = (value, shown)
+                own[name] = shown
         good, bad = Status.GOOD, Status.BAD
-        shown = own.values()
-        rows = zip(shown, [bad if value is None else good for value in shown], repeat(now))  # ends with the values
+        all_shown = own.values()
+        statuses = [bad if value is None else good for value in all_shown]
+        rows = zip(all_shown, statuses, repeat(now))  # ends with the values
         samples = dict(zip(own, map(_new, repeat(Sample), rows), strict=True))
         if self._waiting:
             self._waiting -= values.keys()

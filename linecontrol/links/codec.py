@@ -106,7 +106,7 @@ def judge(tag: Tag, value: float, source_time: float | None = None) -> Reading:
     return Reading(None, Status.BAD_OUT_OF_RANGE, source_time)
 
 
-def _good_limits(tag: Tag) -> tuple[float, float]:
+def good_limits(tag: Tag) -> tuple[float, float]:
     """Between these, both included, ``judge`` says GOOD; finite, so that infinity fails the comparison as NaN does."""
     span = tag.high - tag.low
     margin = GOOD_MARGIN * span if math.isfinite(span) else 0.0
@@ -123,7 +123,7 @@ def converter(tag: Tag) -> Convert:
         return _text
     if tag.type is DataType.BOOL:
         return _bit(tag.bit) if tag.bit is not None else _switch
-    low, high = _good_limits(tag)
+    low, high = good_limits(tag)
     scale, offset, good, new = tag.scale, tag.offset, Status.GOOD, _new
 
     if scale == 1.0 and offset == 0.0:

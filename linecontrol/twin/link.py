@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
 
 from linecontrol.core.errors import DeviceRefused, LinkDown, LinkError, LinkTimeout
 from linecontrol.core.link import LinkCounters, Reading, ReadingTable
 from linecontrol.core.model import DataType, Status, Tag, Value
-from linecontrol.links.codec import Convert, converter, encode, engineering
+from linecontrol.links.codec import Convert, converter, encode, engineering, good_limits
 from linecontrol.links.frames import exception
 from simulator.encode import WireOrder
 from simulator.encode import decode as from_words
@@ -59,11 +61,14 @@ class _Row(NamedTuple):
 
     Attributes:
         raw: what makes the raw number of what the register shows; None = it is that number.
+        low, high: between these, both included, what the register shows is itself a GOOD value; NaN = never.
     """
 
     name: str
     raw: Callable[[float], float] | None
     convert: Convert
+    low: float
+    high: float
 
     def reading(self, shown: float) -> Reading:
         """``shown`` NaN: there is no value."""
@@ -90,7 +95,7 @@ class TwinLink:
         self._device_s = 0.0
         self._order = plc.station.order  # as commissioned; a fault may change the device's
         self._tags = {tag.name: tag for tag in tags}
-        self._rows = {tag.name: _Row(tag.name, _raw(tag), converter(tag)) for tag in tags}
+        self._rows = {tag.name: _row(tag) for tag in tags}
         # Whole numbers that go over the wire as they are, and what their type holds.
         whole = (DataType.INT16, DataType.UINT16, DataType.INT32, DataType.UINT32)
         self._counts = {
@@ -222,11 +227,12 @@ class TwinLink:
         if rows is not None:
             return {row.name: row.reading(self._plc.value(row.name)) for row in rows}
         shown, values, statuses = self._show(), self._values, self._statuses
-        places = self._places.values()
-        for place, (_, raw, convert), now, before in zip(places, self._all, shown, self._before, strict=True):
-            if now == before:
-                continue
-            if now != now:
+        rows, good = self._all, Status.GOOD
+        for place in compress(self._places.values(), map(ne, shown, self._before)):
+            now, (_, raw, convert, low, high) = shown[place], rows[place]
+            if low <= now <= high:
+                values[place], statuses[place] = now, good
+            elif now != now:
                 values[place], statuses[place], _ = _NO_VALUE
             else:  # as ``reading`` does, without a call more for each
                 values[place], statuses[place], _ = convert(now if raw is None else raw(now), None)
@@ -274,6 +280,12 @@ class TwinLink:
         """The value that one side reads where the other wrote this one."""
         point = self._plc.points[name]
         return from_words(point.kind, to_words(point.kind, value, written, point.scaling), read, point.scaling)
+
+
+def _row(tag: Tag) -> _Row:
+    raw = _raw(tag)
+    limits = good_limits(tag) if raw is None and tag.type.is_float else (math.nan, math.nan)
+    return _Row(tag.name, raw, converter(tag), *limits)
 
 
 def _raw(tag: Tag) -> Callable[[float], float] | None:

@@ -109,21 +109,18 @@ class MeterAudit:
     def acted_bias(self) -> float:
         """The part of the bias to act on: 0 while it may well be nothing, at most ``QUIET_PCT`` until it is told;
         continuous [% wb]."""
-        size = abs(self.bias)
-        beyond = max(size - max(ACTED_PCT, ACTED_SDS * self.bias_sd), 0.0)
+        bias, bias_sd = self.bias, self.bias_sd
+        size = abs(bias)
+        beyond = max(size - max(ACTED_PCT, ACTED_SDS * bias_sd), 0.0)
         quiet = min(beyond * WHOLE_SDS / (WHOLE_SDS - ACTED_SDS), size, QUIET_PCT)
-        told = self._told_from
+        told = _told_from(bias_sd)
         share = min(max((size - told) / ((WHOLE_TOLD - 1.0) * told), 0.0), 1.0)
-        return math.copysign(quiet + share * (size - quiet), self.bias)
+        return math.copysign(quiet + share * (size - quiet), bias)
 
     @property
     def is_told(self) -> bool:
         """Whether people should know."""
-        return abs(self.bias) > self._told_from * (NO_LONGER if self._was_told else 1.0)
-
-    @property
-    def _told_from(self) -> float:
-        return max(TOLD_PCT, TOLD_SDS * self.bias_sd)
+        return abs(self.bias) > _told_from(self.bias_sd) * (NO_LONGER if self._was_told else 1.0)
 
     def restart(self) -> None:
         """The laboratory has spoken: from now on the meter is believed, and watched anew."""
@@ -253,6 +250,11 @@ class MeterAudit:
                 self.p -= np.outer(gain, h @ self.p)
         self.p = 0.5 * (self.p + self.p.T)
         self.x[3] = min(max(float(self.x[3]), -LARGEST_BIAS), LARGEST_BIAS)
+
+
+def _told_from(bias_sd: float) -> float:
+    """A bias beyond this is told to people [% wb]."""
+    return max(TOLD_PCT, TOLD_SDS * bias_sd)
 
 
 def _load_direction(moisture: OutputModel, outlet: OutputModel) -> float:

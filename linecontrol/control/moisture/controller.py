@@ -182,10 +182,11 @@ class MoistureController:
         if any(not math.isfinite(scaled[name]) for name in self.model.inputs):
             flags.append("load-missing")
         self.estimator.predict(scaled, dt_s)
-        reading = self._judge(sample, dt_s, flags)
+        acted_bias = self.audit.acted_bias
+        reading = self._judge(sample, acted_bias, dt_s, flags)
         if self._fed_s < self.estimator.arrival_s and self._restarted:
             reading = math.nan  # what the meter sees now was dried before the model began
-        self.estimator.correct(reading - self.audit.acted_bias)
+        self.estimator.correct(reading - acted_bias)
         outlet_c = sample.outlet_c if self.model.outlet_signal == "outlet_c" else sample.product_c
         self._watch_meter(outlet_c, reading, scaled, dt_s, flags)
         mode = self._mode(flags, dt_s)
@@ -222,9 +223,9 @@ class MoistureController:
             if cascade is not None:
                 cascade.take(self.settings)
 
-    def _judge(self, sample: MoistureSample, dt_s: float, flags: list[str]) -> float:
+    def _judge(self, sample: MoistureSample, acted_bias: float, dt_s: float, flags: list[str]) -> float:
         """The meter's reading, corrected by the laboratory; NaN when it is not to be used."""
-        expected = self.estimator.now - self.meter_correction_pct + self.audit.acted_bias
+        expected = self.estimator.now - self.meter_correction_pct + acted_bias
         reading, self._meter, why = judge(
             self._meter,
             sample.moisture_pct_wb,
@@ -255,11 +256,12 @@ class MoistureController:
         # What was on its way when the first scan came is not known; after a start the duct's walls are cold too.
         if self._fed_s < max(WARM_S if self._restarted else 0.0, 1.5 * self.estimator.arrival_s):
             return
-        before = self.audit.process
+        is_blind = not math.isfinite(reading)
+        before = self.audit.process if is_blind else 0.0
         left_pct, outlet_parts = reading - self.estimator.as_commissioned, self.outlet.parts if self.outlet else {}
         parts, unseen = self.estimator.output.parts, self.model.unseen(scaled)
         self.audit.step(left_pct, outlet_left, parts, outlet_parts, dt_s, unseen)
-        if not math.isfinite(reading):  # without the meter, the outlet air is the only one to tell of unseen loads
+        if is_blind:  # without the meter, the outlet air is the only one to tell of unseen loads
             self.estimator.shift(self.audit.process - before)
         if self.audit.is_told:
             flags.append("nir-drift")

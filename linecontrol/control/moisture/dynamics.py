@@ -102,7 +102,7 @@ class Channel:
         if dt_s != self._step_s:
             self._step_s, self._keeps = dt_s, self.path.keeps(dt_s)
         keep1, keep2 = self._keeps
-        now = self.at(t_s - self.delay_s)
+        now = self._values[max(bisect_right(self._times, t_s - self.delay_s + 1e-9) - 1, 0)]  # as ``at`` finds it
         self.x1 = now + (self.x1 - now) * keep1
         self.x = self.x1 + (self.x - self.x1) * keep2
         return self.x
@@ -112,15 +112,16 @@ class Channel:
         if step_s != self._ahead_s:
             self._ahead_s, self._keeps_ahead = step_s, self.path.keeps(step_s)
         keep1, keep2 = self._keeps_ahead
-        times, values, place = self._times, self._values, 0
+        times, values, place, count, on_way = self._times, self._values, 0, len(coming), 0
         acting: list[float] = []
         due = middle = t_s + 0.5 * step_s - self.delay_s
-        while due <= t_s and len(acting) < len(coming):  # what is on its way already, found as ``at`` does
+        while due <= t_s and on_way < count:  # what is on its way already, found as ``at`` does
             place = bisect_right(times, due + 1e-9, place)
             acting.append(values[place - 1 if place else 0])
-            due = middle + len(acting) * step_s
+            on_way += 1
+            due = middle + on_way * step_s
         first = int((due - t_s) / step_s)
-        acting += coming[first : first + len(coming) - len(acting)]
+        acting += coming[first : first + count - on_way]
         x1, x, found = self.x1, self.x, []
         if not keep2:  # one lag, as a load on its way has
             for value in acting:

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from linecontrol.control.moisture.dynamics import Channel, step_response
-from linecontrol.control.moisture.model import DryerModel, OutputModel
+from linecontrol.control.moisture.model import DryerModel, OutputModel, slope_of
 from linecontrol.control.moisture.moves import BLOCKS, STEPS
 from linecontrol.control.moisture.noise import Level
 from linecontrol.control.moisture.record import FloatArray
@@ -37,6 +37,7 @@ class Output:
         self.model = found
         self.channels: dict[str, Channel] = {}
         self.parts: dict[str, float] = {}
+        self._step_s, self._keep = math.nan, 0.0  # of the common lag; it seldom changes
 
     def start(self, inputs: Mapping[str, float]) -> None:
         """At rest with these inputs."""
@@ -50,10 +51,12 @@ class Output:
     def step(self, t_s: float, inputs: Mapping[str, float], dt_s: float) -> dict[str, float]:
         """Contributions now, after the common lag."""
         acting = {name: channel.step(t_s, inputs[name], dt_s) for name, channel in self.channels.items()}
-        keep = math.exp(-dt_s / self.model.out_lag_s)
+        if dt_s != self._step_s:
+            self._step_s, self._keep = dt_s, math.exp(-dt_s / self.model.out_lag_s)
+        keep, parts = self._keep, self.parts
         for name, value in self.model.parts(acting).items():
-            self.parts[name] = value + (self.parts[name] - value) * keep
-        return self.parts
+            parts[name] = value + (parts[name] - value) * keep
+        return parts
 
     @property
     def now(self) -> float:
@@ -78,7 +81,10 @@ class MoistureEstimator:
         n = len(self.names)
         self.x = np.concatenate([[0.0, 0.0], np.ones(n), [0.0]])
         self.p = np.diag([model.moisture.noise.level_sd**2, OFFSET_START**2, *self._doubts(), DELAY_START_S**2])
-        self._drive_dt, self._drive, self._diagonal = 0.0, np.zeros(n + 3), np.diag_indices(n + 3)
+        self._drive_dt, self._keep, self._white, self._drive = 0.0, 0.0, 0.0, np.zeros(n + 3)
+        self._heat_terms, self._heat_gain = model.moisture.slope_terms("heat"), model.moisture.gain("heat")[0]
+        self._heat_place = 2 + self.names.index("heat")
+        self._now_sd: float | None = None  # None = to be worked out; what it follows from changes in two places only
         self._started = False
         self._explained = 0.0  # by the inputs, as much as each is found to do [% wb]
         self._coming_loads: dict[str, list[float]] = {}  # how each load will act, as ``loads_to_come`` found it
@@ -114,7 +120,7 @@ class MoistureEstimator:
 
     def predict(self, scaled: Mapping[str, float], dt_s: float) -> None:
         """A scan later: inputs as ``DryerModel.scaled`` has them. Then ``correct``."""
-        self.t_s += dt_s
+        self.t_s, self._now_sd = self.t_s + dt_s, None
         for name, level in self.levels.items():
             level.step(scaled.get(name, math.nan), dt_s)
         inputs = self._inputs(scaled)
@@ -132,7 +138,7 @@ class MoistureEstimator:
         parts = self.output.parts
         self._h = np.array([1.0, 1.0, *[parts[name] for name in self.names], -rate])
         self._ph = self.p @ self._h
-        self._var = float(self._h @ self._ph) + self.model.moisture.noise.white_var(dt_s) + 1e-9
+        self._var = float(self._h @ self._ph) + self._white + 1e-9
         self.innovation_sd = math.sqrt(self._var)
 
     @property
@@ -176,18 +182,19 @@ class MoistureEstimator:
                     DELAY_WALK_S**2 * hours,
                 ]
             )
-            self._drive_dt = dt_s
-        keep = noise.keep(dt_s)
+            self._drive_dt, self._keep, self._white = dt_s, noise.keep(dt_s), noise.white_var(dt_s)
+        keep, p = self._keep, self.p
         self.x[0] *= keep
-        self.p[0, :] *= keep
-        self.p[:, 0] *= keep
-        self.p[self._diagonal] += self._drive
+        p[0] *= keep
+        p[:, 0] *= keep
+        p.reshape(-1)[:: len(p) + 1] += self._drive  # its diagonal
 
     def correct(self, reading: float) -> None:
         """The meter's reading of this scan [% wb]; NaN = none to be used."""
         self.innovation = reading - self.now
         if not math.isfinite(reading):
             return
+        self._now_sd = None
         gain = self._ph / self._var
         self.x += gain * self.innovation
         self.p -= gain[:, None] * self._ph
@@ -210,9 +217,11 @@ class MoistureEstimator:
     @property
     def now_sd(self) -> float:
         """Its standard deviation [% wb]."""
-        parts = self.output.parts
-        h = np.array([1.0, 1.0, *[parts.get(name, 0.0) for name in self.names], 0.0])
-        return math.sqrt(max(float(h @ self.p @ h), 0.0))
+        if self._now_sd is None:
+            parts = self.output.parts
+            h = np.array([1.0, 1.0, *[parts.get(name, 0.0) for name in self.names], 0.0])
+            self._now_sd = math.sqrt(max(float(h @ self.p @ h), 0.0))
+        return self._now_sd
 
     @property
     def as_commissioned(self) -> float:
@@ -231,10 +240,8 @@ class MoistureEstimator:
     @property
     def heat_slope(self) -> float:
         """Change of the settled moisture per kelvin of inlet set point, here and now [% wb/K]; below 0."""
-        acting = self.output.acting()
-        slope = self.model.moisture.slope(acting, "heat")
-        linear, _ = self.model.moisture.gain("heat")
-        scale = float(self.x[2 + self.names.index("heat")])
+        slope, linear = slope_of(self._heat_terms, self.output.acting()), self._heat_gain
+        scale = float(self.x[self._heat_place])
         # Curvature may not turn the gain round or blow it up: the record did not go there.
         return min(max(slope + (scale - 1.0) * linear, 2.5 * linear), 0.3 * linear)
 

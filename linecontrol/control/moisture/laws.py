@@ -174,8 +174,9 @@ class PredictiveLaw:
     def step(self, sp: float, applied_c: float, settings: MoistureSettings, dt_s: float, dearer: float = 1.0) -> float:
         """Inlet set point [°C]. ``dearer``: moves cost so many times more than usual. ``dt_s``: a usual scan [s]."""
         estimator = self._estimator
+        slope = estimator.heat_slope
         # In kelvin of inlet air rather than in moisture: what the moves are worked out from then seldom changes.
-        e_k = (estimator.free_response(applied_c - self._mean_c) - sp) / estimator.heat_slope
+        e_k = (estimator.free_response(applied_c - self._mean_c) - sp) / slope
         others = len(BLOCKS) - 1
         low, high = settings.low_c - applied_c, settings.high_c - applied_c
         reach = settings.rate_k_per_s * dt_s
@@ -183,8 +184,8 @@ class PredictiveLaw:
         first_low, first_high = min(max(low, -reach), reach), max(min(high, reach), -reach)
         moves = self._moves_for(estimator.block_responses(), settings.calm * dearer * STEPS)
         first = moves.best(e_k, [first_low, *[low] * others], [first_high, *[high] * others])[0]
-        rest_k = min(REST_PCT / abs(estimator.heat_slope), MOST_REST * reach)
-        is_near = float(np.max(np.abs(e_k))) * abs(estimator.heat_slope) < NEAR_PCT
+        rest_k = min(REST_PCT / abs(slope), MOST_REST * reach)
+        is_near = float(np.abs(e_k).max()) * abs(slope) < NEAR_PCT
         # Outside its limits it is to come back, however little is left.
         return applied_c if is_near and abs(first) < rest_k and low <= 0.0 <= high else applied_c + first
 

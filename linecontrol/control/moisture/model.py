@@ -13,7 +13,7 @@ then one common lag. The inputs are scaled as a heat and water balance has them,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -75,16 +75,17 @@ class OutputModel:
 
     def slope(self, acting: Mapping[str, float], name: str) -> float:
         """Change of the settled output per unit of this input, here."""
-        total = 0.0
-        for term, coefficient in zip(self.terms, self.coefficients, strict=True):
-            for place, one in enumerate(term):
-                if one == name:
-                    rest = coefficient
-                    for other, value in enumerate(term):
-                        if other != place:
-                            rest *= acting[value]
-                    total += rest
-        return total
+        return slope_of(self.slope_terms(name), acting)
+
+    def slope_terms(self, name: str) -> list[tuple[float, Term]]:
+        """What the slope by this input is made of: coefficients and the other inputs of each product; for who asks
+        often."""
+        return [
+            (coefficient, term[:place] + term[place + 1 :])
+            for term, coefficient in zip(self.terms, self.coefficients, strict=True)
+            for place, one in enumerate(term)
+            if one == name
+        ]
 
     def gain(self, name: str) -> tuple[float, float]:
         """Linear coefficient of an input and its standard deviation; (0, inf) when it has none."""
@@ -103,6 +104,16 @@ class OutputModel:
         """The same once all has settled, with what had not settled within the record: for heat, warm walls."""
         gain, sd = self.gain(name)
         return (gain + self.slow, math.hypot(sd, self.slow_u)) if name == "heat" else (gain, sd)
+
+
+def slope_of(terms: Sequence[tuple[float, Term]], acting: Mapping[str, float]) -> float:
+    """See ``OutputModel.slope``. ``terms``: as ``slope_terms`` gives them."""
+    total = 0.0
+    for rest, others in terms:
+        for name in others:
+            rest *= acting[name]
+        total += rest
+    return total
 
 
 @dataclass(frozen=True, slots=True)

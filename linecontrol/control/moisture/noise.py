@@ -89,13 +89,16 @@ MEAN_S = 900.0  # over which the mean of a load is today's
 class Level:
     """Estimates the level of one signal, sample by sample (scalar Kalman filter), and forecasts it."""
 
-    __slots__ = ("_ahead_s", "_drive", "_keep", "_keeps_ahead", "_p", "_step_s", "age_s", "mean", "noise", "x")
+    __slots__ = (
+        *("_ahead_s", "_drive", "_forgets", "_keep", "_keeps_ahead", "_p", "_step_s", "_white"),
+        *("age_s", "mean", "noise", "x"),
+    )
 
     def __init__(self, noise: LevelNoise, mean: float) -> None:
         self.noise, self.mean, self.x = noise, mean, 0.0
         self._p, self.age_s = noise.level_sd**2, 0.0
         self._step_s = self._ahead_s = math.nan  # that what follows is for: it seldom changes
-        self._keep = self._drive = 0.0
+        self._keep = self._drive = self._white = self._forgets = 0.0
         self._keeps_ahead: list[float] = []
 
     def restart(self) -> None:
@@ -106,17 +109,18 @@ class Level:
         """One sample; NaN = none, and the level falls back to its mean."""
         if dt_s != self._step_s:
             self._step_s, self._keep, self._drive = dt_s, self.noise.keep(dt_s), self.noise.drive(dt_s)
+            self._white, self._forgets = self.noise.white_var(dt_s), 1.0 - math.exp(-dt_s / MEAN_S)
         keep = self._keep
         self.x *= keep
         self._p = keep * keep * self._p + self._drive
         if value == value:
-            gain = self._p / (self._p + self.noise.white_var(dt_s) + 1e-12)
+            gain = self._p / (self._p + self._white + 1e-12)
             self.x += gain * (value - self.mean - self.x)
             self._p *= 1.0 - gain
             # What it wanders about is today's, not that of the day of commissioning: otherwise each forecast would
             # go back to a load that does not come, and the moisture would stay off its set point.
             self.age_s += dt_s
-            moved = max(dt_s / self.age_s, 1.0 - math.exp(-dt_s / MEAN_S)) * (value - self.mean)
+            moved = max(dt_s / self.age_s, self._forgets) * (value - self.mean)
             self.mean += moved
             self.x -= moved
 

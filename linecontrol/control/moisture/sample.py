@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from linecontrol.control.moisture.record import BELIEVABLE
 from linecontrol.control.quality_marks import good_marks
 
 NAN = math.nan
+_measured, _LIMITS = attrgetter(*BELIEVABLE), tuple(BELIEVABLE.values())
 ZERO_KG_H = 50.0  # a scale at rest may show so much below nothing
 
 
@@ -25,8 +27,7 @@ class MoistureMode(StrEnum):
     PREDICTIVE = "predictive"  # estimator and constrained optimal moves
 
 
-@dataclass(frozen=True, slots=True)
-class MoistureSample:
+class MoistureSample(NamedTuple):
     """One scan; NaN where nothing good was measured.
 
     Attributes:
@@ -65,6 +66,11 @@ class MoistureSample:
 
     def believed(self) -> MoistureSample:
         """The same with NaN for every value that no dryer has (see ``record.BELIEVABLE``); a feed below 0 is none."""
+        for value, (low, high) in zip(_measured(self), _LIMITS, strict=True):
+            if not low <= value <= high and value == value:
+                break
+        else:
+            return self  # as nearly always
         changed: dict[str, Any] = {}
         for name, (low, high) in BELIEVABLE.items():
             value = getattr(self, name)
@@ -72,7 +78,7 @@ class MoistureSample:
                 changed[name] = NAN
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
             changed["feed_kg_h"] = 0.0
-        return replace(self, **changed) if changed else self
+        return self._replace(**changed)
 
 
 def _number(name: str, value: Any) -> float:
@@ -84,8 +90,7 @@ def _number(name: str, value: Any) -> float:
         raise ValueError(f"{name} {value!r} is not accepted (accepted: a number, NaN or None = not measured)") from None
 
 
-@dataclass(frozen=True, slots=True)
-class MoistureOutput:
+class MoistureOutput(NamedTuple):
     """One scan's result.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from math import isfinite, isnan
+from math import inf, isnan, nan, ulp
 
 from linecontrol.core.model import Sample, Status, Value
 from linecontrol.guard.alarms.model import AlarmRow, Kind
@@ -24,8 +24,12 @@ _RATE_PIECES = 20  # a rate's window is kept as so many points
 def number(sample: Sample) -> float:
     """``sample.number``, quicker: it is asked for of every alarm in every cycle."""
     value, status, _ = sample
-    if value.__class__ is float and status < _UNCERTAIN:
-        return value
+    if status < _UNCERTAIN:
+        kind = value.__class__
+        if kind is float:
+            return value  # type: ignore[return-value]  # a float, as was just asked
+        if kind is bool or kind is int:
+            return float(value)  # type: ignore[arg-type]
     return sample.number
 
 
@@ -62,6 +66,18 @@ def condition_of(row: AlarmRow) -> Condition:
         raise ValueError(f"{row.name}: a {row.kind} is not looked for in the samples") from None
 
 
+def quiet_range(row: AlarmRow) -> tuple[float, float]:
+    """Between these, both excluded, a GOOD number of the row's tag says by itself that a condition that was not there
+    is not: it need not be looked for. NaN where only a look can tell."""
+    if row.kind is Kind.HIGH:
+        return -inf, row.limit
+    if row.kind is Kind.LOW:
+        return row.limit, inf
+    if row.kind is Kind.ON:
+        return -ulp(0.0), ulp(0.0)  # only 0 and False are between
+    return (-inf, inf) if row.kind is Kind.QUALITY else (nan, nan)
+
+
 def _high(row: AlarmRow) -> Condition:
     tag, limit, back = row.tag, row.limit, row.limit - row.deadband
 
@@ -92,7 +108,7 @@ def _apart(row: AlarmRow) -> Condition:
 
     def look(_now: float, samples: Samples, was: bool) -> bool | None:
         apart = abs(number(samples[tag]) - number(samples[other]))
-        if not isfinite(apart):
+        if not apart < inf:  # NaN is not, either
             return None
         return apart > back if was else apart >= limit and apart > 0.0
 

@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from linecontrol.core.errors import StateError
-from linecontrol.core.model import Sample
+from linecontrol.core.model import Sample, Status
 from linecontrol.guard.alarms.alarm import Alarm
 from linecontrol.guard.alarms.annunciation import LINGER_S, Annunciator, first_out
-from linecontrol.guard.alarms.conditions import number
+from linecontrol.guard.alarms.conditions import Condition, number, quiet_range
 from linecontrol.guard.alarms.kpis import Came, Kpis, Log
 from linecontrol.guard.alarms.model import AlarmRow, EventRow, Kind
 from linecontrol.guard.alarms.nuisance import Nuisance
@@ -43,6 +43,23 @@ class Change:
     who: str = "controller"
     why: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NUMBERS = frozenset({float, int, bool})
+
+
+class _Watched(NamedTuple):
+    """An alarm that is looked for in the samples.
+
+    Attributes:
+        low, high: see ``quiet_range``.
+    """
+
+    alarm: Alarm
+    look: Condition
+    tag: str
+    low: float
+    high: float
 
 
 _VERBS = {
@@ -77,12 +94,16 @@ class AlarmSystem:
             for kind in row.ends:
                 self._ends.setdefault(kind, []).append(row)
         self._station_of = station_of
-        self._watched = [(alarm, alarm.look) for alarm in self.alarms.values() if alarm.look is not None]
-        self._needs = tuple(dict.fromkeys(need for alarm, _ in self._watched for need in alarm.needs))
+        self._watched = [
+            _Watched(alarm, alarm.look, alarm.row.tag, *quiet_range(alarm.row))
+            for alarm in self.alarms.values()
+            if alarm.look is not None
+        ]
+        self._needs = tuple(dict.fromkeys(need for watched in self._watched for need in watched.alarm.needs))
         self.tags = tuple(
             dict.fromkeys(
                 tag
-                for alarm, _ in self._watched
+                for alarm in (watched.alarm for watched in self._watched)
                 for tag in (alarm.row.tag, alarm.row.against, *(need.tag for need in alarm.row.needs))
                 if tag
             )
@@ -98,6 +119,8 @@ class AlarmSystem:
         self._is_stirred = False
         self._next_look = 0.0
         self._run_state: str | None = None  # at the last look; None = nobody has looked yet
+        self._meant_for: tuple[str, list[tuple[str, float]]] | None = None  # run state and lacking needs, and which of
+        self._meaningless: list[bool] = []  # those watched mean nothing then
 
     # -- what comes and goes
     def tick(self, now: float, samples: Mapping[str, Sample], run_state: str) -> None:
@@ -105,15 +128,26 @@ class AlarmSystem:
         if self.log.began is None:
             self.log.began = now
         self._run_state = run_state
-        lacking = {need for need in self._needs if number(samples[need[0]]) < need[1]}  # not what is not known
-        for alarm, look in self._watched:
+        lacking = [need for need in self._needs if number(samples[need[0]]) < need[1]]  # not what is not known
+        if (run_state, lacking) != self._meant_for:
+            self._meant_for = (run_state, lacking)
+            self._meaningless = [self._is_meaningless(row.alarm, run_state, lacking) for row in self._watched]
+        good, suppressed = Status.GOOD, AlarmState.DSUPR
+        for (alarm, look, tag, low, high), wants in zip(self._watched, self._meaningless, strict=True):
             delayed, standing = alarm.delayed, alarm.standing
-            found = look(now, samples, delayed.is_on)
-            if found is not delayed.is_on or delayed.since is not None:
-                delayed.tick(now, found)
-            wants = alarm.is_conditional and (
-                run_state in alarm.row.suppressed_in or bool(lacking and not lacking.isdisjoint(alarm.needs))
-            )
+            value, status, _ = samples[tag]
+            if not (
+                value.__class__ in _NUMBERS
+                and status is good
+                and low < value < high  # type: ignore[operator]  # a number, as was just asked
+                and not delayed.is_on
+                and delayed.since is None
+            ):
+                found = look(now, samples, delayed.is_on)
+                if found is not delayed.is_on or delayed.since is not None:
+                    delayed.tick(now, found)
+            elif not standing.is_active and wants is (suppressed in standing.hidden):
+                continue  # as nearly always: not there, and nobody thinks it is
             if (wants or standing.hidden) and self._suppress(now, alarm, wants=wants):
                 continue
             if delayed.is_on is not standing.is_active:
@@ -127,6 +161,13 @@ class AlarmSystem:
         if self._waiting and (self._is_stirred or now >= self._next_look):
             self._is_stirred, self._next_look = False, now + LOOK_AGAIN_S
             self._tell_waiting(now)
+
+    @staticmethod
+    def _is_meaningless(alarm: Alarm, run_state: str, lacking: Collection[tuple[str, float]]) -> bool:
+        """Whether it is to be suppressed by design in this state of the run, with these needs not met."""
+        return alarm.is_conditional and (
+            run_state in alarm.row.suppressed_in or any(need in lacking for need in alarm.needs)
+        )
 
     def _suppress(self, now: float, alarm: Alarm, *, wants: bool) -> bool:
         """Whether it is suppressed by design now. What nobody has acknowledged stays in view until somebody does."""

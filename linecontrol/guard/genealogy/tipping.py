@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 _SMOOTH_S = 5.0
 _FORGET_S = 300.0  # the two scales differ by some kilograms an hour: what crept in over so long is theirs
@@ -36,8 +37,7 @@ class Tip:
     kg: float
 
 
-@dataclass(frozen=True, slots=True)
-class TipState:
+class TipState(NamedTuple):
     """What is remembered from look to look; begin with ``TipState()``.
 
     Attributes:
@@ -80,10 +80,10 @@ def watch_hopper(
             return TipState(now, fed_kg, came_kg, state.base_kg, now, rise_kg, now), None
         share = min(1.0, step_s / (_FORGET_S if rise_kg > 0.0 else _TAKEN_S))
         return TipState(now, fed_kg, came_kg, state.base_kg + rise_kg * share), None
-    state = replace(state, at=now, fed_kg=fed_kg, came_kg=came_kg)
+    state = state._replace(at=now, fed_kg=fed_kg, came_kg=came_kg)
     if rise_kg > state.risen_kg + limit.least_kg / 4.0:
-        return replace(state, risen_kg=rise_kg, risen_at=now), None
+        return state._replace(risen_kg=rise_kg, risen_at=now), None
     if now - state.risen_at < limit.settle_s:
         return state, None
-    settled = replace(state, base_kg=came_kg, since=math.nan, risen_kg=0.0, risen_at=math.nan)
+    settled = state._replace(base_kg=came_kg, since=math.nan, risen_kg=0.0, risen_at=math.nan)
     return settled, Tip(state.since, state.risen_at, rise_kg) if rise_kg >= limit.least_kg else None

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from linecontrol.core.expression import Memory
+from linecontrol.core.expression import Expression, Memory
 from linecontrol.core.model import Text, Value
 from linecontrol.guard.interlocks.interlock import Act, Bypass, Interlock
 from linecontrol.guard.interlocks.words import refusal_text
@@ -60,6 +61,27 @@ class Change:
     text: Text
 
 
+class _Look(NamedTuple):
+    """What a look at one interlock needs, taken from its row once.
+
+    Attributes:
+        tag: the value is this tag's and nothing else; None = the expression is worked out.
+    """
+
+    standing: Standing
+    tag: str | None
+    expression: Expression
+    needs: tuple[tuple[str, float], ...]
+    low: float
+    high: float
+
+    @classmethod
+    def at(cls, standing: Standing) -> _Look:
+        row = standing.row
+        tag = row.value.tags[0] if row.value.is_tag else None
+        return cls(standing, tag, row.value, tuple((need.tag, need.least) for need in row.needs), row.low, row.high)
+
+
 class InterlockSystem:
     """Attributes: changes: what has happened since the owner last emptied the list."""
 
@@ -70,6 +92,7 @@ class InterlockSystem:
         for standing in self.standings.values():
             for tag in dict.fromkeys(refused.tag for refused in standing.row.refuses):
                 self._refusing.setdefault(tag, []).append(standing)
+        self._looks = [_Look.at(standing) for standing in self.standings.values()]
         self._now = -math.inf
 
     @property
@@ -87,27 +110,38 @@ class InterlockSystem:
         """
         dt_s = now - self._now if math.isfinite(self._now) else 0.0
         self._now = now
-        for standing in self.standings.values():
-            self._look(standing, now, values, dt_s)
+        for standing, tag, expression, needs, low, high in self._looks:
+            if tag is None:
+                value = expression.at(values, standing.memory, dt_s)
+            else:
+                value = values[tag]
+                if not -math.inf < value < math.inf:
+                    value = math.nan
+            is_active = True
+            for need, least in needs:
+                if values[need] < least:  # not for one that is unknown: it may be there
+                    is_active = False
+            standing.value, standing.is_active = value, is_active
+            if (
+                standing.unmet_since is None
+                and standing.is_condition_met
+                and (low <= value <= high or not is_active)  # as nearly always
+            ):
+                standing.outside_since = standing.blind_since = None
+            else:
+                self._judge(standing, now)
             if standing.bypass is not None and not standing.bypass.is_on(now):
                 ended, standing.bypass = standing.bypass, None
                 if ended.ended is None:
                     text = Text(f"the bypass of {ended.who} has run out", f"{ended.who} 设置的旁路已到期")
                     self.changes.append(Change("bypass-ended", standing.row.name, now, text))
 
-    def _look(self, standing: Standing, now: float, values: Mapping[str, float], dt_s: float) -> None:
-        row = standing.row
-        value = standing.value = row.value.at(values, standing.memory, dt_s)
-        standing.is_active = True
-        for need in row.needs:
-            if values[need.tag] < need.least:  # not for one that is unknown: it may be there
-                standing.is_active = False
+    def _judge(self, standing: Standing, now: float) -> None:
+        """What the value just seen means for one that is not simply met, as it was before."""
+        row, value = standing.row, standing.value
         was_met = standing.unmet_since is None
         inner = 0.0 if standing.is_condition_met else row.deadband
         is_outside = standing.is_active and not (row.low + inner <= value <= row.high - inner)
-        if was_met and standing.is_condition_met and not is_outside:  # as nearly always
-            standing.outside_since = standing.blind_since = None
-            return
         if is_outside and math.isnan(value):
             standing.blind_since = now if standing.blind_since is None else standing.blind_since
             counts = now - standing.blind_since >= row.blind_s or not standing.is_condition_met
@@ -159,6 +193,14 @@ class InterlockSystem:
                 standing.unmet_since = now
 
     # -- what others ask
+    @property
+    def are_all_met(self) -> bool:
+        """Whether none blocks, as nearly always."""
+        for standing in self.standings.values():  # noqa: SIM110 - as in ``is_clear``
+            if standing.unmet_since is not None:
+                return False
+        return True
+
     def blocking(self, now: float, act: Act | None = None, recipe: str = "") -> list[Standing]:
         """Interlocks that are not met and not bypassed: all, or those that do ``act`` to a run of this recipe."""
         unmet = [standing for standing in self.standings.values() if standing.unmet_since is not None]
