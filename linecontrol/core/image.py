@@ -94,13 +94,14 @@ class ProcessImage:
         self._stale_after: dict[str, float] = {}
         self._answered: dict[str, float] = {}
         self._all_answer_at = math.nan  # a time [line time] at which no station was silent
+        self._seen: tuple[float, Mapping[str, Sample]] | None = None  # a time at which one was, and what ``as_of`` gave
         self._feeds: list[_Feed] = []
         self.published = 0
 
     def set_stale_after(self, station: str, line_s: float) -> None:
         """A station whose device has not answered for ``line_s`` is BAD when read with ``at``."""
         self._stale_after[station] = line_s
-        self._all_answer_at = math.nan
+        self._all_answer_at, self._seen = math.nan, None
 
     def publish(self, scan: Scan) -> None:
         """Replace the latest samples and offer the scan to every feed. Unknown names are an error."""
@@ -112,7 +113,7 @@ class ProcessImage:
                 del latest[name]
             raise KeyError(min(unknown))
         self._answered[scan.station] = scan.time
-        self._all_answer_at = math.nan
+        self._all_answer_at, self._seen = math.nan, None
         self.published += len(scan.samples)
         for feed in self._feeds:
             feed.offer(scan)
@@ -142,7 +143,11 @@ class ProcessImage:
 
     def as_of(self, now: float) -> Mapping[str, Sample]:
         """All samples as ``at`` gives them, for one look at many; to be read at once and not kept."""
-        return self._latest if self._do_all_answer(now) else self.snapshot(now)
+        if self._do_all_answer(now):
+            return self._latest
+        if self._seen is None or self._seen[0] != now:  # the many looks of one cycle are at one moment
+            self._seen = (now, self.snapshot(now))
+        return self._seen[1]
 
     def _do_all_answer(self, now: float) -> bool:
         """Whether no station is silent; looked up once for the many looks at one moment."""

@@ -6,7 +6,7 @@ One deviation per limit and episode: a reading that crosses its limit ten times 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from linecontrol.core.model import Text
@@ -88,6 +88,10 @@ class DeviationBook:
             else:
                 self.last_good[name] = now
         return list(changed.values())
+
+    def note_good(self, now: float, names: Iterable[str]) -> None:
+        """As ``tick`` of these limits when none is broken, nor was: short, for that is so nearly always."""
+        self.last_good.update(dict.fromkeys(names, now))
 
 
 def _is_worse(breach: Breach, found: Deviation) -> bool:

@@ -144,11 +144,13 @@ class DivertGuard:
             doubts: reasons from elsewhere not to trust a measurement that reads well, by name: deviations as well.
         """
         settings, found = self.settings, corrected or {}
-        reasons = {
-            limit.name: why
-            for limit in self.limits
-            if (why := limit.judge(samples[limit.tag], found.get(limit.tag))) is not None
-        }
+        reasons = {}
+        for limit in self.limits:
+            sample, other = samples[limit.tag], found.get(limit.tag)
+            if other is None and sample.is_good and limit.low <= sample.number <= limit.high:
+                continue  # as nearly always
+            if (why := limit.judge(sample, other)) is not None:
+                reasons[limit.name] = why
         reasons |= doubts or {}
         near = {
             limit.name: why

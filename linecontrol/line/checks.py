@@ -89,8 +89,9 @@ class CheckRegister:
             self._run = run
             if engine is not None and engine.state is RunState.COMPLETE:
                 self._done_by(engine.recipe.name, engine.run_id, now)
+        is_loaded = self._is_loaded
         for name in self.items:
-            is_due = self._is_loaded and self._is_against(name, now)
+            is_due = is_loaded and self._hours(name, now) < 0.0
             if is_due != (name in self._overdue):
                 (self._overdue.add if is_due else self._overdue.discard)(name)
                 why = self._why(name, now)
@@ -116,8 +117,10 @@ class CheckRegister:
 
     def due_h(self, name: str, now: float) -> float:
         """Hours until it is due; below zero it is overdue, or has failed; NaN while the register is not read."""
-        if not self._is_loaded:
-            return math.nan
+        return self._hours(name, now) if self._is_loaded else math.nan
+
+    def _hours(self, name: str, now: float) -> float:
+        """``due_h`` once the register is read."""
         last = self._last[name]
         if last.result == "failed" or (last.result == BEGUN and self.items[name].proven):
             return min(-1e-6, (last.due - now) / HOUR_S)
@@ -137,7 +140,7 @@ class CheckRegister:
         """Soft tags: hours until each item is due."""
         if not self._is_loaded:
             return dict.fromkeys(self._shown.values())
-        return {shown: self.due_h(name, now) for name, shown in self._shown.items()}
+        return {shown: self._hours(name, now) for name, shown in self._shown.items()}
 
     def _is_against(self, name: str, now: float) -> bool:
         return self.due_h(name, now) < 0.0

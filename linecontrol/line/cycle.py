@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linecontrol.core.model import Command, Event, Severity, Text, Value
+from linecontrol.core.model import Command, Event, Severity, Text
 from linecontrol.core.ticker import ticker
 from linecontrol.guard.divert import Verdict
 from linecontrol.guard.interlocks import Act
@@ -56,8 +56,9 @@ class ControlCycle:
             if line.writes.would_change(write.tag, write.value):
                 line.writes.submit(Command(write.tag, write.value, write.who))
         for name, out in line.bank.outputs.items():
-            for text in (*out.events, *out.refused):
-                line.emit(Event(now, "loop.event", name, f"{name}: {text}", Severity.WARNING))
+            if out.events or out.refused:
+                for text in (*out.events, *out.refused):
+                    line.emit(Event(now, "loop.event", name, f"{name}: {text}", Severity.WARNING))
         line.tuning.after(now, dt_s)
         reason = line.watch.reason_to_hold(now, line.image, line.stations, line.bank, line.runs.state, dt_s)
         if reason is not None:
@@ -112,13 +113,11 @@ class ControlCycle:
     def show(self, now: float) -> None:
         """Bring the soft tags up to date: with the cycle they are shown, and without it they grow stale."""
         engine = self._line.runs.engine
-        values: dict[str, Value | None] = {
-            **self._line.bank.show(),
-            **self._line.lab.show(now),
-            **self._line.quality.show(),
-            "RUN.STATE": engine.state.value if engine is not None else "Idle",
-            "RUN.MODE": engine.mode.value if engine is not None else "Automatic",
-            "RUN.ID": engine.run_id if engine is not None else "",
-            "RUN.CYCLES": self.count % 2**32,
-        }
+        values = self._line.bank.show()
+        values |= self._line.lab.show(now)
+        values |= self._line.quality.show()
+        values["RUN.STATE"] = engine.state.value if engine is not None else "Idle"
+        values["RUN.MODE"] = engine.mode.value if engine is not None else "Automatic"
+        values["RUN.ID"] = engine.run_id if engine is not None else ""
+        values["RUN.CYCLES"] = self.count % 2**32
         self._line.soft.show(values, now)

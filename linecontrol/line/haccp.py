@@ -43,6 +43,7 @@ class HaccpDesk:
         self._line = line
         self.book = DeviationBook()
         self.look = HaccpLook(line, self.book)
+        self._watched = tuple(dict.fromkeys((*self.look.rows, *self.look.oprp)))
         self._open: dict[str, DeviationRow] = {}  # by name of the limit, while it is broken
         self._all: dict[str, DeviationRow] = {}  # by id, of this process and those that were on record before it
         self.changes = 0  # goes up when a deviation has opened, ended, reached farther back or been acted on
@@ -105,6 +106,10 @@ class HaccpDesk:
         if not guard.reasons and not verdict.deviations:
             self.look.all_good = now
         breaches = self.look.breaches(now, verdict, is_diverting=guard.is_deviating, is_good=guard.is_on_good)
+        if not (breaches or self.book.current or verdict.suspect_kg > 0.0):
+            self.book.note_good(now, self._watched)
+            self.look.follow(now)
+            return
         may_end = not guard.is_deviating
         watched = {name: may_end for name in (*self.look.rows, *self.book.current) if name not in self.look.oprp}
         watched |= dict.fromkeys(self.look.oprp, True)

@@ -75,7 +75,8 @@ class PlantWatch:
             if fresh := [text for name, text in tripped.items() if name in self._armed]:
                 en, zh = "; ".join(text.en for text in fresh), "；".join(text.zh for text in fresh)
                 return Text(f"{en}. Remove the cause at the cabinet, then Restart", f"{zh}。在控制柜排除原因后重启批次")
-            self._armed |= self._trip_tags.keys() - tripped.keys()
+            if len(self._armed) < len(self._trip_tags):
+                self._armed |= self._trip_tags.keys() - tripped.keys()
         for name, station in stations.items():
             if station.down_since is not None and now - station.down_since > self._away_hold_s:
                 called, away, most = self._titles[name], now - station.down_since, self._away_hold_s

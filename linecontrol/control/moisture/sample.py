@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from linecontrol.control.moisture.record import BELIEVABLE
 from linecontrol.control.quality_marks import good_marks
@@ -27,7 +27,8 @@ class MoistureMode(StrEnum):
     PREDICTIVE = "predictive"  # estimator and constrained optimal moves
 
 
-class MoistureSample(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MoistureSample:
     """One scan; NaN where nothing good was measured.
 
     Attributes:
@@ -78,7 +79,7 @@ class MoistureSample(NamedTuple):
                 changed[name] = NAN
         if -ZERO_KG_H <= self.feed_kg_h < 0.0:
             changed["feed_kg_h"] = 0.0
-        return self._replace(**changed)
+        return replace(self, **changed)
 
 
 def _number(name: str, value: Any) -> float:
@@ -90,7 +91,8 @@ def _number(name: str, value: Any) -> float:
         raise ValueError(f"{name} {value!r} is not accepted (accepted: a number, NaN or None = not measured)") from None
 
 
-class MoistureOutput(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MoistureOutput:
     """One scan's result.
 
     Attributes:
