@@ -57,13 +57,6 @@ class _Call(asyncio.Handle):
         self._cancelled, self._repr, self._source_traceback = False, None, None
 
 
-class _Due(float):
-    """When a timer is due, for the heap: compared as a number is, without a call of Python's."""
-
-    __slots__ = ("timer",)
-    timer: _Timer
-
-
 class _Timer(asyncio.TimerHandle):
     """The same of a timer."""
 
@@ -82,6 +75,11 @@ class _Timer(asyncio.TimerHandle):
         self._loop, self._callback, self._args = loop, callback, args
         self._cancelled, self._repr, self._source_traceback = False, None, None
 
+    def __lt__(self, other: asyncio.TimerHandle) -> bool:
+        """As asyncio's; all timers of this loop are of this kind."""
+        earlier: bool = self._when < other._when  # type: ignore[attr-defined]
+        return earlier
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """See the module. No sockets, pipes or signals; work for a thread is done at once, in place.
@@ -91,7 +89,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     is_virtual = True
-    get_debug = staticmethod(bool)  # never; asked at each future, so without Python's help
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -109,7 +106,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if timeout is None:
             waiting = sorted(task.get_name() for task in asyncio.all_tasks(self))
             raise VirtualDeadlock(f"nothing will ever happen again; waiting: {', '.join(waiting)}")
-        self._now_s = max(self._now_s, self._scheduled[0].timer.when())  # type: ignore[attr-defined]
+        self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -123,21 +120,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """As asyncio's."""
-        due = _Due(when)
-        due.timer = timer = _Timer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, due)  # type: ignore[attr-defined]
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
         return timer
 
     def _run_once(self) -> None:
         """One round: what is ready; when nothing is, what the next timer brings."""
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
-        while timers and timers[0].timer._cancelled:
-            heapq.heappop(timers).timer._scheduled = False
+        while timers and timers[0]._cancelled:
+            heapq.heappop(timers)._scheduled = False
         if not ready and not self._stopping:  # type: ignore[attr-defined]
             self.pass_time(0.0 if timers else None)
         end_s = self._now_s + self._clock_resolution
-        while timers and timers[0] < end_s:
-            timer = heapq.heappop(timers).timer
+        while timers and timers[0]._when < end_s:
+            timer = heapq.heappop(timers)
             timer._scheduled = False
             ready.append(timer)
         for _ in range(len(ready)):  # what these call for comes in the next round
