@@ -58,10 +58,6 @@ def test_things_are_called_in_the_order_in_which_asyncio_calls_them(plan: list[t
         call_at = asyncio.SelectorEventLoop.call_at
         _run_once = asyncio.SelectorEventLoop._run_once
 
-        def pass_time(self, timeout: float | None) -> None:
-            assert timeout is not None
-            self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
-
     with asyncio.Runner(loop_factory=Plain) as runner:
         expected = runner.run(main())
     assert run_virtual(main()) == expected
