@@ -30,7 +30,6 @@ STATION = "line"
 _GAIN_KEYS = ("K", "TI", "TD")
 _NO_INTEGRAL_S = 1e6
 _SHOWN = ("TRAVEL", "TURNS", "MODE", "SP", "WSP", "OP", "TEST", *_GAIN_KEYS)
-_new = tuple.__new__  # builds a record in half the time; every loop takes one in every cycle
 REVERSAL_SHARE = 0.005  # of the output's span: a smaller turn is noise, no reversal
 
 
@@ -212,27 +211,24 @@ class LoopBank:
             if name in self.tests.running:
                 sight = LoopSight(row, loop, outputs.get(name), inner, pv, available, not rests)
                 lead = self.tests.lead(name, sight, now, dt_s)
-            inputs = (
-                dt_s,
-                pv,
-                wish.mode,
-                wish.sp,
-                wish.op,
-                self._gains(loop, wish.gains) if wish.gains else None,
-                None,  # op_limits
-                None,  # sp_limits
-                outer_out.output if outer_out is not None else None,
-                None,  # program_sp
-                look(row.ratio.tag) if row.ratio is not None else None,
-                inner.downstream if inner is not None else None,
-                look(row.op) if row.inner is None else None,
-                not rests and available,
-                None,  # applied
-                None,  # feedforward
-                override,
-                lead,
+            out = loop.tick(
+                LoopInputs(
+                    dt_s,
+                    pv,
+                    wish.mode,
+                    wish.sp,
+                    wish.op,
+                    self._gains(loop, wish.gains) if wish.gains else None,
+                    override=override,
+                    cascade_sp=outer_out.output if outer_out is not None else None,
+                    ratio=look(row.ratio.tag) if row.ratio is not None else None,
+                    downstream=inner.downstream if inner is not None else None,
+                    readback=look(row.op) if row.inner is None else None,
+                    op_available=not rests and available,
+                    lead=lead,
+                )
             )
-            outputs[name] = out = loop.tick(_new(LoopInputs, inputs))
+            outputs[name] = out
             if strategy is not None:
                 strategy.after(out, now)
             if row.inner is None and (op := self._worth_writing(name, out, look, dt_s)) is not None:
